@@ -1,0 +1,154 @@
+"""Kinds of compute targets: what each needs to be told, and how it becomes a place to run.
+
+The fields stand here once: the form, the API and the help pages are made from them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from django.utils.module_loading import import_string
+
+from studio.lib.refusal import Refused
+
+if TYPE_CHECKING:
+    from compute.place import Place
+
+Check = Callable[[str], str]
+"""What is wrong with a value, as a sentence; empty when nothing is."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One thing that a kind of target needs to be told."""
+
+    name: str
+    label: str
+    help: str
+    is_required: bool
+    check: Check
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One kind of target."""
+
+    kind: str
+    label: str
+    summary: str
+    fields: tuple[Field, ...]
+    maker: str
+    """Dotted path of `make_place(config, *, studio_blobs) -> Place`, imported on first use."""
+    has_studio_rights: bool
+    """Whether a run there may do whatever the studio's own user may do."""
+
+    def clean(self, config: Mapping[str, object]) -> dict[str, str]:
+        """The settings that may be stored: trimmed, checked, without empty ones.
+
+        Raises:
+            Refused: a setting is unknown, missing or cannot work; `field` names it.
+        """
+        names = [field.name for field in self.fields]
+        for name in config:
+            if name not in names:
+                raise Refused(
+                    f"'{name}' is no setting of a {self.label} target: it has {', '.join(names)}.",
+                    field=name,
+                )
+        values = {field.name: self._value(field, config.get(field.name)) for field in self.fields}
+        return {name: value for name, value in values.items() if value}
+
+    def place(self, config: Mapping[str, str], *, studio_blobs: str) -> Place:
+        """The place that this configuration leads to; nothing is contacted yet."""
+        make_place: Callable[..., Place] = import_string(self.maker)
+        return make_place(config, studio_blobs=studio_blobs)
+
+    def _value(self, field: Field, given: object) -> str:
+        if given is not None and not isinstance(given, str):
+            raise Refused(f"{field.label} must be text, not {given!r}.", field=field.name)
+        value = (given or "").strip()
+        if not value and field.is_required:
+            raise Refused(f"{field.label} is missing: {field.help}", field=field.name)
+        complaint = field.check(value) if value else ""
+        if complaint:
+            raise Refused(complaint, field=field.name)
+        return value
+
+
+def _folder_complaint(text: str) -> str:
+    """A folder of this machine that exists, or can be made, and takes our files."""
+    if not _is_plain_absolute(text):
+        return f"'{text}' is not an absolute path: begin with / and use no '..'."
+    folder = Path(text)
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir():
+        return f"'{there}' is not a folder: choose another path."
+    if not os.access(there, os.W_OK | os.X_OK):
+        return (
+            f"The studio's user may not write in '{there}': give it the right, or choose a "
+            "folder where it has it."
+        )
+    return ""
+
+
+def _interpreter_complaint(text: str) -> str:
+    """An executable file of this machine."""
+    if not _is_plain_absolute(text):
+        return f"'{text}' is not an absolute path: begin with /, or leave it empty."
+    if not os.path.isfile(text) or not os.access(text, os.X_OK):
+        return (
+            f"There is no interpreter at '{text}': give the path of a Python 3.6 or newer, or "
+            "leave it empty to use the one that runs the studio."
+        )
+    return ""
+
+
+def _is_plain_absolute(text: str) -> bool:
+    return text.startswith("/") and "\0" not in text and ".." not in PurePosixPath(text).parts
+
+
+LOCAL = Backend(
+    kind="local",
+    label="local",
+    summary=(
+        "Processes on the machine that runs the studio. A run there has the rights of the "
+        "studio's own user, so only the instance owner registers it and opens it to others."
+    ),
+    fields=(
+        Field(
+            name="root",
+            label="Folder",
+            help="an absolute path under which runs and environments are kept on this machine.",
+            is_required=True,
+            check=_folder_complaint,
+        ),
+        Field(
+            name="python",
+            label="Interpreter",
+            help="the Python (3.6 or newer) that keeps the runs; empty: the one under the studio.",
+            is_required=False,
+            check=_interpreter_complaint,
+        ),
+    ),
+    maker="compute.transports.local.make_place",
+    has_studio_rights=True,
+)
+
+KINDS: dict[str, Backend] = {backend.kind: backend for backend in (LOCAL,)}
+
+
+def backend_of(kind: str) -> Backend:
+    """The backend of a kind.
+
+    Raises:
+        Refused: there is no such kind.
+    """
+    if kind not in KINDS:
+        raise Refused(
+            f"'{kind}' is no kind of compute target: choose from {', '.join(KINDS)}.", field="kind"
+        )
+    return KINDS[kind]

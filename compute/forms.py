@@ -1,0 +1,66 @@
+"""The form of a compute target, made from the fields of its kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from compute.backends import Backend, backend_of
+from compute.models import ComputeTarget
+from compute.services import target_create, target_update
+from studio.lib.refusal import Refused
+from studio.models import User, Workspace
+
+
+class TargetForm(forms.Form):
+    """Asks for what a target of one kind needs; the services check it and say what is wrong."""
+
+    name = forms.CharField(help_text="letters, digits and - _ .")
+    slots = forms.IntegerField(initial=1, help_text="how many runs may go on there at once")
+    build_slots = forms.IntegerField(
+        initial=1, help_text="how many environments may be built there at once"
+    )
+    open_to_members = forms.BooleanField(required=False, label="Open to members")
+    enabled = forms.BooleanField(required=False, initial=True)
+
+    def __init__(self, *args: Any, kind: str, target: ComputeTarget | None = None, **kwargs: Any) -> None:
+        self.backend: Backend = backend_of(kind)
+        self.target = target
+        if target is not None:
+            kwargs.setdefault("initial", _values(target))
+        super().__init__(*args, **kwargs)
+        for field in self.backend.fields:
+            self.fields[field.name] = forms.CharField(
+                label=field.label, help_text=field.help, required=field.is_required
+            )
+        if target is None:
+            del self.fields["enabled"]
+
+    def save(self, *, user: User, workspace: Workspace) -> ComputeTarget | None:
+        """The written target; None after a refusal, which the form then shows at its field."""
+        try:
+            return self._write(user, workspace)
+        except Refused as error:
+            self.add_error(error.field if error.field in self.fields else None, error.sentence)
+            return None
+
+    def _write(self, user: User, workspace: Workspace) -> ComputeTarget:
+        values = dict(self.cleaned_data)
+        config = {field.name: values.pop(field.name) for field in self.backend.fields}
+        if self.target is None:
+            return target_create(
+                user=user, workspace=workspace, kind=self.backend.kind, config=config, **values
+            )
+        return target_update(user=user, target=self.target, config=config, **values)
+
+
+def _values(target: ComputeTarget) -> dict[str, Any]:
+    return {
+        **target.config,
+        "name": target.name,
+        "slots": target.slots,
+        "build_slots": target.build_slots,
+        "open_to_members": target.open_to_members,
+        "enabled": target.enabled,
+    }

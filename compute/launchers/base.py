@@ -1,0 +1,79 @@
+"""Starting the runner so that it outlives us, and finding it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Handle = dict[str, Any]
+"""All that is needed to find a launched task again: small JSON with `kind` and `name`, no secret."""
+
+
+@dataclass(frozen=True)
+class LaunchSpec:
+    """One task that is to be started in its folder."""
+
+    name: str
+    """Its folder under the target's `tasks`; it carries instance, run and attempt."""
+    spec: Mapping[str, Any]
+    """What to run, as PROTOCOL.md words it."""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables that live in memory only."""
+    mask: Sequence[str] = field(default=(), repr=False)
+    """Values that may not stay in the log."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Why a launched task has not started yet, as the place's own queue tells it."""
+
+    position: int | None
+    reason: str
+    starts_at: float | None
+    """The queue's own estimate, unix time."""
+
+
+class Launcher(Protocol):
+    """Starts tasks in one place. Each call is bounded and may be repeated.
+
+    Exactly once is decided over there: the first that claims the folder starts the
+    command, every later launch of the same name finds it claimed and starts nothing.
+    """
+
+    def launch(self, spec: LaunchSpec) -> Handle:
+        """See to it that the task was started once, now or by an earlier call.
+
+        A command that cannot be executed counts as started: its own record over there
+        says how it ended.
+
+        Raises:
+            TargetUnreachable: nobody knows yet whether it started; launch again.
+            TargetRefused: nothing was started, and nothing over there says why.
+            RunnerRefused: the request itself is wrong.
+        """
+        ...
+
+    def pending(self, handles: Sequence[Handle]) -> Mapping[str, Report]:
+        """By name, those that wait in the place's own queue, and what for."""
+        ...
+
+    def alive(self, handle: Handle) -> bool:
+        """Whether anything of the task lives; a reused process id does not count."""
+        ...
+
+    def stop(self, handle: Handle, *, grace_s: float, reason: str) -> None:
+        """Ask the whole process tree to end, and see to it after `grace_s`.
+
+        Returns at once. Stopping what has ended, or never was, succeeds; a task that has
+        not started yet never will.
+        """
+        ...
+
+    def clear(self, handle: Handle) -> None:
+        """Remove the task's folder. Clearing what is gone succeeds.
+
+        Raises:
+            RunnerRefused: something of it is alive (code "alive").
+        """
+        ...

@@ -1,0 +1,49 @@
+"""Tasks as plain processes of the target, kept by the runner's keeper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from compute.launchers.base import Handle, LaunchSpec, Report
+from compute.transports.base import TargetRefused
+
+if TYPE_CHECKING:
+    from compute.session import Session
+
+
+class ProcessLauncher:
+    """A `Launcher` through an open session: the session forks the keeper and forgets it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def launch(self, spec: LaunchSpec) -> Handle:
+        """As promised by `Launcher`."""
+        session = self._session
+        outcome = session.start(spec.name, spec.spec, secrets=spec.secrets, mask=spec.mask)
+        keeper = outcome.keeper
+        if keeper is None:
+            state = session.look([spec.name])[spec.name]
+            if outcome.sentence and state.exited is None:
+                raise TargetRefused(outcome.sentence)
+            keeper = state.keeper
+        return {}
+
+    def pending(self, handles: Sequence[Handle]) -> Mapping[str, Report]:
+        """Nothing: processes of the target wait in no queue but ours."""
+        del handles
+        return {}
+
+    def alive(self, handle: Handle) -> bool:
+        """As promised by `Launcher`."""
+        name = handle["name"]
+        return self._session.look([name])[name].alive
+
+    def stop(self, handle: Handle, *, grace_s: float, reason: str) -> None:
+        """As promised by `Launcher`."""
+        self._session.stop(handle["name"], reason=reason, grace_s=grace_s)
+
+    def clear(self, handle: Handle) -> None:
+        """As promised by `Launcher`."""
+        self._session.clear(handle["name"])

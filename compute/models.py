@@ -1,0 +1,52 @@
+"""Where runs execute."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from studio.models import User, Workspace
+
+
+class ComputeTarget(models.Model):
+    """A registered place to run: this machine, an engine, a host, a cluster."""
+
+    class Health(models.TextChoices):
+        UNKNOWN = "unknown", "not checked yet"
+        READY = "ready", "ready"
+        UNREACHABLE = "unreachable", "unreachable"
+        FAULTY = "faulty", "needs attention"
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="targets")
+    name = models.CharField(max_length=64)
+    kind = models.CharField(max_length=16)
+    config = models.JSONField(default=dict)
+    """What the kind needs to reach it, e.g. {"root": "/path"}; never a secret."""
+    slots = models.PositiveIntegerField(default=1)
+    build_slots = models.PositiveIntegerField(default=1)
+    enabled = models.BooleanField(default=True)
+    open_to_members = models.BooleanField(default=False)
+    """A local target has the server user's rights, so only the owner may open it to others."""
+
+    health = models.CharField(max_length=16, choices=Health.choices, default=Health.UNKNOWN)
+    health_reason = models.TextField(blank=True)
+    health_at = models.DateTimeField(null=True, blank=True)
+    unreachable_since = models.DateTimeField(null=True, blank=True)
+    facts = models.JSONField(default=dict)
+    """What `hello` last answered."""
+
+    monitor_token = models.CharField(max_length=32, blank=True)
+    monitor_until = models.DateTimeField(null=True, blank=True)
+    """The lease of the monitor that watches this target."""
+
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "name"], name="one_target_a_name"),
+        )
+
+    def __str__(self) -> str:
+        return self.name

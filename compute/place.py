@@ -1,0 +1,28 @@
+"""A place to run as plain data: how to get there and where things lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from compute.launchers.base import Launcher
+from compute.transports.base import Transport
+
+if TYPE_CHECKING:
+    from compute.session import Session
+
+
+@dataclass(frozen=True)
+class Place:
+    """Everything that is needed to talk to a target. Equal places are the same place."""
+
+    transport: Transport
+    root: str
+    """The folder over there under which all of ours lies."""
+    python: str
+    """The interpreter that runs the runner."""
+    blobs: str
+    """The content store over there."""
+    launcher: Callable[[Session], Launcher]
+    """Makes what starts runs so that they outlive us."""

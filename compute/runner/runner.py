@@ -1,0 +1,3031 @@
+"""Runs commands on a target so that they need nobody, and tells the studio what became of them.
+
+One file, standard library only, Python 3.6 syntax, so that it starts on whatever Python a target has.
+PROTOCOL.md beside it is the released format: folders, files, frames and operations. Its sections:
+small files, frames, processes, masking and receipt, blobs, tasks and paths, the command, warden,
+keeper, sampler, files of a run, session, watch, build, main. What only some subcommands need is
+imported where it is needed, because every contact with a target pays for the imports above.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import re
+import select
+import signal
+import stat
+import struct
+import sys
+import time
+from collections import deque
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable, Iterator, NoReturn
+
+    Json = dict[str, Any]
+    Frame = tuple[Json, bytes]
+    ProcessId = tuple[int, "int | str"]
+
+PROTOCOL = 1
+LINUX = sys.platform.startswith("linux")
+
+HEADER_MAX = 1 << 20
+PAYLOAD_MAX = 4 << 20
+JOINED_MAX = 256 << 20
+PIECE = 1 << 20
+PATIENCE_S = 30.0
+WORKING_S = 5.0
+
+POLL_S = 0.02
+GROWTH_S = 0.25
+LIVENESS_S = 1.0
+BEAT_S = 2.0
+SAMPLE_S = 5.0
+SETTLED_S = 10.0
+SILENCE_S = 10.0
+
+LEAVE_S = 0.25
+STRAY_GRACE_S = 2.0
+START_WAIT_S = 10.0
+SEAL_STALL_S = 30.0
+BALLAST_BYTES = 64 << 10
+LOG_FILES_MAX = 2000
+
+TIMES = struct.Struct("<Qd")
+MAIN_STREAMS = ("run.log", "times", "metrics.jsonl", "samples.jsonl")
+
+SHA = re.compile(r"[0-9a-f]{64}\Z")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
+
+
+class Refusal(Exception):
+    """A request that cannot be met: a sentence for a person, a code for a program."""
+
+    def __init__(self, sentence: str, code: str = "request", payload: bytes = b"") -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.payload = payload
+
+
+def refusal_of(error: OSError) -> Refusal:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = " (%s)" % error.filename if error.filename else ""
+        return Refusal("The disk of the target is full%s: free some space and try again." % where, "disk")
+    where = " %s" % error.filename if error.filename else ""
+    return Refusal("The target answered:%s %s." % (where, error.strerror or error), "os")
+
+
+# ---------------------------------------------------------------------------------- small files
+
+
+def read_json(path: str) -> "Json | None":
+    """The object in a file, or None when there is no such file or no object in it."""
+    try:
+        with open(path, "rb") as file:
+            value = json.loads(file.read().decode("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def write_json(path: str, value: "object", durable: bool = False) -> None:
+    """Replace a file at once: readers see the old or the new content, never a part.
+
+    `durable`: it also survives a power cut that follows the return.
+    """
+    write_file(path, json.dumps(value).encode("utf-8"), durable)
+
+
+def write_file(path: str, data: bytes, durable: bool = False) -> None:
+    temp = "%s.%d.part" % (path, os.getpid())
+    try:
+        fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        try:
+            write_all(fd, data)
+            if durable:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.rename(temp, path)
+    except OSError:
+        unlink(temp)
+        raise
+    if durable:
+        sync_folder(os.path.dirname(path))
+
+
+def write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def sync_folder(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+def size_of(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def lock_file(path: str, wait: bool = False) -> "int | None":
+    """Hold a file's lock until the answer is closed or this process dies; None when another holds it."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    except OSError:
+        pass  # a file system without locks: the claim still decides who runs
+    return fd
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder with all that is in it, folders without write permission included."""
+    import shutil
+
+    def permit(function: "Callable[..., Any]", name: str, error: "object") -> None:
+        os.chmod(os.path.dirname(name), 0o700)
+        if os.path.isdir(name) and not os.path.islink(name):
+            os.chmod(name, 0o700)
+            shutil.rmtree(name, ignore_errors=True)
+        if os.path.lexists(name):
+            function(name)
+
+    if os.path.islink(path) or os.path.isfile(path):
+        os.unlink(path)
+    elif os.path.isdir(path):
+        shutil.rmtree(path, onerror=permit)
+
+
+def which(name: str) -> "str | None":
+    """Where a program is: on PATH, beside this Python, or where people install for themselves."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    folders += [os.path.dirname(sys.executable), os.path.expanduser("~/.local/bin")]
+    for folder in folders:
+        path = os.path.join(folder, name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+# --------------------------------------------------------------------------------------- frames
+
+
+class Hangup(Exception):
+    """The other side is gone, or has been silent for longer than PATIENCE_S."""
+
+
+class Wire:
+    """Frames over stdin and stdout; nothing here blocks for longer than PATIENCE_S."""
+
+    HEAD = struct.Struct(">II")
+
+    def __init__(self) -> None:
+        self.heard_at = time.monotonic()
+        self.frames: "deque[Frame]" = deque()
+        self.backlog = 0
+        self._input = bytearray()
+        self._output: "deque[memoryview]" = deque()
+        for fd in (0, 1):
+            os.set_blocking(fd, False)
+            try:
+                fcntl.fcntl(fd, 1031, PIECE)  # F_SETPIPE_SZ: a bulk transfer wakes us 16 times less
+            except OSError:
+                pass
+
+    def pull(self) -> None:
+        """Take what has arrived into `frames`; Hangup at the end of input."""
+        try:
+            data = os.read(0, PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            raise Hangup from None
+        if not data:
+            raise Hangup
+        self.heard_at = time.monotonic()
+        self._input += data
+        while self._parse():
+            pass
+
+    def _parse(self) -> bool:
+        buffer = self._input
+        if len(buffer) < self.HEAD.size:
+            return False
+        header_len, payload_len = self.HEAD.unpack_from(buffer)
+        if header_len > HEADER_MAX or payload_len > PAYLOAD_MAX:
+            raise Refusal(
+                "A frame of %d + %d bytes is over the limits of %d + %d."
+                % (header_len, payload_len, HEADER_MAX, PAYLOAD_MAX),
+                "frame",
+            )
+        begin = self.HEAD.size + header_len
+        if len(buffer) < begin + payload_len:
+            return False
+        try:
+            header = json.loads(bytes(buffer[self.HEAD.size : begin]).decode("utf-8"))
+        except ValueError:
+            header = None
+        if not isinstance(header, dict):
+            raise Refusal("A frame's header is not a JSON object.", "frame")
+        self.frames.append((header, bytes(buffer[begin : begin + payload_len])))
+        del buffer[: begin + payload_len]
+        return True
+
+    def put(self, header: "Json", payload: bytes = b"") -> None:
+        head = json.dumps(header).encode("utf-8")
+        self._output.append(memoryview(self.HEAD.pack(len(head), len(payload)) + head))
+        if payload:
+            self._output.append(memoryview(payload))
+        self.backlog += self.HEAD.size + len(head) + len(payload)
+
+    def push(self) -> bool:
+        """Write what fits; True when nothing is left to write."""
+        while self._output:
+            piece = self._output[0]
+            try:
+                sent = os.write(1, piece)
+            except BlockingIOError:
+                return False
+            except OSError:
+                raise Hangup from None
+            self.backlog -= sent
+            if sent < len(piece):
+                self._output[0] = piece[sent:]
+            else:
+                self._output.popleft()
+        return True
+
+    def receive(self) -> "Frame":
+        """The next frame; Hangup when none comes in time."""
+        while not self.frames:
+            if not select.select([0], [], [], PATIENCE_S)[0]:
+                raise Hangup
+            self.pull()
+        return self.frames.popleft()
+
+    def send(self, header: "Json", payload: bytes = b"") -> None:
+        """Hand one frame over; Hangup when the other side takes nothing for too long."""
+        self.put(header, payload)
+        while not self.push():
+            if not select.select([], [1], [], PATIENCE_S)[1]:
+                raise Hangup
+
+
+# ------------------------------------------------------------------------------------ processes
+
+
+class Process:
+    """One row of the process table."""
+
+    __slots__ = ("cpu_s", "gone", "pgid", "pid", "ppid", "rss_bytes", "sid", "start_time")
+
+    def __init__(
+        self,
+        pid: int,
+        ppid: int,
+        pgid: int,
+        sid: int,
+        start_time: "int | str",
+        cpu_s: float,
+        rss_bytes: int,
+        gone: bool,
+    ) -> None:
+        self.pid = pid
+        self.ppid = ppid
+        self.pgid = pgid
+        self.sid = sid
+        self.start_time = start_time
+        self.cpu_s = cpu_s  # with that of its ended and awaited children
+        self.rss_bytes = rss_bytes
+        self.gone = gone  # a zombie: it has ended, only its parent has not asked yet
+
+    @property
+    def id(self) -> "ProcessId":
+        return (self.pid, self.start_time)
+
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def read_process(pid: int) -> "Process | None":
+    if not LINUX:
+        return _processes_by_ps(["-p", str(pid)]).get(pid)
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as file:
+            text = file.read()
+    except OSError:
+        return None
+    row = text[text.rindex(b")") + 2 :].split()  # the name before it may hold anything
+    return Process(
+        pid,
+        int(row[1]),
+        int(row[2]),
+        int(row[3]),
+        int(row[19]),
+        (int(row[11]) + int(row[12]) + int(row[13]) + int(row[14])) / float(_TICKS),
+        int(row[21]) * _PAGE,
+        row[0] in (b"Z", b"X", b"x"),
+    )
+
+
+def process_table() -> "dict[int, Process]":
+    if not LINUX:
+        return _processes_by_ps(["-A"])
+    rows = (read_process(int(name)) for name in os.listdir("/proc") if name.isdigit())
+    return {row.pid: row for row in rows if row is not None}
+
+
+def _processes_by_ps(which_ones: "list[str]") -> "dict[int, Process]":
+    import subprocess
+
+    columns = "pid=,ppid=,pgid=,rss=,stat=,time=,lstart="
+    environment = dict(os.environ, LC_ALL="C", TZ="UTC")
+    answer = subprocess.Popen(
+        ["ps"] + which_ones + ["-o", columns], stdout=subprocess.PIPE, env=environment
+    ).communicate()[0]
+    table = {}
+    for line in answer.decode("utf-8", "replace").splitlines():
+        row = line.split(None, 6)
+        pid, ppid, pgid = int(row[0]), int(row[1]), int(row[2])
+        table[pid] = Process(
+            pid, ppid, pgid, pgid, row[6].strip(), _ps_seconds(row[5]), int(row[3]) * 1024, row[4][0] == "Z"
+        )
+    return table
+
+
+def _ps_seconds(text: str) -> float:
+    """ps prints [[days-]hours:]minutes:seconds[.hundredths]."""
+    days, _, clock = text.rpartition("-")
+    seconds = 0.0
+    for part in clock.split(":"):
+        seconds = seconds * 60 + float(part)
+    return seconds + int(days or 0) * 86400
+
+
+def signal_process(process: Process, number: int) -> None:
+    """Send a signal to exactly this process, never to a later one with its number."""
+    now = read_process(process.pid)
+    if now is not None and now.id == process.id:
+        try:
+            os.kill(process.pid, number)
+        except OSError:
+            pass
+
+
+_boot_id = ""
+
+
+def boot_id() -> str:
+    global _boot_id
+    if not _boot_id:
+        if LINUX:
+            with open("/proc/sys/kernel/random/boot_id") as file:
+                _boot_id = file.read().strip()
+        else:
+            with os.popen("sysctl -n kern.bootsessionuuid") as answer:
+                _boot_id = answer.read().strip()
+    return _boot_id
+
+
+def pid_namespace() -> str:
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def identity(pid: int) -> "Json":
+    """What tells this process from every other one: pid and start time, and where they count."""
+    row = read_process(pid)
+    return {
+        "pid": pid,
+        "start_time": row.start_time if row else None,
+        "boot_id": boot_id(),
+        "host": os.uname().nodename,
+        "pid_namespace": pid_namespace(),
+    }
+
+
+def place_of(who: "Json") -> str:
+    """Where an identity's pid counts: "here", "rebooted" (here, but before a reboot) or "elsewhere"."""
+    if who.get("boot_id") == boot_id():
+        return "here" if who.get("pid_namespace", pid_namespace()) == pid_namespace() else "elsewhere"
+    return "rebooted" if who.get("host", os.uname().nodename) == os.uname().nodename else "elsewhere"
+
+
+def lives(who: "Json | None") -> bool:
+    """Whether a process of this boot and pid namespace, known by pid and start time, still lives."""
+    if not who:
+        return False
+    row = read_process(int(who["pid"]))
+    return row is not None and not row.gone and row.start_time == who["start_time"]
+
+
+def carries(pid: int, mark: bytes) -> bool:
+    """Whether a process was started with `mark` (NAME=value) in its environment."""
+    try:
+        with open("/proc/%d/environ" % pid, "rb") as file:
+            return mark in file.read().split(b"\0")
+    except OSError:
+        return False
+
+
+class Family:
+    """Finds every living process of a task, also those that left its group and session.
+
+    A process belongs by descent from `root` (the keeper, which as subreaper inherits every orphan), by
+    the command's group and session, by the cookie in its environment, by having been found before, or by
+    descent from any of these. A group number counts only while it cannot have passed to strangers.
+    """
+
+    def __init__(self, command: "Json | None", cookie: str, root: int = 0) -> None:
+        self.root = root
+        self.descent_is_complete = False
+        self.without = {os.getpid()}
+        self._command = command
+        self._mark = ("RUNYARD_COOKIE=" + cookie).encode("utf-8") if cookie else b""
+        self._known: "set[ProcessId]" = set()
+        self._strangers: "set[ProcessId]" = set()
+
+    def living(self) -> "list[Process]":
+        table = process_table()
+        children: "dict[int, list[Process]]" = {}
+        for row in table.values():
+            children.setdefault(row.ppid, []).append(row)
+        group = self._group(table)
+        todo = [row for row in table.values() if self._belongs(row, group)]
+        if self.root:
+            todo += children.get(self.root, [])
+        found: "dict[int, Process]" = {}
+        while todo:
+            row = todo.pop()
+            if row.pid not in found and row.pid not in self.without:
+                found[row.pid] = row
+                todo += children.get(row.pid, [])
+        living = [row for row in found.values() if not row.gone]
+        self._known = {row.id for row in living}
+        self._strangers &= {row.id for row in table.values()}
+        return living
+
+    def _group(self, table: "dict[int, Process]") -> int:
+        if self._command is None:
+            return 0
+        leader = table.get(self._command["pid"])
+        ours = leader.start_time == self._command["start_time"] if leader else bool(self.root)
+        return int(self._command["pid"]) if ours else 0
+
+    def _belongs(self, row: Process, group: int) -> bool:
+        if row.id in self._known or (group and group in (row.pid, row.pgid, row.sid)):
+            return True
+        if self.descent_is_complete or not self._mark or row.id in self._strangers or row.gone:
+            return False
+        if row.pid in self.without or not carries(row.pid, self._mark):
+            self._strangers.add(row.id)
+            return False
+        return True
+
+
+def close_files(keep: "Iterable[int]") -> None:
+    """Close every file descriptor but stdin, stdout, stderr and `keep`."""
+    try:
+        fds = [int(name) for name in os.listdir("/proc/self/fd" if LINUX else "/dev/fd")]
+    except OSError:
+        fds = list(range(3, 1024))
+    for fd in fds:
+        if fd > 2 and fd not in keep:
+            try:
+                os.close(fd)
+            except OSError:
+                pass
+
+
+def redirect(errors: str) -> None:
+    """Turn stdin and stdout away from whoever started us, and stderr to a file."""
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        log = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError:
+        log = null
+    for target, source in ((0, null), (1, null), (2, log)):
+        os.dup2(source, target)
+    for fd in {null, log}:
+        if fd > 2:
+            os.close(fd)
+
+
+def detach(work: "Callable[[], object]", keep: "Iterable[int]" = ()) -> None:
+    """Do `work` in a process that outlives us, with no open files of ours but `keep`."""
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+        return
+    code = 70
+    try:
+        os.setsid()
+        if os.fork() == 0:
+            close_files(keep)
+            work()
+        code = 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(code)
+
+
+def reset_signals() -> None:
+    """Undo what Python and we did to signals, so that the next program meets none of it."""
+    signal.set_wakeup_fd(-1)
+    for number in range(1, signal.NSIG):
+        try:
+            signal.signal(number, signal.SIG_DFL)
+        except (OSError, ValueError, RuntimeError):
+            pass
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def become_subreaper() -> bool:
+    """Let the orphans among our descendants become our children; False where that is impossible."""
+    try:
+        import ctypes
+
+        return bool(ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0)  # PR_SET_CHILD_SUBREAPER
+    except Exception:
+        return False
+
+
+def oom_kills() -> int:
+    """How many processes of our control group were killed for want of memory."""
+    try:
+        with open("/proc/self/cgroup") as file:
+            rows = [line.strip().split(":", 2) for line in file]
+    except OSError:
+        return 0
+    candidates = []
+    for _, controllers, path in rows:
+        if not controllers:
+            candidates.append("/sys/fs/cgroup%s/memory.events" % path.rstrip("/"))
+        elif "memory" in controllers.split(","):
+            candidates.append("/sys/fs/cgroup/memory%s/memory.oom_control" % path.rstrip("/"))
+            candidates.append("/sys/fs/cgroup/memory/memory.oom_control")  # inside a container
+    for candidate in candidates:
+        try:
+            with open(candidate) as file:
+                counts = dict(line.split(None, 1) for line in file)
+            return int(counts["oom_kill"])
+        except (OSError, ValueError, KeyError):
+            continue
+    return 0
+
+
+# --------------------------------------------------------------------------- masking and receipt
+
+
+class Masker:
+    """Replaces every byte that any occurrence of a secret covers by "*", however the bytes arrive.
+
+    Values shorter than 4 bytes are not masked: they would eat ordinary text. `masked` counts the maximal
+    covered ranges. Feeding in other pieces gives the same bytes.
+    """
+
+    def __init__(self, values: "Iterable[str]") -> None:
+        self.masked = 0
+        secrets = {value.encode("utf-8", "surrogateescape") for value in values}
+        self._secrets = [(value, _period(value)) for value in sorted(secrets) if len(value) >= 4]
+        self._hold = max([len(value) for value, _ in self._secrets] or [1]) - 1
+        self._tail = b""  # raw bytes which what comes next may still make part of a secret
+        self._tail_at = 0
+        self._covered = -1  # where the last covered range ends
+
+    def feed(self, data: bytes) -> bytes:
+        return self._advance(data, self._hold) if self._secrets else data
+
+    def flush(self) -> bytes:
+        return self._advance(b"", 0)
+
+    def _advance(self, data: bytes, hold: int) -> bytes:
+        raw = self._tail + data
+        cut = max(0, len(raw) - hold)
+        out = bytearray(raw[:cut])
+        for begin, end in self._covered_ranges(raw):
+            if begin >= cut:
+                break
+            out[begin : min(end, cut)] = b"*" * (min(end, cut) - begin)
+            if self._tail_at + begin > self._covered:
+                self.masked += 1
+            self._covered = self._tail_at + end
+        self._tail = raw[cut:]
+        self._tail_at += cut
+        return bytes(out)
+
+    def _covered_ranges(self, raw: bytes) -> "list[tuple[int, int]]":
+        ranges = [(0, self._covered - self._tail_at)] if self._covered > self._tail_at else []
+        for value, period in self._secrets:
+            begin = raw.find(value)
+            while begin >= 0:
+                end = _run_end(raw, begin + len(value), value[-period:])
+                ranges.append((begin, end))
+                begin = raw.find(value, end - len(value) + 1)
+        return _united(sorted(ranges))
+
+
+def _period(value: bytes) -> int:
+    return next(shift for shift in range(1, len(value) + 1) if value[shift:] == value[: len(value) - shift])
+
+
+def _run_end(raw: bytes, end: int, step: bytes) -> int:
+    """Where a run of a repeated value ends; in big strides, as a progress bar may be made of one."""
+    if not raw.startswith(step, end):
+        return end
+    stride = step * max(1, 65536 // len(step))
+    while stride:
+        if raw.startswith(stride, end):
+            end += len(stride)
+        else:
+            stride = stride[: len(stride) // len(step) // 2 * len(step)]
+    return end
+
+
+def _united(ranges: "list[tuple[int, int]]") -> "list[tuple[int, int]]":
+    united: "list[tuple[int, int]]" = []
+    for begin, end in ranges:
+        if united and begin <= united[-1][1]:
+            united[-1] = (united[-1][0], max(end, united[-1][1]))
+        else:
+            united.append((begin, end))
+    return united
+
+
+class Digest:
+    """The hash of a log with its secrets masked, kept up while the log grows."""
+
+    def __init__(self, path: str, secrets: "list[str]") -> None:
+        self._path = path
+        self._secrets = secrets
+        self._restart()
+
+    def _restart(self) -> None:
+        import hashlib
+
+        self._hash = hashlib.sha256()
+        self._masker = Masker(self._secrets)
+        self._offset = 0
+
+    def advance(self, limit: int) -> bool:
+        """Take in at most `limit` more bytes; True when the log holds no more."""
+        try:
+            fd = os.open(self._path, os.O_RDONLY)
+        except FileNotFoundError:
+            return True
+        try:
+            if os.fstat(fd).st_size < self._offset:
+                self._restart()  # the log was cut short: what was hashed is not there any more
+            end = self._offset + limit
+            while self._offset < end:
+                data = os.pread(fd, min(PIECE, end - self._offset), self._offset)
+                if not data:
+                    return True
+                self._hash.update(self._masker.feed(data))
+                self._offset += len(data)
+            return False
+        finally:
+            os.close(fd)
+
+    def receipt(self) -> "Json":
+        self._hash.update(self._masker.flush())
+        return {"log_bytes": self._offset, "sha256": self._hash.hexdigest(), "masked": self._masker.masked}
+
+
+# ----------------------------------------------------------------------------------------- blobs
+
+
+class Blobs:
+    """The content store of a target: whole, verified files under their SHA-256."""
+
+    def __init__(self, root: str, own: bool) -> None:
+        self.root = root
+        self._own = own  # not the studio's own store: there a damaged blob is not ours to remove
+        self._verified: "set[str]" = set()
+        self._can_clone = True
+
+    def path(self, sha: str) -> str:
+        if not SHA.match(sha):
+            raise Refusal("%r is not a SHA-256." % sha, "request")
+        return os.path.join(self.root, sha[:2], sha)
+
+    def missing(self, shas: "Iterable[str]") -> "list[str]":
+        return [sha for sha in shas if not os.path.isfile(self.path(sha))]
+
+    def receive(self, sha: str, size: int, pieces: "Iterable[bytes]") -> None:
+        """Store a blob from its pieces, all of which are taken even when it fails."""
+        import hashlib
+
+        path = self.path(sha)
+        temp = "%s.%d.part" % (path, os.getpid())
+        digest = hashlib.sha256()
+        failure: "OSError | None" = None
+        fd = -1
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
+        except OSError as error:
+            failure = error
+        received = 0
+        for piece in pieces:
+            digest.update(piece)
+            received += len(piece)
+            try:
+                if failure is None:
+                    write_all(fd, piece)
+            except OSError as error:
+                failure = error
+        if fd >= 0:
+            os.close(fd)
+        if failure is None and digest.hexdigest() == sha and received == size:
+            os.rename(temp, path)
+            return
+        unlink(temp)
+        if failure is not None:
+            raise refusal_of(failure)
+        raise Refusal("What arrived for blob %s has another hash or size: send it again." % sha, "hash")
+
+    def copy(self, sha: str, size: int, fd: int, tick: "Callable[[], None]") -> None:
+        """Write a blob's verified content to `fd`; Refusal "missing" when it is absent or damaged."""
+        import hashlib
+
+        path = self.path(sha)
+        try:
+            source = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            raise self._damaged(sha, "is not here") from None
+        try:
+            if os.fstat(source).st_size != size:
+                raise self._damaged(sha, "has another size")
+            cloned = size >= PIECE and self._clone(source, fd)
+            if cloned and sha in self._verified:
+                return
+            digest = hashlib.sha256()
+            while True:
+                data = os.read(source, PIECE)
+                if not data:
+                    break
+                digest.update(data)
+                if not cloned:
+                    write_all(fd, data)
+                tick()
+        finally:
+            os.close(source)
+        if digest.hexdigest() != sha:
+            raise self._damaged(sha, "is damaged")
+        self._verified.add(sha)
+
+    def _clone(self, source: int, fd: int) -> bool:
+        if self._can_clone:
+            try:
+                fcntl.ioctl(fd, 0x40049409, source)  # FICLONE: shares the bytes, not the file
+                return True
+            except OSError:
+                self._can_clone = False
+        return False
+
+    def _damaged(self, sha: str, what: str) -> Refusal:
+        if self._own:
+            unlink(self.path(sha))
+        payload = json.dumps([sha]).encode("utf-8")
+        return Refusal("Blob %s %s on the target: send it again." % (sha, what), "missing", payload)
+
+
+# ------------------------------------------------------------------------------- tasks and paths
+
+
+class Task:
+    """One task folder: what its files say, and which of its processes live."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.code = os.path.join(folder, "code")
+
+    def path(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+    def read(self, name: str) -> "Json | None":
+        return read_json(self.path(name))
+
+    def exists(self) -> bool:
+        return os.path.isdir(self.folder)
+
+    def claimed(self) -> bool:
+        return os.path.lexists(self.path("claim"))
+
+    def claim(self, record: "Json") -> bool:
+        """Take the task for ever; False when someone was first. The claim appears with its content."""
+        temp = self.path("claim.%d.part" % os.getpid())
+        write_file(temp, json.dumps(record).encode("utf-8"))
+        try:
+            os.link(temp, self.path("claim"))
+            return True
+        except FileExistsError:
+            return os.stat(temp).st_nlink == 2  # a network file system may lose its own answer
+        except OSError:
+            return self._claim_without_links(temp)
+        finally:
+            unlink(temp)
+
+    def _claim_without_links(self, temp: str) -> bool:
+        try:
+            fd = os.open(self.path("claim"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        except FileExistsError:
+            return False
+        with open(temp, "rb") as content:
+            write_all(fd, content.read())
+        os.close(fd)
+        return True
+
+    def exited(self) -> "Json | None":
+        """How the task ended. A task stopped before it started has its end in the claim itself."""
+        return self.read("exited.json") or (self.read("claim") or {}).get("exited")
+
+    def keeper(self) -> "Json | None":
+        """Who keeps, or is about to keep, this task; None when nobody ever did."""
+        claim = self.read("claim")
+        if claim is None or "exited" in claim:
+            return None
+        return self.read("keeper.json") or claim
+
+    def family(self) -> Family:
+        spec = self.read("spec.json") or {}
+        return Family(self.read("started.json"), str(spec.get("cookie", "")))
+
+    def manifest(self) -> "list[Json]":
+        """The entries of the snapshot that was laid out here."""
+        try:
+            with open(self.path("manifest.json"), "rb") as file:
+                return list(json.loads(file.read().decode("utf-8")))
+        except (OSError, ValueError):
+            return []
+
+    def states(self) -> "Json":
+        """{keeper, sampler, command: "alive" | "dead" | "none" | "unknown", rebooted}."""
+        keeper = self.keeper()
+        started = self.read("started.json")
+        sampler = keeper.get("sampler") if keeper else None
+        place = place_of(keeper) if keeper else "here"
+
+        def state(who: "Json | None") -> str:
+            if who is None:
+                return "none"
+            if place != "here":
+                return "unknown" if place == "elsewhere" else "dead"
+            return "alive" if lives(who) else "dead"
+
+        states = {"keeper": state(keeper), "sampler": state(sampler), "command": state(started)}
+        unwatched = keeper and place == "here" and "alive" not in states.values()
+        if unwatched and self.exited() is None and self.family().living():
+            states["command"] = "alive"  # the command is gone, but something of it lives
+        return dict(states, rebooted=place == "rebooted")
+
+    def write_exited(self, record: "Json", waiting: "Callable[[], None]") -> None:
+        """Write the end of the task, however full the disk is; `waiting` is called before each new try.
+
+        The ballast makes room for it. It comes back unwritten only when the folder is gone.
+        """
+        while True:
+            try:
+                return write_json(self.path("exited.json"), record, durable=True)
+            except OSError:
+                if os.path.exists(self.path("ballast")):
+                    unlink(self.path("ballast"))
+                    continue
+            if not self.exists():
+                return None
+            waiting()
+            time.sleep(1)
+
+    def log_files(self) -> "tuple[list[str], int]":
+        """The first files in the run's own logs folder, and how many more there are."""
+        names = sorted(found.path for found in walk(self.code, "logs") if found.kind == "file")
+        return names[:LOG_FILES_MAX], max(0, len(names) - LOG_FILES_MAX)
+
+    def streams(self) -> "dict[str, int]":
+        """The sizes of all streams of this task."""
+        names = [name for name in MAIN_STREAMS if os.path.exists(self.path(name))]
+        sizes = {name: size_of(self.stream_path(name)) for name in names + self.log_files()[0]}
+        if "times" in sizes:
+            sizes["times"] -= sizes["times"] % TIMES.size
+        return sizes
+
+    def stream_path(self, name: str) -> str:
+        return self.path(name) if name in MAIN_STREAMS else os.path.join(self.code, name)
+
+    def write_sealed(self, receipt: "Json") -> "Json":
+        sealed = dict(receipt, protocol=PROTOCOL, streams=self.streams())
+        write_json(self.path("sealed.json"), sealed)
+        return sealed
+
+    def seal(self, mask: "list[str]", tick: "Callable[[], None]") -> "Json":
+        """The receipt of a task of which nothing lives; computed when nobody has."""
+        sealed = self.read("sealed.json")
+        if sealed is None:
+            digest = Digest(self.path("run.log"), mask)
+            while not digest.advance(64 * PIECE):
+                tick()
+            sealed = self.write_sealed(digest.receipt())
+        return sealed
+
+
+def nothing() -> None:
+    """For callers that have nothing to do meanwhile."""
+
+
+# ----------------------------------------------------------------------------------- the command
+
+
+def check_spec(spec: "Json") -> None:
+    """Refuse a spec that cannot be run, naming what is wrong with it."""
+    if not spec.get("argv"):
+        raise Refusal("spec.argv must name the program to run.", "spec")
+    for name in ("argv", "path", "pythonpath", "outputs"):
+        value = spec.get(name, [])
+        if not isinstance(value, list) or not all(is_text(word) for word in value):
+            raise Refusal("spec.%s must be a list of texts without NUL, not %r." % (name, value), "spec")
+    for name in ("cwd", "cookie", "task"):
+        if not is_text(spec.get(name, "")):
+            raise Refusal("spec.%s must be a text without NUL, not %r." % (name, spec[name]), "spec")
+    for name in ("time_limit_s", "grace_s"):
+        value = spec.get(name)
+        if value is not None and not (is_number(value) and value >= 0):
+            raise Refusal("spec.%s must be a number of seconds, not %r." % (name, value), "spec")
+    check_variables(spec.get("env", {}), "spec.env")
+
+
+def to_bytes(text: str) -> bytes:
+    """UTF-8 in every locale; bytes of other encodings come back as they were read."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def is_text(value: "object") -> bool:
+    """Whether a value can be handed to a program: a text without NUL that has an encoding."""
+    try:
+        return isinstance(value, str) and b"\0" not in to_bytes(value)
+    except UnicodeEncodeError:
+        return False
+
+
+def is_number(value: "object") -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def check_variables(variables: "object", where: str) -> None:
+    """Refuse variables that no program can be given. Their values may be secret: they are not told."""
+    if not isinstance(variables, dict):
+        raise Refusal("%s must be an object of texts." % where, "spec")
+    for name, value in variables.items():
+        if not name or "=" in name or not is_text(name):
+            raise Refusal("%s: %r cannot be the name of a variable." % (where, name), "spec")
+        if not is_text(value):
+            raise Refusal("%s: the value of %s must be a text without NUL." % (where, name), "spec")
+
+
+INHERITED = frozenset(
+    "PATH HOME USER LOGNAME SHELL LANG TZ TMPDIR LD_LIBRARY_PATH SSL_CERT_FILE SSL_CERT_DIR"
+    " REQUESTS_CA_BUNDLE CURL_CA_BUNDLE PIP_CERT NODE_EXTRA_CA_CERTS GIT_SSL_CAINFO"
+    " http_proxy https_proxy no_proxy all_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY".split()
+)
+INHERITED_FAMILIES = ("LC_", "CUDA", "NVIDIA_")
+
+
+class Command:
+    """What to execute, where and with which environment: all of it known before anything starts."""
+
+    def __init__(self, task: Task, spec: "Json", secrets: "dict[str, str]") -> None:
+        self.argv: "list[str]" = spec["argv"]
+        self.cwd = os.path.normpath(os.path.join(task.folder, spec.get("cwd", "code")))
+        self.environment = self._environment(task, spec, secrets)
+        self._make_folders(task)
+        self.program = self._find()
+
+    def _environment(self, task: Task, spec: "Json", secrets: "dict[str, str]") -> "dict[str, str]":
+        env = {
+            name: value
+            for name, value in os.environ.items()
+            if name in INHERITED or name.startswith(INHERITED_FAMILIES)
+        }
+        env["PYTHONUNBUFFERED"] = "1"
+        env["RUNYARD_TASK"] = spec.get("task", "")
+        env["RUNYARD_DIR"] = task.folder
+        env["RUNYARD_METRICS"] = task.path("metrics.jsonl")
+        env["RUNYARD_OUTPUTS"] = os.path.join(self.cwd, "outputs")
+        pythonpath = [os.path.join(task.folder, path) for path in spec.get("pythonpath", [])]
+        if pythonpath:
+            env["PYTHONPATH"] = os.pathsep.join(pythonpath)
+        env["PATH"] = os.pathsep.join(spec.get("path", []) + [env.get("PATH", os.defpath)])
+        env.update(spec.get("env", {}))
+        env.update(secrets)
+        env["RUNYARD_COOKIE"] = spec["cookie"]  # last: by it we find processes that got away
+        return env
+
+    def _make_folders(self, task: Task) -> None:
+        if _inside(self.cwd, task.folder):
+            os.makedirs(self.cwd, exist_ok=True)
+        for name in ("outputs", "logs"):
+            if os.path.isdir(task.code):
+                try:
+                    os.makedirs(os.path.join(task.code, name), exist_ok=True)
+                except FileExistsError:
+                    pass  # the snapshot has a file of that name: it is the user's
+        if not os.path.isdir(self.cwd):
+            raise Refusal("Cannot start: the working directory %s does not exist." % self.cwd, "spec")
+
+    def _find(self) -> str:
+        name = self.argv[0]
+        if "/" in name:
+            path = os.path.join(self.cwd, name)
+            if not os.path.isfile(path):
+                raise Refusal("Cannot start %s: there is no such file." % name, "spec")
+            if not os.access(path, os.X_OK):
+                raise Refusal(
+                    "Cannot start %s: it is not executable. Set its executable bit (chmod +x) or name"
+                    " its interpreter, for example: bash %s" % (name, name),
+                    "spec",
+                )
+            return path
+        for folder in self.environment["PATH"].split(os.pathsep):
+            path = os.path.join(self.cwd, folder, name)
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                return path
+        raise Refusal(
+            "Cannot start %s: there is no such program on PATH (%s)." % (name, self.environment["PATH"]),
+            "spec",
+        )
+
+    def execute(self, log: int, go: int, failed: int) -> "NoReturn":
+        """Become the command, once a byte arrives on `go`; its end of file means never to start."""
+        try:
+            os.setsid()
+            reset_signals()
+            null = os.open(os.devnull, os.O_RDONLY)
+            for target, source in ((0, null), (1, log), (2, log)):
+                os.dup2(source, target)
+            os.chdir(self.cwd)
+            argv = [to_bytes(word) for word in self.argv]
+            environment = {to_bytes(name): to_bytes(value) for name, value in self.environment.items()}
+            if os.read(go, 1):
+                os.execve(to_bytes(self.program), argv, environment)
+        except OSError as error:
+            os.write(failed, str(error.errno).encode("ascii"))
+        finally:
+            os._exit(127)
+
+    def failure(self, number: int) -> str:
+        """Why the program could not be executed, in a sentence."""
+        name = self.argv[0]
+        if number == errno.ENOENT:
+            return "Cannot start %s: the interpreter that its first line names does not exist." % name
+        if number == errno.ENOEXEC:
+            return (
+                "Cannot start %s: it is not a program for this machine."
+                " A script needs a first line such as #!/bin/sh" % name
+            )
+        if number == errno.E2BIG:
+            return "Cannot start %s: its arguments and variables are too large for this machine." % name
+        return "Cannot start %s: %s." % (name, os.strerror(number))
+
+
+# ---------------------------------------------------------------------------------------- warden
+
+
+class Warden:
+    """Ends a task in time, on a wish and whole.
+
+    While the command lives: the time limit and stop.json lead to TERM for all its processes and, after
+    the grace, KILL. When it has ended, what it left behind gets a moment to leave, then TERM, then KILL.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        spec: "Json",
+        deadline: "float | None",
+        group: int,
+        command_lives: "Callable[[], bool]",
+        living: "Callable[[], list[Process]]",
+    ) -> None:
+        self.reason: "str | None" = None
+        self.strays: "set[ProcessId]" = set()
+        self._task = task
+        self._spec = spec
+        self._deadline = deadline
+        self._group = group
+        self._command_lives = command_lives
+        self._living = living
+        self._wish: "tuple[int, int] | None" = None
+        self._kill_at = float("inf")
+        self._ended_at: "float | None" = None
+        self._warned: "set[ProcessId]" = set()
+        self._kills = 0
+
+    def step(self) -> "float | None":
+        """Do what is due; how long nothing will be, or None when nothing of the task lives."""
+        now = time.monotonic()
+        self._look()
+        if self._command_lives():
+            return self._mind_command(now)
+        living = self._living()
+        if not living:
+            return None
+        return self._mind_strays(living, now)
+
+    def begin(self, reason: str, grace_s: "float | None" = None) -> None:
+        """Start to stop the command, or stop it sooner than was begun."""
+        now = time.monotonic()
+        grace = self._spec.get("grace_s", 10) if grace_s is None else grace_s
+        self._kill_at = min(self._kill_at, now + max(0, grace or 0))
+        if self.reason is None and self._command_lives():
+            self.reason = reason
+            living = self._living()
+            self._warned.update(row.id for row in living)
+            self._signal(living, signal.SIGTERM)
+            self._signal(living, signal.SIGCONT)  # a suspended process hears TERM only when it goes on
+
+    def _look(self) -> None:
+        try:
+            row = os.stat(self._task.path("stop.json"))
+        except OSError:
+            return
+        if self._wish != (row.st_ino, row.st_mtime_ns):
+            self._wish = (row.st_ino, row.st_mtime_ns)
+            wish = self._task.read("stop.json") or {}
+            grace_s = wish.get("grace_s")
+            self.begin(str(wish.get("reason") or "canceled_by_user"), grace_s if is_number(grace_s) else None)
+
+    def _mind_command(self, now: float) -> float:
+        if self.reason is None and self._deadline is not None and now >= self._deadline:
+            self.begin("timed_out")
+        if now >= self._kill_at:
+            return self._kill()
+        due = [self._kill_at] + ([self._deadline] if self._deadline and self.reason is None else [])
+        return max(0.0, min(due) - now)
+
+    def _mind_strays(self, living: "list[Process]", now: float) -> float:
+        if self._ended_at is None:
+            self._ended_at = now
+        warn_at = self._ended_at + LEAVE_S
+        self._kill_at = min(self._kill_at, warn_at + STRAY_GRACE_S)
+        if now < warn_at:
+            return min(POLL_S, warn_at - now)
+        self.strays.update(row.id for row in living)
+        if now >= self._kill_at:
+            return self._kill()
+        for row in living:
+            if row.id not in self._warned:
+                signal_process(row, signal.SIGTERM)
+                signal_process(row, signal.SIGCONT)
+        self._warned.update(row.id for row in living)
+        return min(POLL_S, self._kill_at - now)
+
+    def _kill(self) -> float:
+        for _ in range(5):  # at once again: something may have been born meanwhile
+            living = self._living()
+            self._signal(living, signal.SIGKILL)
+            if not living:
+                break
+        self._kills += 1
+        return min(0.005 * self._kills, 1.0)
+
+    def _signal(self, living: "list[Process]", number: int) -> None:
+        if any(row.pgid == self._group for row in living):
+            try:
+                os.killpg(self._group, number)
+            except OSError:
+                pass
+        for row in living:
+            if row.pgid != self._group:
+                signal_process(row, number)
+
+
+# ---------------------------------------------------------------------------------------- keeper
+
+
+def wakeup_pipe() -> int:
+    """A pipe on which the signals that a keeper minds arrive as bytes."""
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    os.set_blocking(write, False)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, lambda number, frame: None)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.set_wakeup_fd(write)
+    return read
+
+
+def exit_record(started: "Json | None" = None) -> "Json":
+    """An exit record with nothing known yet but the start."""
+    return {
+        "protocol": PROTOCOL,
+        "status": None,
+        "reason": None,
+        "error": None,
+        "started_at": started.get("started_at") if started else None,
+        "ended_at": None,
+        "boot_id": boot_id(),
+        "strays_killed": 0,
+    }
+
+
+class Keeper:
+    """Starts the command of one task and stays with it to the end: its parent, and the sampler's.
+
+    It needs nobody: the session that started it may go at once. `report` is told once what became of
+    the start: {"started"}, {"claimed"} or {"failed"}.
+    """
+
+    def __init__(self, task: Task, request: "Json", report: "Callable[[Json], None]") -> None:
+        self._task = task
+        self._spec: "Json" = request["spec"]
+        self._secrets: "dict[str, str]" = request.get("secrets", {})
+        self._mask: "list[str]" = request.get("mask", [])
+        self._build = request.get("build")
+        self._secrets_to_come = request.get("stdin", False)
+        self._report = report
+        self._wakeup = wakeup_pipe()  # before the claim: whoever reads the claim may signal us
+        self._subreaper = become_subreaper()
+        self._oom_kills = oom_kills()
+        self._end = exit_record()
+        self._started: "Json" = {}
+        self._deadline: "float | None" = None
+        self._family = Family(None, "")
+        self._warden: "Warden | None" = None
+        self._sampler = 0
+        self._sampler_at = 0.0
+        self._control = -1
+
+    def keep(self) -> int:
+        """Claim, start, supervise, record; the exit code tells a batch system the same story."""
+        ballast = self._lay_ballast()
+        if not self._task.claim(identity(os.getpid())):
+            unlink(ballast)
+            self._report({"claimed": True})
+            return 0
+        os.rename(ballast, self._task.path("ballast"))
+        try:
+            answer = self._start()
+        except Refusal as refusal:
+            answer = self._fail(str(refusal))
+        except OSError as error:
+            answer = self._fail("Cannot start. %s" % refusal_of(error))
+        except Exception as error:
+            sys.excepthook(*sys.exc_info())
+            answer = self._fail("Cannot start: the runner failed: %s: %s" % (type(error).__name__, error))
+        if "started" in answer:
+            self._report(answer)
+            self._supervise()
+        self._task.write_exited(self._record(), waiting=lambda: self._report(answer))
+        self._report(answer)
+        self._seal()
+        unlink(self._task.path("ballast"))
+        return self._exit_code()
+
+    def _lay_ballast(self) -> str:
+        """Room for exited.json on a disk that the command may fill. A full disk is refused here."""
+        path = self._task.path("ballast.%d" % os.getpid())
+        try:
+            write_file(path, os.urandom(BALLAST_BYTES))
+        except OSError as error:
+            raise refusal_of(error) from None
+        return path
+
+    # -- start
+
+    def _start(self) -> "Json":
+        if self._secrets_to_come:
+            self._take_secrets()
+        write_task_files(self._task, self._spec, self._build)
+        command = Command(self._task, self._spec, self._secrets)
+        wish = self._task.read("stop.json")
+        if wish is not None:
+            self._end.update(reason=wish.get("reason"), ended_at=time.time())
+            return {"failed": "It was stopped before it started."}
+        return self._launch(command)
+
+    def _take_secrets(self) -> None:
+        try:
+            frame = Wire().receive()[0]
+        except Hangup:
+            raise Refusal("Cannot start: the secret variables did not arrive on stdin.", "spec") from None
+        self._secrets = frame.get("secrets", {})
+        self._mask = frame.get("mask", [])
+        check_variables(self._secrets, "secrets")
+        redirect(self._task.path("keeper.err"))
+
+    def _launch(self, command: Command) -> "Json":
+        """Fork the command and hold it back until all that others need to know of it is written.
+
+        Should we die before that, its pipe closes and it never starts.
+        """
+        log = os.open(self._task.path("run.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        go_read, go = os.pipe()
+        failed, failed_write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(go)
+            command.execute(log, go_read, failed_write)
+        for fd in (log, go_read, failed_write):
+            os.close(fd)
+        try:
+            self._get_ready(pid)
+            os.write(go, b"g")
+        finally:
+            os.close(go)
+        number = os.read(failed, 16)  # closes by itself when the program has taken over
+        os.close(failed)
+        if number:
+            raise Refusal(command.failure(int(number)), "spec")
+        return {"started": True, "keeper": self._task.read("keeper.json"), "command": self._started}
+
+    def _get_ready(self, pid: int) -> None:
+        started = dict(identity(pid), pgid=pid, started_at=time.time())
+        limit_s = self._spec.get("time_limit_s")
+        self._deadline = None if limit_s is None else time.monotonic() + limit_s
+        self._started = started
+        self._end["started_at"] = started["started_at"]
+        self._family = Family(started, self._spec["cookie"], root=os.getpid())
+        self._family.descent_is_complete = self._subreaper
+        self._warden = Warden(
+            self._task, self._spec, self._deadline, pid, lambda: self._end["ended_at"] is None, self._living
+        )
+        self._start_sampler()
+        self._introduce()
+        write_json(self._task.path("started.json"), started)
+
+    def _introduce(self) -> None:
+        sampler = identity(self._sampler)
+        keeper = dict(identity(os.getpid()), protocol=PROTOCOL, runner_sha=runner_sha())
+        keeper["sampler"] = {"pid": sampler["pid"], "start_time": sampler["start_time"]}
+        write_json(self._task.path("keeper.json"), keeper)
+
+    def _fail(self, sentence: str) -> "Json":
+        self._end.update(reason="exec_failed", error=sentence, status=None, ended_at=time.time())
+        try:
+            with open(self._task.path("run.log"), "ab") as log:
+                log.write((sentence + "\n").encode("utf-8", "replace"))
+        except OSError:
+            pass
+        return {"failed": sentence}
+
+    # -- supervise
+
+    def _supervise(self) -> None:
+        assert self._warden is not None
+        while True:
+            self._reap()
+            self._mind_sampler()
+            wait_s = self._warden.step()
+            if wait_s is None:
+                return
+            self._hear(min(wait_s, 0.5))  # where no signal reaches us, stop.json alone tells
+
+    def _hear(self, timeout_s: float) -> None:
+        """Wait for a signal. TERM without a stop.json is the host going down."""
+        if not select.select([self._wakeup], [], [], timeout_s)[0]:
+            return
+        asked = {signal.SIGTERM, signal.SIGINT} & set(os.read(self._wakeup, 4096))
+        if asked and self._warden and not os.path.exists(self._task.path("stop.json")):
+            self._warden.begin("host_shutdown")
+
+    def _reap(self) -> int:
+        """Take the exit status of every child that has ended; how many there were."""
+        count = 0
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return count
+            if pid == 0:
+                return count
+            count += 1
+            if pid == self._sampler:
+                self._sampler = 0
+            elif pid == self._started.get("pid") and self._end["ended_at"] is None:
+                ended = {"exited": os.WEXITSTATUS(status)}
+                if os.WIFSIGNALED(status):
+                    ended = {"signaled": os.WTERMSIG(status)}
+                self._end.update(status=ended, ended_at=time.time())
+                self._tell({"end": self._end})
+
+    def _living(self) -> "list[Process]":
+        """Every living process of the task; certain when empty.
+
+        What could be missed while looking has lost its parent meanwhile, and the topmost of the dead was
+        a child of ours: so look again whenever there was one to reap.
+        """
+        while True:
+            living = [] if self._childless() else self._family.living()
+            if living or not self._reap():
+                return living
+
+    def _childless(self) -> bool:
+        """Whether the sampler is our only child: then, being subreaper, we have no other descendants."""
+        pid = os.getpid()
+        try:
+            with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
+                children = {int(word) for word in file.read().split()}
+        except OSError:
+            return False
+        return self._subreaper and children <= {self._sampler}
+
+    def _record(self) -> "Json":
+        end = self._end
+        if self._warden is not None:
+            end["reason"] = end["reason"] or self._warden.reason
+            end["strays_killed"] = len(self._warden.strays)
+        if end["reason"] is None and end["status"] == {"signaled": signal.SIGKILL}:
+            if oom_kills() > self._oom_kills:
+                end["reason"] = "out_of_memory"
+        if end["reason"] == "exec_failed":
+            end["status"] = None
+        return end
+
+    def _exit_code(self) -> int:
+        status = self._end["status"] or {"exited": 127}
+        return int(status["exited"]) if "exited" in status else 128 + int(status["signaled"])
+
+    # -- the sampler
+
+    def _start_sampler(self) -> None:
+        self._sampler_at = time.monotonic()
+        read, control = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.setsid()
+                reset_signals()
+                close_files({read})
+                sampler = Sampler(self._task, self._spec, self._mask, self._started, self._deadline)
+                sampler.serve(os.getppid(), self._subreaper, read, self._end)
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+            finally:
+                os._exit(0)
+        os.close(read)
+        if self._control >= 0:
+            os.close(self._control)
+        os.set_blocking(control, False)
+        self._control = control
+        self._sampler = pid
+        self._family.without = {os.getpid(), pid}
+
+    def _mind_sampler(self) -> None:
+        if self._sampler == 0 and time.monotonic() >= self._sampler_at + 1:
+            self._start_sampler()
+            try:
+                self._introduce()
+            except OSError:
+                pass  # a full disk; the sampler works all the same
+
+    def _tell(self, message: "Json") -> None:
+        try:
+            os.write(self._control, json.dumps(message).encode("utf-8") + b"\n")
+        except OSError:
+            pass  # dead, and restarted with all it needs; or suspended
+
+    def _seal(self) -> None:
+        """See that the task gets its receipt: by the sampler, or when that is dead or stuck, by us."""
+        self._tell({"seal": True})
+        beat, since = "", time.monotonic()
+        while self._sampler:
+            now, heard = time.monotonic(), read_text(self._task.path("beat"))
+            if heard != beat:
+                beat, since = heard, now
+            if now > since + SEAL_STALL_S:
+                os.kill(self._sampler, signal.SIGKILL)
+            self._hear(0.5)
+            self._reap()
+        while self._task.exists():
+            try:
+                self._task.seal(self._mask, nothing)
+                return
+            except OSError:
+                time.sleep(1)
+
+
+# --------------------------------------------------------------------------------------- sampler
+
+
+class Sampler:
+    """Watches a task from beside it: log growth, resources, heartbeat, receipt.
+
+    When the keeper dies it takes over time limit and stop, and records the end. It is also all that is
+    left to start when keeper and sampler were both killed (`guard`).
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        spec: "Json",
+        mask: "list[str] | None",
+        started: "Json | None",
+        deadline: "float | None",
+    ) -> None:
+        self._task = task
+        self._spec = spec
+        self._started = started
+        self._deadline = deadline
+        self._digest = None if mask is None else Digest(task.path("run.log"), mask)
+        self._family = Family(started, str(spec.get("cookie", "")))
+        self._resources = Resources(task.folder, self._family)
+        self._control = -1
+        self._messages = b""
+        self._end = exit_record(started)
+        self._sealing = False
+        self._warden: "Warden | None" = None
+        self._beats = int(read_text(task.path("beat")).strip() or 0)
+        self._noted = self._mend_times()
+        now = time.monotonic()
+        self._beat_at = now
+        self._growth_at = now
+        self._sample_at = now + 1
+
+    def serve(self, keeper: int, subreaper: bool, control: int, end: "Json") -> None:
+        """Work beside a keeper until it says to seal, or in its place when it dies."""
+        self._control = control
+        self._end = end
+        self._family.root = keeper
+        self._family.without.add(keeper)
+        self._family.descent_is_complete = subreaper
+        self._work()
+
+    def guard(self, keeper: "Json") -> None:
+        """Work without a keeper from the start; nothing when another guardian already does."""
+        lock = lock_file(self._task.path("guard"))
+        if lock is None:
+            return
+        me = identity(os.getpid())
+        sampler = {"pid": me["pid"], "start_time": me["start_time"]}
+        write_json(self._task.path("keeper.json"), dict(keeper, sampler=sampler))
+        self._take_over()
+        self._work()
+
+    def _work(self) -> None:
+        while not self._sealing:
+            self._hear()
+            self._tick()
+            if self._warden is not None and self._warden.step() is None:
+                self._record_end()
+                self._sealing = True
+        self._seal()
+
+    def _hear(self) -> None:
+        """Wait for the keeper's word or the next thing due. The end of the pipe is the keeper's death."""
+        wait_s = max(0.0, min(self._growth_at, self._beat_at, self._sample_at) - time.monotonic())
+        if self._warden is not None:
+            time.sleep(min(wait_s, 0.1))
+            return
+        if not select.select([self._control], [], [], wait_s)[0]:
+            return
+        data = os.read(self._control, 65536)
+        lines = (self._messages + data).split(b"\n")
+        self._messages = lines.pop()
+        for line in lines:
+            message = json.loads(line.decode("utf-8"))
+            self._end.update(message.get("end", {}))
+            self._sealing = self._sealing or "seal" in message
+        if not data and not self._sealing:
+            self._take_over()
+
+    def _take_over(self) -> None:
+        if self._task.exited() is not None:
+            self._sealing = True
+            return
+        self._family.root = 0
+        self._family.descent_is_complete = False
+        group = int(self._started["pgid"]) if self._started else 0
+        self._warden = Warden(
+            self._task, self._spec, self._deadline, group, lambda: lives(self._started), self._living
+        )
+
+    def _living(self) -> "list[Process]":
+        return self._family.living() or self._family.living()  # twice: one may be born while we look
+
+    def _record_end(self) -> None:
+        assert self._warden is not None
+        if self._task.exited() is not None:
+            return
+        end = self._end
+        end["reason"] = end["reason"] or self._warden.reason
+        if end["reason"] is None and end["status"] is None:
+            end["reason"] = "keeper_lost"
+        end["ended_at"] = end["ended_at"] or time.time()
+        end["strays_killed"] = len(self._warden.strays)
+        self._task.write_exited(end, waiting=self._beat)
+
+    # -- what is due now and then
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if now >= self._beat_at:
+            self._beat()
+        if now >= self._growth_at:
+            self._note_growth()
+            caught_up = self._digest is None or self._digest.advance(64 * PIECE)
+            self._growth_at = now + GROWTH_S if caught_up else now
+        if now >= self._sample_at:
+            self._sample_at = now + SAMPLE_S
+            try:
+                sample = json.dumps(self._resources.sample())
+            except OSError:
+                return  # the folder is gone
+            self._append("samples.jsonl", sample.encode("utf-8") + b"\n")
+
+    def _beat(self) -> None:
+        self._beats += 1
+        self._beat_at = time.monotonic() + BEAT_S
+        try:
+            fd = os.open(self._task.path("beat"), os.O_WRONLY | os.O_CREAT, 0o644)
+            os.pwrite(fd, b"%020d\n" % self._beats, 0)
+            os.close(fd)
+        except OSError:
+            pass
+
+    def _mend_times(self) -> int:
+        """Drop a torn record that a killed predecessor may have left; the last offset noted."""
+        try:
+            with open(self._task.path("times"), "r+b") as file:
+                whole = os.fstat(file.fileno()).st_size // TIMES.size * TIMES.size
+                file.truncate(whole)
+                file.seek(max(0, whole - TIMES.size))
+                return int(TIMES.unpack(file.read(TIMES.size))[0]) if whole else 0
+        except OSError:
+            return 0
+
+    def _note_growth(self) -> None:
+        size = size_of(self._task.path("run.log"))
+        if size > self._noted and self._append("times", TIMES.pack(size, time.time())):
+            self._noted = size
+
+    def _append(self, name: str, record: bytes) -> bool:
+        """Append a whole record or, on a full disk, none of it."""
+        try:
+            fd = os.open(self._task.path(name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError:
+            return False
+        try:
+            size = os.fstat(fd).st_size
+            try:
+                written = os.write(fd, record)
+            except OSError:
+                written = 0
+            if written < len(record):
+                os.ftruncate(fd, size)
+            return written == len(record)
+        finally:
+            os.close(fd)
+
+    def _seal(self) -> None:
+        self._note_growth()
+        if self._digest is None:
+            return  # a guardian does not know the secrets: the studio asks for the receipt
+        while not self._digest.advance(64 * PIECE):
+            self._tick()
+        receipt = self._digest.receipt()
+        while self._task.exists():
+            try:
+                self._task.write_sealed(receipt)
+                return
+            except OSError:
+                self._beat()
+                time.sleep(1)
+
+
+def read_text(path: str) -> str:
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def guard(task: Task) -> None:
+    """Start a sampler in place of a dead keeper and a dead sampler, so that time limit and stop hold."""
+    keeper = task.keeper()
+    started = task.read("started.json")
+    spec = task.read("spec.json") or {}
+    limit_s = spec.get("time_limit_s")
+    deadline = None
+    if limit_s is not None and started is not None:
+        deadline = time.monotonic() + started["started_at"] + limit_s - time.time()
+
+    def work() -> None:
+        reset_signals()
+        redirect(task.path("keeper.err"))
+        Sampler(task, spec, None, started, deadline).guard(keeper or {})
+
+    detach(work)
+
+
+class Resources:
+    """What the processes of a task use, and what the host has left."""
+
+    def __init__(self, folder: str, family: Family) -> None:
+        self._folder = folder
+        self._family = family
+        self._gpus = Gpus()
+        self._at = time.monotonic()
+        self._cpu_s = 0.0
+
+    def sample(self) -> "Json":
+        rows = self._family.living()
+        keeper = read_process(self._family.root) if self._family.root else None
+        counted = rows + ([keeper] if keeper else [])  # the keeper's holds that of all it has awaited
+        now = time.monotonic()
+        cpu_s = max(self._cpu_s, sum(row.cpu_s for row in counted))
+        percent = 100 * (cpu_s - self._cpu_s) / max(0.001, now - self._at)
+        self._at, self._cpu_s = now, cpu_s
+        transfers = [_transfer(row.pid) for row in counted]
+        received, sent = _network()
+        disk = os.statvfs(self._folder)
+        return {
+            "t": time.time(),
+            "cpu_s": round(cpu_s, 3),
+            "cpu_percent": round(percent, 1),
+            "rss_bytes": sum(row.rss_bytes for row in rows),
+            "processes": len(rows),
+            "read_bytes": sum(read for read, _ in transfers),
+            "write_bytes": sum(written for _, written in transfers),
+            "net_rx_bytes": received,
+            "net_tx_bytes": sent,
+            "disk_free_bytes": disk.f_bavail * disk.f_frsize,
+            "gpus": self._gpus.latest(),
+        }
+
+
+def _transfer(pid: int) -> "tuple[int, int]":
+    """Bytes that a process has read from and written to storage."""
+    try:
+        with open("/proc/%d/io" % pid) as file:
+            counts = dict(line.split(": ") for line in file.read().splitlines())
+        return int(counts["read_bytes"]), int(counts["write_bytes"])
+    except (OSError, KeyError, ValueError):
+        return 0, 0
+
+
+def _network() -> "tuple[int, int]":
+    """Bytes that the host has received and sent, the loopback aside."""
+    received = sent = 0
+    for line in read_text("/proc/net/dev").splitlines()[2:]:
+        name, _, counts = line.partition(":")
+        if name.strip() != "lo":
+            received += int(counts.split()[0])
+            sent += int(counts.split()[8])
+    return received, sent
+
+
+class Gpus:
+    """The load of the GPUs as nvidia-smi tells it, asked beside our work: it may take seconds or hang."""
+
+    QUERY = ["--query-gpu=index,utilization.gpu,memory.used", "--format=csv,noheader,nounits"]
+
+    def __init__(self) -> None:
+        self._program = which("nvidia-smi")
+        self._asked: "Any" = None
+        self._latest: "list[Json]" = []
+
+    def latest(self) -> "list[Json]":
+        """The newest answer there is; asks for the next one."""
+        if self._program is None:
+            return []
+        import subprocess
+
+        if self._asked is not None and self._asked.poll() is not None:
+            self._latest = [gpu for gpu in map(self._parse, self._asked.communicate()[0].splitlines()) if gpu]
+            self._asked = None
+        if self._asked is None:
+            try:
+                self._asked = subprocess.Popen(
+                    [self._program] + self.QUERY, stdout=subprocess.PIPE, universal_newlines=True
+                )
+            except OSError:
+                self._program = None
+        return self._latest
+
+    def _parse(self, line: str) -> "Json | None":
+        try:
+            index, load, used = [float(word) for word in line.split(",")]
+        except ValueError:
+            return None
+        return {"index": int(index), "util": load, "mem_bytes": int(used) << 20}
+
+
+# -------------------------------------------------------------------------------- files of a run
+
+
+class Found:
+    """One file that a walk came to. `kind`: "file", or why it is not taken."""
+
+    __slots__ = ("kind", "path", "real", "row")
+
+    def __init__(self, path: str, real: str, kind: str, row: os.stat_result) -> None:
+        self.path = path
+        self.real = real
+        self.kind = kind
+        self.row = row
+
+
+def walk(top: str, below: str = "") -> "Iterator[Found]":
+    """Every file under top/below, with paths relative to `top`; never outside `top`.
+
+    A link to a file inside counts as that file; a link to a folder is not entered, as its files are
+    found where they are.
+    """
+    home = os.path.realpath(top)
+    start = os.path.join(top, below) if below else top
+    if below and os.path.islink(start):
+        yield _found(start, below, home)
+        return
+    if not _inside(os.path.realpath(start), home):
+        return
+    todo = [below]
+    while todo:
+        folder = todo.pop()
+        try:
+            entries = list(os.scandir(os.path.join(top, folder)))
+        except NotADirectoryError:
+            yield _found(os.path.join(top, folder), folder, home)
+            continue
+        except OSError:
+            continue
+        for entry in entries:
+            path = os.path.join(folder, entry.name)
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append(path)
+                else:
+                    yield _found(entry.path, path, home)
+            except FileNotFoundError:
+                pass  # gone since the listing
+
+
+def _found(full: str, path: str, home: str) -> Found:
+    row = os.lstat(full)
+    if stat.S_ISREG(row.st_mode):
+        return Found(path, full, "file", row)
+    if not stat.S_ISLNK(row.st_mode):
+        return Found(path, full, "not a regular file", row)
+    real = os.path.realpath(full)
+    if not _inside(real, home):
+        return Found(path, full, "a link out of the working directory", row)
+    try:
+        target = os.stat(real)
+    except OSError:
+        return Found(path, full, "a link to nothing", row)
+    if stat.S_ISDIR(target.st_mode):
+        return Found(path, full, "a link to a folder", row)
+    return Found(path, real, "file" if stat.S_ISREG(target.st_mode) else "not a regular file", target)
+
+
+def _inside(path: str, home: str) -> bool:
+    return path == home or path.startswith(home.rstrip("/") + "/")
+
+
+class Globs:
+    """Patterns over relative paths: * and ? within a name, ** over folders; a folder means all in it."""
+
+    def __init__(self, patterns: "object") -> None:
+        if not isinstance(patterns, list) or not all(isinstance(one, str) for one in patterns):
+            raise Refusal("patterns must be a list of texts, not %r." % (patterns,))
+        for one in patterns:
+            if one.startswith("/") or ".." in one.split("/"):
+                raise Refusal("The pattern %r leaves the working directory." % one)
+        self.bases = self._bases(patterns)
+        self._regex = re.compile("|".join(map(self._translate, patterns)) or r"(?!)", re.DOTALL)
+
+    def match(self, path: str) -> bool:
+        return self._regex.match(path) is not None
+
+    @staticmethod
+    def _bases(patterns: "list[str]") -> "list[str]":
+        """The folders under which all matches lie, none of them inside another."""
+        bases: "list[str]" = []
+        for pattern in patterns:
+            fixed = []
+            for part in pattern.split("/"):
+                if any(char in part for char in "*?["):
+                    break
+                fixed.append(part)
+            bases.append("/".join(part for part in fixed if part not in ("", ".")))
+        return [
+            base
+            for base in sorted(set(bases))
+            if not any(base != other and (not other or base.startswith(other + "/")) for other in bases)
+        ]
+
+    @staticmethod
+    def _translate(pattern: str) -> str:
+        parts = [part for part in pattern.split("/") if part not in ("", ".")]
+        regex = ""
+        for index, part in enumerate(parts):
+            last = index == len(parts) - 1
+            if part == "**":
+                regex += ".+" if last else "(?:[^/]+/)*"
+            else:
+                regex += _translate_name(part) + ("" if last else "/")
+        return "(?:%s)(?:/.*)?\\Z" % regex
+
+
+def _translate_name(part: str) -> str:
+    regex, rest = "", part
+    while rest:
+        group = re.match(r"\[(!?)(\]?[^\]]*)\]", rest)
+        if group:
+            regex += "[%s%s]" % ("^/" if group.group(1) else "", group.group(2).replace("\\", "\\\\"))
+            rest = rest[group.end() :]
+            continue
+        regex += {"*": "[^/]*", "?": "[^/]"}.get(rest[0], re.escape(rest[0]))
+        rest = rest[1:]
+    return regex
+
+
+def stands_still(row: os.stat_result, settled_s: float) -> bool:
+    """Whether a file was last touched long enough ago; ctime too, as archives set mtime back."""
+    return time.time() - max(row.st_mtime, row.st_ctime) >= settled_s
+
+
+def _fingerprint(row: os.stat_result) -> "list[int]":
+    return [row.st_size, row.st_mtime_ns, row.st_ctime_ns, row.st_ino]
+
+
+class Collection:
+    """What a run made: files by hash, other new files by size. Hashes are kept for the next time."""
+
+    def __init__(self, task: Task, globs: Globs, tick: "Callable[[], None]") -> None:
+        self._task = task
+        self._globs = globs
+        self._tick = tick
+        self._hashes = task.read("hashes.json") or {}
+        self.files: "list[Json]" = []
+        self.skipped: "list[Json]" = []
+        self.extra: "list[Json]" = []
+        self.extra_count = 0
+
+    def settled(self, settled_s: float) -> None:
+        """The matching files that have stood still for so long."""
+        for base in self._globs.bases:
+            for found in walk(self._task.code, base):
+                self._tick()
+                if found.kind == "file" and stands_still(found.row, settled_s):
+                    self._take(found, changing=False)
+
+    def whole(self) -> None:
+        """All matching files, and the others that are new."""
+        known = {entry["path"] for entry in self._task.manifest()}
+        for found in walk(self._task.code):
+            self._tick()
+            if self._globs.match(found.path):
+                if found.kind == "file":
+                    self._take(found, changing=True)
+                else:
+                    self._skip(found.path, found.kind)
+            elif found.kind == "file" and self._is_extra(found.path, known):
+                self.extra_count += 1
+                if len(self.extra) < 1000:
+                    self.extra.append({"path": found.path, "size": found.row.st_size})
+
+    def answer(self) -> "Json":
+        try:
+            write_json(self._task.path("hashes.json"), self._hashes)
+        except OSError:
+            pass  # a full disk: they are computed again next time
+        answer = {"files": self.files, "extra": self.extra}
+        return dict(answer, extra_count=self.extra_count, skipped=self.skipped)
+
+    @staticmethod
+    def _is_extra(path: str, known: "set[str]") -> bool:
+        return path not in known and not path.startswith("logs/") and "__pycache__" not in path.split("/")
+
+    def _skip(self, path: str, why: str) -> None:
+        if len(self.skipped) < 1000:
+            self.skipped.append({"path": path, "why": why})
+
+    def _take(self, found: Found, changing: bool) -> None:
+        if not self._globs.match(found.path):
+            return
+        fingerprint = _fingerprint(found.row)
+        known = self._hashes.get(found.path)
+        size = found.row.st_size
+        if known is None or known[0] != fingerprint:
+            try:
+                size, sha, row = self._hash(found.real)
+            except OSError as error:
+                self._skip(found.path, error.strerror or str(error))
+                return
+            if _fingerprint(row) != fingerprint and not changing:
+                return  # it has moved again: next time
+            known = [_fingerprint(row), sha]
+            self._hashes[found.path] = known
+        mode = stat.S_IMODE(found.row.st_mode) & 0o777
+        self.files.append({"path": found.path, "size": size, "mode": mode, "sha": known[1]})
+
+    def _hash(self, path: str) -> "tuple[int, str, os.stat_result]":
+        import hashlib
+
+        digest = hashlib.sha256()
+        size = 0
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            while True:
+                data = os.read(fd, PIECE)
+                if not data:
+                    return size, digest.hexdigest(), os.fstat(fd)
+                digest.update(data)
+                size += len(data)
+                self._tick()
+        finally:
+            os.close(fd)
+
+
+# --------------------------------------------------------------------------------------- session
+
+
+def check_manifest(entries: "object", folding: bool) -> "list[Json]":
+    """The entries of a manifest that can be laid out safely; Refusal for any other.
+
+    `folding`: names that differ in case alone are one file here.
+    """
+    if not isinstance(entries, list):
+        raise Refusal("The manifest must be a list.", "manifest")
+    folders: "set[str]" = set()
+    leaves: "dict[str, Json]" = {}
+    for entry in entries:
+        path = _check_entry(entry)
+        if path in leaves:
+            raise Refusal("The manifest names %r twice." % path, "manifest")
+        leaves[path] = entry
+        folders.update(_parents(path))
+    for path in folders & set(leaves):
+        what = "a link" if "link" in leaves[path] else "a file"
+        raise Refusal("%r is %s in the manifest, but other paths pass through it." % (path, what), "manifest")
+    if folding:
+        _check_folding(sorted(folders) + sorted(leaves))
+    return entries
+
+
+def _check_entry(entry: "object") -> str:
+    path = entry.get("path") if isinstance(entry, dict) else None
+    if not isinstance(path, str) or not isinstance(entry, dict):
+        raise Refusal("A manifest entry must be an object with a path, not %r." % (entry,), "manifest")
+    if "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
+        raise Refusal("The path %r would leave the folder, or is not a plain relative path." % path, "manifest")
+    if "link" in entry:
+        if not isinstance(entry["link"], str) or not entry["link"] or "\0" in entry["link"]:
+            raise Refusal("The link %r has no usable target." % path, "manifest")
+        return path
+    sha, size, mode = entry.get("sha"), entry.get("size"), entry.get("mode")
+    if not isinstance(sha, str) or not SHA.match(sha) or not isinstance(size, int) or not isinstance(mode, int):
+        raise Refusal("The file %r needs sha, size and mode in the manifest." % path, "manifest")
+    return path
+
+
+def _parents(path: str) -> "Iterator[str]":
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _check_folding(paths: "list[str]") -> None:
+    import unicodedata
+
+    seen: "dict[str, str]" = {}
+    for path in paths:
+        other = seen.setdefault(unicodedata.normalize("NFC", path).casefold(), path)
+        if other != path:
+            raise Refusal("On this target %r and %r would be one file: rename one." % (other, path), "manifest")
+
+
+def write_task_files(task: Task, spec: "Json", build: "Json | None") -> None:
+    spec["cookie"] = spec.get("cookie") or os.urandom(16).hex()
+    spec["protocol"] = PROTOCOL
+    write_json(task.path("spec.json"), spec)
+    if build is not None:
+        write_json(task.path("build.json"), build)
+
+
+def make_root(root: str) -> str:
+    """The absolute root on this target, made when missing and then private."""
+    path = os.path.abspath(os.path.expanduser(root))
+    if not os.path.isdir(path):
+        os.makedirs(path, 0o700, exist_ok=True)
+    return path
+
+
+def field(request: "Json", name: str, kind: type, default: "object" = None) -> "Any":
+    """A field of a request; Refusal when it is of another kind, or missing without a default."""
+    value = request.get(name, default)
+    if not isinstance(value, kind):
+        raise Refusal("%s: %s must be %s, not %r." % (request.get("op"), name, kind.__name__, value))
+    return value
+
+
+class Session:
+    """Answers requests about one root on a target, one after the other, until the input ends."""
+
+    def __init__(self, root: str, blobs: "str | None") -> None:
+        self._root = make_root(root)
+        elsewhere = blobs is not None
+        place = os.path.abspath(os.path.expanduser(blobs)) if blobs else os.path.join(self._root, "blobs")
+        self._blobs = Blobs(place, own=not elsewhere)
+        self._wire = Wire()
+        self._worked_at = time.monotonic()
+        self._operations: "dict[str, Callable[[Json, bytes], Frame]]" = {
+            "ping": self._ping,
+            "hello": self._hello,
+            "have": self._have,
+            "receive": self._receive,
+            "materialise": self._materialise,
+            "prepare": self._prepare,
+            "start": self._start,
+            "look": self._look,
+            "stop": self._stop,
+            "seal": self._seal,
+            "collect": self._collect,
+            "fetch": self._fetch,
+            "env": self._env,
+            "envs": self._envs,
+            "remove_env": self._remove_env,
+            "clear": self._clear,
+        }
+
+    def serve(self) -> None:
+        while True:
+            try:
+                header, payload = self._wire.receive()
+                self._worked_at = time.monotonic()
+                answer, content = self._answer(header, payload)
+            except Refusal as refusal:  # out of step: nothing that follows can be understood
+                self._wire.send({"error": str(refusal), "code": refusal.code})
+                return
+            while len(content) > PAYLOAD_MAX:
+                self._wire.send(dict(answer, more=True), content[:PAYLOAD_MAX])
+                content = content[PAYLOAD_MAX:]
+            self._wire.send(answer, content)
+
+    def _answer(self, header: "Json", payload: bytes) -> "Frame":
+        try:
+            if header.get("op") != "receive":
+                payload = b"".join(self._pieces(header, payload))
+            operation = self._operations.get(str(header.get("op")))
+            if operation is None:
+                known = ", ".join(sorted(self._operations))
+                raise Refusal("There is no operation %r. There are: %s." % (header.get("op"), known))
+            return operation(header, payload)
+        except Refusal as refusal:
+            if refusal.code == "frame":
+                raise
+            return {"error": str(refusal), "code": refusal.code}, refusal.payload
+        except OSError as error:
+            refusal = refusal_of(error)
+            return {"error": str(refusal), "code": refusal.code}, b""
+        except Hangup:
+            raise
+        except Exception as error:
+            sys.excepthook(*sys.exc_info())
+            said = "The runner failed at %s: %s: %s" % (header.get("op"), type(error).__name__, error)
+            return {"error": said, "code": "internal"}, b""
+
+    def _pieces(self, header: "Json", payload: bytes) -> "Iterator[bytes]":
+        """The payload of a request and of the frames that continue it."""
+        total = len(payload)
+        yield payload
+        while header.get("more"):
+            header, payload = self._wire.receive()
+            total += len(payload)
+            if total > JOINED_MAX and header.get("op") != "receive":
+                raise Refusal("The request is larger than %d bytes." % JOINED_MAX, "frame")
+            yield payload
+
+    def _tick(self) -> None:
+        """Say now and then that a long operation is still at work; ends us when nobody listens."""
+        if time.monotonic() > self._worked_at + WORKING_S:
+            self._worked_at = time.monotonic()
+            self._wire.send({"working": True})
+
+    def _task(self, request: "Json", key: str = "name") -> Task:
+        name = field(request, key, str)
+        if not NAME.match(name):
+            raise Refusal("%r cannot be the name of a task folder." % name, "name")
+        return Task(os.path.join(self._root, "tasks", name))
+
+    def _present(self, request: "Json") -> Task:
+        task = self._task(request)
+        if not task.exists():
+            raise Refusal("The folder of task %s is gone from the target." % request["name"], "gone")
+        return task
+
+    # -- the target
+
+    def _ping(self, request: "Json", payload: bytes) -> "Frame":
+        return {"ok": True}, b""
+
+    def _hello(self, request: "Json", payload: bytes) -> "Frame":
+        return facts(self._root), b""
+
+    # -- blobs and snapshots
+
+    def _have(self, request: "Json", payload: bytes) -> "Frame":
+        return {}, json.dumps(self._blobs.missing(json.loads(payload.decode("utf-8")))).encode("utf-8")
+
+    def _receive(self, request: "Json", payload: bytes) -> "Frame":
+        pieces = self._pieces(request, payload)
+        try:
+            self._blobs.receive(field(request, "sha", str), field(request, "size", int), pieces)
+        finally:
+            for _ in pieces:  # a refused blob goes on arriving
+                pass
+        return {"ok": True}, b""
+
+    def _materialise(self, request: "Json", payload: bytes) -> "Frame":
+        task = self._task(request, "task")
+        if task.claimed():
+            raise Refusal("Task %s was started already: its files stay." % request["task"], "claimed")
+        remove_tree(task.code)
+        unlink(task.path("manifest.json"))
+        os.makedirs(task.code)
+        try:
+            folding = os.path.exists(task.path("CODE"))
+            entries = check_manifest(parse_list(payload, "manifest"), folding)
+            self._require({entry["sha"] for entry in entries if "sha" in entry})
+            self._lay_out(task, entries)
+            write_json(task.path("manifest.json"), entries)
+        except BaseException:
+            remove_tree(task.code)
+            raise
+        return {"ok": True}, b""
+
+    def _require(self, shas: "set[str]") -> None:
+        missing = self._blobs.missing(sorted(shas))
+        if missing:
+            payload = json.dumps(missing).encode("utf-8")
+            raise Refusal("%d blobs are missing on the target." % len(missing), "missing", payload)
+
+    def _lay_out(self, task: Task, entries: "list[Json]") -> None:
+        """Folders first, links last, so that nothing is ever written through a link."""
+        for folder in sorted({parent for entry in entries for parent in _parents(entry["path"])}):
+            os.mkdir(os.path.join(task.code, folder))
+        for entry in entries:
+            if "link" not in entry:
+                path = os.path.join(task.code, entry["path"])
+                fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+                try:
+                    self._blobs.copy(entry["sha"], entry["size"], fd, self._tick)
+                    os.fchmod(fd, entry["mode"] & 0o777)
+                finally:
+                    os.close(fd)
+                self._tick()
+        for entry in entries:
+            if "link" in entry:
+                os.symlink(entry["link"], os.path.join(task.code, entry["path"]))
+
+    # -- tasks
+
+    def _prepare(self, request: "Json", payload: bytes) -> "Frame":
+        task = self._task(request)
+        spec = dict(field(request, "spec", dict))
+        check_spec(spec)
+        if task.claimed():
+            raise Refusal("Task %s was started already." % request["name"], "claimed")
+        os.makedirs(task.folder, exist_ok=True)
+        write_task_files(task, spec, request.get("build"))
+        return {"ok": True}, b""
+
+    def _start(self, request: "Json", payload: bytes) -> "Frame":
+        task = self._task(request)
+        check_spec(field(request, "spec", dict))
+        check_variables(request.get("secrets", {}), "secrets")
+        if task.claimed():
+            return {"claimed": True}, b""
+        os.makedirs(task.folder, exist_ok=True)
+        try:
+            import ctypes  # noqa: F401  here, so that the keepers and samplers to come have it already
+            import hashlib  # noqa: F401
+        except ImportError:
+            pass
+        answers, write = os.pipe()
+        detach(lambda: keep_in_background(task, request, write), keep={write})
+        os.close(write)
+        try:
+            return self._started(answers), b""
+        finally:
+            os.close(answers)
+
+    def _started(self, answers: int) -> "Json":
+        text = b""
+        while select.select([answers], [], [], START_WAIT_S)[0]:
+            data = os.read(answers, 65536)
+            text += data
+            if not data:
+                answer = json.loads(text.decode("utf-8")) if text else {}
+                if not answer:
+                    raise Refusal("The keeper died while it started the task: look what became of it.", "internal")
+                return dict(answer)
+        raise Refusal("The task has not reported its start within %d s: look again." % START_WAIT_S, "timeout")
+
+    def _look(self, request: "Json", payload: bytes) -> "Frame":
+        names = field(request, "names", list)
+        answer = {}
+        for name in names:
+            task = self._task({"op": "look", "name": name})
+            self._tick()
+            answer[name] = dict(
+                task.states(),
+                folder=task.exists(),
+                claimed=task.claimed(),
+                exited=task.exited(),
+                sealed=task.read("sealed.json"),
+            )
+        return {}, json.dumps(answer).encode("utf-8")
+
+    def _stop(self, request: "Json", payload: bytes) -> "Frame":
+        """Safe against a start at the same moment: the wish is written before the claim is tried.
+
+        Whoever has the claim reads stop.json before it starts, and hears our signal after that.
+        """
+        task = self._task(request)
+        reason = field(request, "reason", str, "canceled_by_user")
+        grace_s = request.get("grace_s")
+        if not task.exists():
+            return {"ok": True, "state": "gone"}, b""
+        if task.exited() is not None:
+            return {"ok": True, "state": "ended"}, b""
+        self._wish(task, {"reason": reason, "grace_s": grace_s, "at": time.time()})
+        record = dict(exit_record(), reason=reason, ended_at=time.time())
+        if task.claim(dict(identity(os.getpid()), exited=record)):
+            task.write_exited(record, waiting=self._tick)
+            task.seal([], nothing)
+            return {"ok": True, "state": "never_started"}, b""
+        return {"ok": True, "state": self._urge(task)}, b""
+
+    def _wish(self, task: Task, wish: "Json") -> None:
+        try:
+            write_json(task.path("stop.json"), wish)
+        except OSError:
+            unlink(task.path("ballast"))  # a full disk must not keep anybody from stopping what fills it
+            write_json(task.path("stop.json"), wish)
+
+    def _urge(self, task: Task) -> str:
+        """Make the wish known to whoever keeps the task; the sampler reads it by itself."""
+        states = task.states()
+        keeper = task.keeper()
+        if keeper is not None and states["keeper"] == "alive":
+            for number in (signal.SIGUSR1, signal.SIGCONT):
+                os.kill(keeper["pid"], number)
+        elif states["command"] == "alive" and states["sampler"] != "alive":
+            guard(task)
+        elif not {"alive", "unknown"} & set(states.values()):
+            return "lost"
+        return "stopping"
+
+    def _seal(self, request: "Json", payload: bytes) -> "Frame":
+        task = self._present(request)
+        if task.read("sealed.json") is None:
+            self._refuse_living(task, "seal")
+        return {"sealed": task.seal(field(request, "mask", list, []), self._tick)}, b""
+
+    def _refuse_living(self, task: Task, what: str) -> None:
+        states = task.states()
+        living = [who for who in ("keeper", "sampler", "command") if states[who] == "alive"]
+        if not living and "unknown" in states.values() and task.exited() is None:
+            living = ["something elsewhere, perhaps,"]
+        if living:
+            name = os.path.basename(task.folder)
+            raise Refusal("Cannot %s task %s: its %s lives." % (what, name, " and ".join(living)), "alive")
+
+    def _clear(self, request: "Json", payload: bytes) -> "Frame":
+        task = self._task(request)
+        folder, name = os.path.split(task.folder)
+        if task.exists():
+            self._refuse_living(task, "clear")
+            os.rename(task.folder, os.path.join(folder, ".clear-%s.%d" % (name, os.getpid())))
+        for entry in os.listdir(folder) if os.path.isdir(folder) else ():
+            if entry.startswith(".clear-%s." % name):  # ours, and what a killed predecessor left
+                remove_tree(os.path.join(folder, entry))
+                self._tick()
+        return {"ok": True}, b""
+
+    # -- what a run made
+
+    def _collect(self, request: "Json", payload: bytes) -> "Frame":
+        collection = Collection(self._present(request), Globs(request.get("patterns")), self._tick)
+        settled_s = request.get("settled_s")
+        if is_number(settled_s):
+            collection.settled(settled_s)
+        else:
+            collection.whole()
+        return {}, json.dumps(collection.answer()).encode("utf-8")
+
+    def _fetch(self, request: "Json", payload: bytes) -> "Frame":
+        task = self._present(request)
+        path = os.path.realpath(os.path.join(task.code, field(request, "path", str)))
+        if not _inside(path, os.path.realpath(task.code)):
+            raise Refusal("%r leads out of the working directory." % request["path"])
+        if not os.path.isfile(path):
+            raise Refusal("There is no file %r in the working directory (any more)." % request["path"], "gone")
+        offset = field(request, "offset", int, 0)
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            data = os.pread(fd, PIECE, offset)
+            while True:
+                offset += len(data)
+                following = os.pread(fd, PIECE, offset)
+                if not following:
+                    return {"more": False}, data
+                self._wire.send({"more": True}, data)
+                data = following
+        finally:
+            os.close(fd)
+
+    # -- environments
+
+    def _env(self, request: "Json", payload: bytes) -> "Frame":
+        path = os.path.join(self._root, "envs", field(request, "path", str))
+        why = env_fault(path)
+        if not why:
+            os.utime(os.path.join(path, "complete"))
+        return {"ready": not why, "why": why}, b""
+
+    def _envs(self, request: "Json", payload: bytes) -> "Frame":
+        folder = os.path.join(self._root, "envs")
+        found = []
+        for key in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+            path = os.path.join(folder, key)
+            if os.path.isdir(path) and NAME.match(key):
+                complete = read_json(os.path.join(path, "complete"))
+                bytes_, used = None, os.stat(path).st_mtime
+                if complete is not None:
+                    bytes_ = sum(size for _, size, _ in complete["files"])
+                    used = os.stat(os.path.join(path, "complete")).st_mtime
+                found.append({"key": key, "bytes": bytes_, "last_used": used, "ready": complete is not None})
+        return {"envs": found}, b""
+
+    def _remove_env(self, request: "Json", payload: bytes) -> "Frame":
+        key = field(request, "key", str)
+        if not NAME.match(key):
+            raise Refusal("%r cannot be the key of an environment." % key, "name")
+        path = os.path.join(self._root, "envs", key)
+        if os.path.isdir(path):
+            lock = lock_file(path + ".lock")
+            if lock is None:
+                raise Refusal("Environment %s is being built at this moment." % key, "busy")
+            set_aside(path)
+            os.close(lock)
+        return {"ok": True}, b""
+
+
+def parse_list(payload: bytes, what: str) -> "object":
+    try:
+        return json.loads(payload.decode("utf-8"))
+    except ValueError:
+        raise Refusal("The payload of %s is not JSON." % what) from None
+
+
+def keep_in_background(task: Task, request: "Json", report_to: int) -> None:
+    """Be the keeper that a session forked; what became of the start goes to its pipe, once."""
+    told: "list[bool]" = []
+
+    def report(answer: "Json") -> None:
+        if not told:
+            told.append(True)
+            os.write(report_to, json.dumps(answer).encode("utf-8"))
+            os.close(report_to)
+
+    redirect(task.path("keeper.err"))
+    keep = dict(request, spec=dict(request["spec"]), stdin=False)
+    try:
+        Keeper(task, keep, report).keep()
+    except Refusal as refusal:
+        report({"error": str(refusal), "code": refusal.code})
+
+
+def keep_in_front(folder: str) -> int:
+    """Be the keeper as this very process: the first one in a container, or a batch step."""
+    task = Task(os.path.abspath(os.path.expanduser(folder)))
+    spec = task.read("spec.json")
+    if spec is None:
+        raise Refusal("%s is missing or damaged: prepare the task first." % task.path("spec.json"), "spec")
+    check_spec(spec)
+    close_files(())
+    to_come = bool(spec.get("stdin"))
+    if not to_come:
+        redirect(task.path("keeper.err"))
+    return Keeper(task, {"spec": spec, "stdin": to_come}, lambda answer: None).keep()
+
+
+def runner_sha() -> str:
+    name = os.path.basename(os.path.dirname(os.path.abspath(__file__)))
+    if SHA.match(name):
+        return name
+    import hashlib
+
+    with open(__file__, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def facts(root: str) -> "Json":
+    """What this target is and has."""
+    disk = os.statvfs(root)
+    system = os.uname()
+    return {
+        "protocol": PROTOCOL,
+        "runner_sha": runner_sha(),
+        "python": sys.executable,
+        "python_version": "%d.%d.%d" % sys.version_info[:3],
+        "platform": sys.platform,
+        "machine": system.machine,
+        "libc": _libc(),
+        "hostname": system.nodename,
+        "user": _user(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        "disk_total_bytes": disk.f_blocks * disk.f_frsize,
+        "disk_free_bytes": disk.f_bavail * disk.f_frsize,
+        "gpus": _gpus(),
+        "uv": which("uv"),
+        "docker": which("docker"),
+        "slurm": which("sbatch"),
+        "spark": which("spark-submit"),
+        "clock": time.time(),
+        "boot_id": boot_id(),
+        "root": root,
+    }
+
+
+def _libc() -> str:
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (OSError, ValueError):
+        return "musl" if LINUX else ""
+
+
+def _user() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def _gpus() -> "list[Json]":
+    program = which("nvidia-smi")
+    if program is None:
+        return []
+    import subprocess
+
+    query = [program, "--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(query, stdout=subprocess.PIPE, universal_newlines=True, timeout=10).stdout
+        rows = [line.split(", ") for line in answer.splitlines()]
+        return [{"index": int(i), "name": name, "memory_bytes": int(mib) << 20} for i, name, mib in rows]
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return []
+
+
+# ----------------------------------------------------------------------------------------- watch
+
+
+class Stream:
+    """One growing file of a task, and how much of it has been sent."""
+
+    __slots__ = ("name", "offset", "path", "short", "size", "waiting")
+
+    def __init__(self, name: str, path: str, offset: int) -> None:
+        self.name = name
+        self.path = path
+        self.offset = offset
+        self.size = 0
+        self.short = False  # the file is shorter than what was sent, and that was said
+        self.waiting = False  # in line to be sent
+
+
+class Followed:
+    """One task that a watch follows."""
+
+    def __init__(self, key: str, task: Task, offsets: "dict[str, int]") -> None:
+        self.key = key
+        self.task = task
+        self.streams: "dict[str, Stream]" = {}
+        self.line: "deque[Stream]" = deque()
+        self.ending: "Json | None" = None
+        self.started = False
+        self.settled: "set[tuple[str, int, int]]" = set()
+        self.beat = ""
+        self.beat_since = time.monotonic()
+        self.due = {"beat": 0.0, "slow": 0.0, "logs": 0.0, "liveness": 0.0, "settled": 0.0, "guard": 0.0}
+        for name in list(MAIN_STREAMS) + sorted(offsets):
+            if name in MAIN_STREAMS or (name.startswith("logs/") and ".." not in name.split("/")):
+                self.stream(name).offset = offsets.get(name, 0)
+
+    def stream(self, name: str) -> Stream:
+        if name not in self.streams:
+            self.streams[name] = Stream(name, self.task.stream_path(name), 0)
+        return self.streams[name]
+
+    def is_due(self, what: str, now: float, every_s: float) -> bool:
+        if now < self.due[what]:
+            return False
+        self.due[what] = now + every_s
+        return True
+
+    def costs(self, what: str, since: float) -> None:
+        """Let what took long come less often: it may use a twentieth of our time."""
+        self.due[what] = max(self.due[what], time.monotonic() + 20 * (time.monotonic() - since))
+
+
+class Watch:
+    """Sends the bytes of many tasks as they grow, from any offset, and the end of each after its last byte.
+
+    One thread that polls: stat is cheap, and there is nothing to break when a file system has no events.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = make_root(root)
+        self._wire = Wire()
+        self._followed: "dict[str, Followed]" = {}
+        self._line: "deque[Followed]" = deque()
+        self._poll_at = 0.0
+
+    def serve(self) -> None:
+        while time.monotonic() < self._wire.heard_at + PATIENCE_S:
+            now = time.monotonic()
+            if now >= self._poll_at:
+                for followed in list(self._followed.values()):
+                    self._poll(followed, now)
+                self._poll_at = now + max(POLL_S, 8 * (time.monotonic() - now))
+            self._fill()
+            pushed = self._wire.push()
+            wait_s = 0.0 if pushed and self._line else max(0.0, self._poll_at - time.monotonic())
+            if select.select([0], [] if pushed else [1], [], wait_s)[0]:
+                self._hear()
+
+    # -- what we are told
+
+    def _hear(self) -> None:
+        self._wire.pull()
+        while self._wire.frames:
+            request, _ = self._wire.frames.popleft()
+            try:
+                self._obey(request)
+            except Refusal as refusal:
+                said = {"t": "error", "error": str(refusal), "code": refusal.code}
+                self._wire.put(dict(said, task=request.get("task")))
+
+    def _obey(self, request: "Json") -> None:
+        operation = request.get("op")
+        if operation == "ping":
+            self._wire.put({"t": "pong"})
+            return
+        key = field(request, "task", str)
+        if operation == "follow":
+            name = field(request, "name", str)
+            if not NAME.match(name):
+                raise Refusal("%r cannot be the name of a task folder." % name, "name")
+            task = Task(os.path.join(self._root, "tasks", name))
+            self._drop(key)
+            self._followed[key] = Followed(key, task, field(request, "offsets", dict, {}))
+            self._poll_at = 0.0
+        elif operation == "unfollow":
+            self._drop(key)
+        elif operation == "rewind":
+            self._rewind(key, field(request, "stream", str), field(request, "offset", int))
+        else:
+            raise Refusal("There is no operation %r. There are: follow, unfollow, rewind, ping." % operation)
+
+    def _rewind(self, key: str, name: str, offset: int) -> None:
+        followed = self._followed.get(key)
+        if followed is not None and name in followed.streams:
+            stream = followed.streams[name]
+            stream.offset = offset
+            stream.short = False
+            self._measure(followed, stream)
+
+    def _drop(self, key: str) -> None:
+        followed = self._followed.pop(key, None)
+        if followed in self._line:
+            self._line.remove(followed)
+
+    # -- what we see
+
+    def _poll(self, followed: Followed, now: float) -> None:
+        if followed.ending is not None:
+            self._end_when_sent(followed)
+            return
+        if not followed.started:
+            started = followed.task.read("started.json")
+            if started is not None:
+                followed.started = True
+                self._wire.put({"t": "started", "task": followed.key, "started": started})
+        if followed.is_due("liveness", now, LIVENESS_S) and self._is_over(followed, now):
+            return
+        exited = followed.task.read("exited.json")
+        sealed = followed.task.read("sealed.json") if exited else None
+        if sealed is not None:
+            self._begin_end(followed, exited, sealed)
+        else:
+            self._look_at_files(followed, now)
+
+    def _look_at_files(self, followed: Followed, now: float) -> None:
+        names = ["run.log", "metrics.jsonl"]
+        if followed.is_due("slow", now, GROWTH_S):
+            names = list(followed.streams)
+        if followed.is_due("logs", now, 1.0):
+            for name in followed.task.log_files()[0]:
+                followed.stream(name)
+            followed.costs("logs", now)
+        for name in names:
+            self._measure(followed, followed.streams[name])
+        if followed.is_due("settled", now, SAMPLE_S):
+            self._count_settled(followed)
+            followed.costs("settled", now)
+
+    def _measure(self, followed: Followed, stream: Stream) -> None:
+        """See how far a stream has come, and put it in line when there is something to send."""
+        size = size_of(stream.path)
+        stream.size = size - size % TIMES.size if stream.name == "times" else size
+        if stream.size < stream.offset:
+            if not stream.short:
+                short = {"t": "short", "task": followed.key, "stream": stream.name, "size": stream.size}
+                self._wire.put(short)
+            stream.short = True
+        else:
+            stream.short = False
+        if stream.size > stream.offset and not stream.waiting:
+            stream.waiting = True
+            followed.line.append(stream)
+            if followed not in self._line:
+                self._line.append(followed)
+
+    def _count_settled(self, followed: Followed) -> None:
+        """Tell how many outputs have come to a standstill that had not before."""
+        try:
+            globs = Globs((followed.task.read("spec.json") or {}).get("outputs", []))
+        except Refusal:
+            return
+        new = set()
+        for base in globs.bases if os.path.isdir(followed.task.code) else ():
+            for found in walk(followed.task.code, base):
+                if found.kind == "file" and globs.match(found.path) and stands_still(found.row, SETTLED_S):
+                    new.add((found.path, found.row.st_size, found.row.st_mtime_ns))
+        count = len(new - followed.settled)
+        followed.settled = new
+        if count:
+            self._wire.put({"t": "settled", "task": followed.key, "count": count})
+
+    # -- who lives
+
+    def _is_over(self, followed: Followed, now: float) -> bool:
+        """Look who lives; whether there is nothing more to wait for."""
+        task = followed.task
+        if not task.exists():
+            self._wire.put({"t": "gone", "task": followed.key})
+            self._drop(followed.key)
+            return True
+        states = self._states(followed, now)
+        keeper, sampler, command = (states[who] for who in ("keeper", "sampler", "command"))
+        if command == "alive" and "alive" not in (keeper, sampler) and followed.is_due("guard", now, 5.0):
+            guard(task)
+        if {"alive", "unknown"} & {keeper, sampler, command} and followed.is_due("beat", now, BEAT_S):
+            names = {"keeper": keeper, "sampler": sampler, "command": command}
+            self._wire.put(dict(names, t="beat", task=followed.key, beat=int(followed.beat.strip() or 0)))
+        # what was dead stays dead, so an end record that is missing after this will never come
+        exited = task.exited()
+        if self._nothing_lives(followed, states, now) and (exited is not None or keeper == "dead"):
+            self._begin_end(followed, exited, task.read("sealed.json"), bool(states["rebooted"]))
+            return True
+        return False
+
+    def _states(self, followed: Followed, now: float) -> "Json":
+        """The states, with the heartbeat in place of the pids that we cannot judge from here."""
+        beat = read_text(followed.task.path("beat"))
+        if beat != followed.beat:
+            followed.beat, followed.beat_since = beat, now
+        states = followed.task.states()
+        if now < followed.beat_since + SILENCE_S and beat:
+            return {who: "alive" if state == "unknown" else state for who, state in states.items()}
+        return states
+
+    def _nothing_lives(self, followed: Followed, states: "Json", now: float) -> bool:
+        if "unknown" in states.values():
+            silent = now > followed.beat_since + SILENCE_S
+            return silent and followed.task.exited() is not None
+        return "alive" not in states.values()
+
+    # -- what we send
+
+    def _begin_end(
+        self, followed: Followed, exited: "Json | None", sealed: "Json | None", rebooted: bool = False
+    ) -> None:
+        """Nothing grows any more: fix the sizes, send what is missing, then say so."""
+        for name in followed.task.log_files()[0]:
+            followed.stream(name)
+        for stream in followed.streams.values():
+            self._measure(followed, stream)
+        sizes = followed.task.streams()
+        followed.ending = {
+            "t": "ended",
+            "task": followed.key,
+            "exited": exited,
+            "sealed": sealed,
+            "streams": sizes,
+            "rebooted": rebooted,
+        }
+        self._end_when_sent(followed)
+
+    def _end_when_sent(self, followed: Followed) -> None:
+        if followed.ending is not None and not followed.line:
+            self._wire.put(followed.ending)
+            self._drop(followed.key)
+
+    def _fill(self) -> None:
+        """Queue the next pieces: one of each task and stream in turn."""
+        while self._line and self._wire.backlog < PIECE:
+            followed = self._line.popleft()
+            stream = followed.line.popleft()
+            stream.waiting = False
+            self._send_piece(followed, stream)
+            if stream.size > stream.offset:
+                stream.waiting = True
+                followed.line.append(stream)
+            if followed.line:
+                self._line.append(followed)
+            else:
+                self._end_when_sent(followed)
+
+    def _send_piece(self, followed: Followed, stream: Stream) -> None:
+        try:
+            fd = os.open(stream.path, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError:
+            stream.size = 0
+            return
+        try:
+            data = os.pread(fd, min(PIECE, stream.size - stream.offset), stream.offset)
+        finally:
+            os.close(fd)
+        if not data:
+            stream.size = stream.offset  # cut short meanwhile
+            return
+        header = {"t": "bytes", "task": followed.key, "stream": stream.name, "offset": stream.offset}
+        self._wire.put(header, data)
+        stream.offset += len(data)
+
+
+# ----------------------------------------------------------------------------------------- build
+
+
+def env_fault(path: str) -> str:
+    """Why the environment at `path` cannot be used; "" when it is whole, judged by stat alone."""
+    complete = read_json(os.path.join(path, "complete"))
+    if complete is None:
+        return "It has not been built to the end."
+    if not os.access(os.path.join(path, "bin", "python"), os.X_OK):
+        return "The Python that it was made with is gone."
+    changed = [name for name, size, mtime_ns in complete["files"] if not _is_as_noted(path, name, size, mtime_ns)]
+    if changed:
+        return "%d of its files were changed or removed since, the first being %s." % (len(changed), changed[0])
+    return ""
+
+
+def _is_as_noted(path: str, name: str, size: int, mtime_ns: int) -> bool:
+    try:
+        row = os.lstat(path + "/" + name)
+    except OSError:
+        return False
+    return row.st_size == size and row.st_mtime_ns == mtime_ns
+
+
+def set_aside(path: str) -> None:
+    """Remove an environment so that it is gone at once, also when we are killed meanwhile."""
+    folder, key = os.path.split(path)
+    if os.path.lexists(path):
+        os.rename(path, os.path.join(folder, ".removed-%s.%d" % (key, os.getpid())))
+    for entry in os.listdir(folder):
+        if entry.startswith(".removed-%s." % key):
+            remove_tree(os.path.join(folder, entry))
+
+
+class Build:
+    """Makes one virtual environment at its final path; whole, or not there at all.
+
+    It runs as the command of a task: what it prints is the build's log, its exit code the result.
+    """
+
+    def __init__(self, folder: str) -> None:
+        order = read_json(os.path.join(folder, "build.json"))
+        if order is None:
+            raise Refusal("%s/build.json is missing or damaged." % folder)
+        self._folder = folder
+        self._order = order
+        self._path: "str" = order["path"]
+
+    def run(self) -> None:
+        os.makedirs(os.path.dirname(self._path), exist_ok=True)
+        lock = lock_file(self._path + ".lock")
+        if lock is None:
+            say("Another build makes the same environment: waiting for it.")
+            lock = lock_file(self._path + ".lock", wait=True)
+        if not env_fault(self._path):
+            say("The environment %s is already built." % self._order["key"])
+            return
+        if os.path.lexists(self._path):
+            say("Removing what an earlier build left: %s" % self._path)
+        set_aside(self._path)
+        self._make()
+        self._complete()
+
+    def _make(self) -> None:
+        requirements = os.path.join(self._folder, "requirements.txt")
+        write_file(requirements, self._order["requirements"].encode("utf-8"))
+        python = self._order["python"]
+        self._step("Making the environment with %s" % python, ["venv", "--python", python, self._path])
+        sync = ["pip", "sync", "--python", os.path.join(self._path, "bin", "python"), "--require-hashes"]
+        sync += ["--link-mode", "hardlink", "--compile-bytecode", "--allow-empty-requirements"]
+        sync += list(self._order.get("index", [])) + [requirements]
+        self._step("Installing the locked packages", sync)
+
+    def _step(self, what: str, arguments: "list[str]") -> None:
+        import subprocess
+
+        say(what)
+        uv = self._order.get("uv") or which("uv")
+        if not uv:
+            raise Refusal("uv is not on this target: install it, or put it on the PATH of the login shell.")
+        environment = dict(os.environ, UV_CACHE_DIR=self._order["cache"], UV_PYTHON_DOWNLOADS="never")
+        # from the root folder: no project of the people who own the folders above may configure us
+        command = [uv, "--no-progress", "--color", "never"] + arguments
+        began = time.monotonic()
+        try:
+            code = subprocess.call(command, cwd="/", env=environment)
+        except OSError as error:
+            raise Refusal("Cannot start %s: %s." % (uv, error.strerror)) from None
+        if code != 0:
+            raise Refusal("%s failed: uv ended with %d. What it said stands above." % (what, code))
+        say("Done in %.1f s" % (time.monotonic() - began))
+
+    def _complete(self) -> None:
+        files = []
+        for found in walk(self._path):
+            if "/__pycache__/" not in found.path:
+                row = os.lstat(os.path.join(self._path, found.path))
+                files.append([found.path, row.st_size, row.st_mtime_ns])
+        complete = {"key": self._order["key"], "files": files, "built_at": time.time()}
+        write_json(os.path.join(self._path, "complete"), complete, durable=True)
+        say("The environment %s is ready: %d files." % (self._order["key"], len(files)))
+
+
+def say(sentence: str) -> None:
+    print(sentence, flush=True)
+
+
+# ------------------------------------------------------------------------------------------ main
+
+USAGE = """usage: runner session ROOT [--blobs PATH] | watch ROOT | keep FOLDER | build FOLDER"""
+
+
+def main(argv: "list[str]") -> int:
+    """Run one subcommand; its exit code. What each does is said in PROTOCOL.md."""
+    try:
+        if len(argv) in (2, 4) and argv[0] == "session" and argv[2:3] in ([], ["--blobs"]):
+            Session(argv[1], argv[3] if len(argv) == 4 else None).serve()
+        elif len(argv) == 2 and argv[0] == "watch":
+            Watch(argv[1]).serve()
+        elif len(argv) == 2 and argv[0] == "keep":
+            return keep_in_front(argv[1])
+        elif len(argv) == 2 and argv[0] == "build":
+            Build(os.path.abspath(argv[1])).run()
+        else:
+            raise Refusal(USAGE)
+    except Hangup:
+        pass
+    except Refusal as refusal:
+        print(refusal, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,282 @@
+"""Writing compute targets, and getting in touch with them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from compute.backends import LOCAL, Backend, backend_of
+from compute.models import ComputeTarget
+from compute.place import Place
+from compute.session import RunnerRefused, session_for
+from compute.transports.base import TargetRefused, TargetUnreachable
+from studio.lib.refusal import Forbidden, Refused
+from studio.models import Role, User, Workspace
+from studio.selectors import require_role
+from studio.services import audit
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MAX_SLOTS = 1000
+_LITTLE_SPACE_BYTES = 500 * 1024 * 1024
+_TEST_S = 15.0
+
+
+@transaction.atomic
+def target_create(
+    *,
+    user: User,
+    workspace: Workspace,
+    name: str,
+    kind: str,
+    config: Mapping[str, object],
+    slots: int = 1,
+    build_slots: int = 1,
+    open_to_members: bool = False,
+) -> ComputeTarget:
+    """Register a place to run. Nothing is contacted: `target_test` does that.
+
+    Raises:
+        Refused: a value cannot work; `field` names it.
+        Forbidden: the user is no admin here, or the kind is for the instance owner alone.
+    """
+    require_role(user, workspace, Role.ADMIN)
+    backend = backend_of(kind)
+    _check_rights(user, backend)
+    target = ComputeTarget(
+        workspace=workspace,
+        name=_checked_name(workspace, name),
+        kind=kind,
+        config=backend.clean(config),
+        slots=_checked_slots(slots, "slots"),
+        build_slots=_checked_slots(build_slots, "build_slots"),
+        open_to_members=open_to_members,
+        created_by=user,
+    )
+    target.save()
+    audit(user=user, workspace=workspace, action="target.create", subject=target.name)
+    return target
+
+
+@transaction.atomic
+def target_update(
+    *,
+    user: User,
+    target: ComputeTarget,
+    name: str | None = None,
+    config: Mapping[str, object] | None = None,
+    slots: int | None = None,
+    build_slots: int | None = None,
+    enabled: bool | None = None,
+    open_to_members: bool | None = None,
+) -> ComputeTarget:
+    """Change what is given; None leaves a value as it is.
+
+    Raises:
+        Refused: a value cannot work, or the place would change under live runs.
+        Forbidden: the user is no admin here, or the kind is for the instance owner alone.
+    """
+    target = ComputeTarget.objects.select_for_update().get(pk=target.pk)
+    require_role(user, target.workspace, Role.ADMIN)
+    backend = backend_of(target.kind)
+    _check_rights(user, backend)
+    if name is not None and name != target.name:
+        target.name = _checked_name(target.workspace, name)
+    if config is not None:
+        _change_place(target, backend.clean(config))
+    if slots is not None:
+        target.slots = _checked_slots(slots, "slots")
+    if build_slots is not None:
+        target.build_slots = _checked_slots(build_slots, "build_slots")
+    if enabled is not None:
+        target.enabled = enabled
+    if open_to_members is not None:
+        target.open_to_members = open_to_members
+    target.save(
+        update_fields=[
+            "name", "config", "slots", "build_slots", "enabled", "open_to_members", "health",
+            "health_reason", "facts",
+        ]
+    )
+    audit(user=user, workspace=target.workspace, action="target.update", subject=target.name)
+    return target
+
+
+@transaction.atomic
+def target_delete(*, user: User, target: ComputeTarget) -> None:
+    """Forget a target that no run uses; its folder over there is left as it is.
+
+    Raises:
+        Refused: runs went there; the sentence names some.
+    """
+    require_role(user, target.workspace, Role.ADMIN)
+    _check_rights(user, backend_of(target.kind))
+    numbers = list(target.runs.order_by("-pk").values_list("pk", flat=True)[:4])
+    if numbers:
+        named = ", ".join(f"run {number}" for number in numbers[:3])
+        raise Refused(
+            f"{target.name} cannot be deleted: {named}{' and more' if len(numbers) > 3 else ''} "
+            f"went there. Delete those runs first, or disable the target."
+        )
+    audit(user=user, workspace=target.workspace, action="target.delete", subject=target.name)
+    target.delete()
+
+
+def target_place(*, target: ComputeTarget) -> Place:
+    """Where the target's runs go, as plain data; nothing is contacted.
+
+    Raises:
+        TargetRefused: its kind is not known to this version.
+    """
+    try:
+        backend = backend_of(target.kind)
+    except Refused as error:
+        raise TargetRefused(error.sentence) from error
+    return backend.place(target.config, studio_blobs=str(settings.DATA_DIR / "blobs"))
+
+
+def target_test(*, target: ComputeTarget) -> dict[str, Any]:
+    """Get in touch and note what came of it in the target's health: its facts, else {}."""
+    try:
+        with session_for(target_place(target=target)) as session:
+            facts = session.hello(timeout_s=_TEST_S)
+    except TargetUnreachable as error:
+        target_health(target=target, reachable=False, reason=str(error))
+        return {}
+    except (TargetRefused, RunnerRefused) as error:
+        _note_health(target, ComputeTarget.Health.FAULTY, f"{error} {_what_next(target)}")
+        return {}
+    target_health(target=target, reachable=True, facts=facts)
+    return facts
+
+
+def target_health(
+    *,
+    target: ComputeTarget,
+    reachable: bool,
+    reason: str = "",
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Note that the target answered (with these facts), or that it does not since now.
+
+    The first failure sets `unreachable_since`, later ones leave it; an answer clears it.
+    """
+    rows = ComputeTarget.objects.filter(pk=target.pk)
+    if not reachable:
+        rows.filter(unreachable_since=None).update(unreachable_since=timezone.now())
+        _note_health(target, ComputeTarget.Health.UNREACHABLE, reason)
+        return
+    rows.update(unreachable_since=None)
+    if facts is None:
+        target.refresh_from_db()
+        if target.health == ComputeTarget.Health.FAULTY:
+            return  # an answer alone does not mend what was found
+        facts = target.facts
+    complaint = _complaint(facts)
+    health = ComputeTarget.Health.FAULTY if complaint else ComputeTarget.Health.READY
+    _note_health(target, health, complaint, facts=dict(facts))
+
+
+def target_bootstrap_local(*, workspace: Workspace, user: User) -> ComputeTarget:
+    """This machine as the target "local", for the owner alone; one that exists stays as it is."""
+    target, _ = ComputeTarget.objects.get_or_create(
+        workspace=workspace,
+        name="local",
+        defaults={
+            "kind": LOCAL.kind,
+            "config": {"root": str(settings.DATA_DIR / "targets" / "local")},
+            "slots": _cores(),
+            "created_by": user,
+        },
+    )
+    return target
+
+
+def _check_rights(user: User, backend: Backend) -> None:
+    if backend.has_studio_rights and not user.is_superuser:
+        raise Forbidden(
+            f"Only the instance owner may register, change or delete a {backend.label} target: "
+            "a run there has the rights of the studio's own user."
+        )
+
+
+def _checked_name(workspace: Workspace, name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise Refused(
+            f"'{name}' cannot name a target: begin with a letter or digit, then letters, digits "
+            "and - _ . (64 at most).",
+            field="name",
+        )
+    if ComputeTarget.objects.filter(workspace=workspace, name=name).exists():
+        raise Refused(
+            f"There is a target '{name}' already: choose another name, or edit that one.",
+            field="name",
+        )
+    return name
+
+
+def _checked_slots(number: int, field: str) -> int:
+    if not 1 <= number <= _MAX_SLOTS:
+        raise Refused(
+            f"{number} slots cannot be kept: give 1 to {_MAX_SLOTS:,}, the number of runs that "
+            "may go on there at once.",
+            field=field,
+        )
+    return number
+
+
+def _change_place(target: ComputeTarget, config: dict[str, str]) -> None:
+    """Point the target elsewhere; its health has to be found out anew."""
+    if config == target.config:
+        return
+    live = target.runs.filter(ended_at=None).count()
+    live += target.builds.filter(ended_at=None).count()
+    if live:
+        raise Refused(
+            f"{target.name} cannot move now: {live} of its runs and builds have not ended. Wait "
+            "for them or cancel them, or register a second target.",
+            field=next(iter(config.keys() ^ target.config.keys()), "root"),
+        )
+    target.config = config
+    target.health, target.health_reason = ComputeTarget.Health.UNKNOWN, ""
+    target.facts = {}
+
+
+def _note_health(
+    target: ComputeTarget, health: str, reason: str, *, facts: dict[str, Any] | None = None
+) -> None:
+    changes: dict[str, Any] = {
+        "health": health, "health_reason": reason, "health_at": timezone.now()
+    }
+    if facts is not None:
+        changes["facts"] = facts
+    ComputeTarget.objects.filter(pk=target.pk).update(**changes)
+    target.refresh_from_db()
+
+
+def _complaint(facts: Mapping[str, Any]) -> str:
+    """What an admin should mend although the target answers."""
+    free = facts.get("disk_free_bytes")
+    if isinstance(free, int) and free < _LITTLE_SPACE_BYTES:
+        return (
+            f"Only {free // 1024**2:,} MiB are free under {facts.get('root')}: free some space, "
+            "or runs will not be able to write."
+        )
+    return ""
+
+
+def _what_next(target: ComputeTarget) -> str:
+    fields = " and ".join(field.label.lower() for field in backend_of(target.kind).fields)
+    return f"Check its {fields}, then test it again."
+
+
+def _cores() -> int:
+    """The processors that this process may use, on systems that tell."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1

@@ -1,0 +1,155 @@
+"""Locks: exact versions with the hashes of their files, resolved by uv. They carry no addresses
+but those that somebody wrote into the requirements."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+from uv import find_uv_bin
+
+from environments.interpreter import Interpreter
+from environments.requirements import RequirementLine, requirements_read
+
+RESOLVE_S = 120.0
+"""How long a resolution may take; a warm one takes half a second."""
+_MAX_SENTENCE = 600
+
+_KEPT = re.compile(
+    r"PATH|HOME|LANG|LC_\w+|TMPDIR|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
+    r"|(?i:(https?|all|no)_proxy)"
+)
+_REGISTRY = re.compile(
+    r"UV_(INDEX\w*|DEFAULT_INDEX|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|KEYRING_PROVIDER"
+    r"|HTTP_TIMEOUT|HTTP_RETRIES|CONCURRENT_DOWNLOADS|NATIVE_TLS|SYSTEM_CERTS|INSECURE_HOST|OFFLINE)"
+)
+
+
+class LockFailed(Exception):
+    """The requirements cannot be resolved; the text is the reason for people."""
+
+
+def lock_resolve(
+    requirements: str, interpreter: Interpreter, *, may_build: bool, cache: Path,
+    timeout_s: float = RESOLVE_S,
+) -> str:
+    """Every package that the requirements need on this Python and platform, with hashes.
+
+    A package that was asked for with hashes keeps only those. Without `may_build` no code
+    of any package is executed, so what is published as source alone cannot be resolved.
+
+    Raises:
+        LockFailed: there is no solution, no registry, or no time left.
+    """
+    wanted = requirements_read(requirements)
+    arguments = [
+        "--python-version", interpreter.minor_version,
+        "--python-platform", interpreter.platform,
+        *(() if may_build else ("--no-build",)),
+    ]
+    return _keep_wanted_hashes(_compile(requirements, arguments, cache, timeout_s), wanted)
+
+
+def registry_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What tells uv where packages come from. May hold credentials: never to be stored."""
+    return {name: value for name, value in environ.items() if _REGISTRY.fullmatch(name)}
+
+
+def lock_pins(text: str) -> list[str]:
+    """The packages of a lock without their hashes, like "numpy==2.4.6"; some carry a marker."""
+    return [_entry_lines(entry)[0] for entry in _entries(text)]
+
+
+def pin_name(pin: str) -> str:
+    """The canonical name of a pinned package."""
+    return canonicalize_name(re.split(r"[\s\[=@;]", pin, maxsplit=1)[0])
+
+
+def _compile(requirements: str, arguments: Iterable[str], cache: Path, timeout_s: float) -> str:
+    command = [
+        find_uv_bin(), "pip", "compile", "-", "--generate-hashes", "--no-header", "--no-annotate",
+        "--python", sys.executable, "--no-python-downloads", "--color", "never", "--no-progress",
+        "--cache-dir", str(cache), *arguments,
+    ]
+    kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
+    with tempfile.TemporaryDirectory(prefix="runyard-lock-") as nowhere:
+        process = subprocess.Popen(  # noqa: S603  (our own uv, no shell, checked requirements)
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**kept, **registry_variables()},
+            cwd=nowhere,
+            start_new_session=True,
+        )
+        with process, _killed_at_the_end(process):
+            try:
+                text, reason = process.communicate(requirements.encode(), timeout=timeout_s)
+            except subprocess.TimeoutExpired as error:
+                message = (
+                    f"The packages were not resolved within {timeout_s:.0f} s: the registry may be "
+                    "slow or out of reach; pinned versions are found faster."
+                )
+                raise LockFailed(message) from error
+    if process.returncode:
+        raise LockFailed(_readable(reason.decode(errors="replace")))
+    return text.decode()
+
+
+@contextmanager
+def _killed_at_the_end(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Whatever interrupts us, neither uv nor the build of a package stays behind."""
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _readable(stderr: str) -> str:
+    """uv's own words as one short paragraph."""
+    begin = stderr.find("error:")
+    words = [line.strip() for line in stderr[max(begin, 0) :].splitlines()]
+    words = [word.removeprefix("error: ").removeprefix("cause: ") for word in words if word]
+    sentence = " ".join(f"{word}." if word[-1].isalnum() else word for word in words)
+    return sentence[:_MAX_SENTENCE] or "The packages cannot be resolved, and uv did not say why."
+
+
+def _keep_wanted_hashes(text: str, wanted: list[RequirementLine]) -> str:
+    """Leave out files that the requirements themselves do not allow: uv's resolver ignores that."""
+    allowed: dict[str, set[str]] = {}
+    for line in wanted:
+        if line.hashes:
+            allowed.setdefault(line.name, set()).update(line.hashes)
+    return "".join(_restricted(entry, allowed) for entry in _entries(text))
+
+
+def _restricted(entry: str, allowed: Mapping[str, set[str]]) -> str:
+    pin, *hashes = _entry_lines(entry)
+    if pin_name(pin) not in allowed:
+        return entry
+    kept = [line for line in hashes if line.removeprefix("--hash=") in allowed[pin_name(pin)]]
+    if not kept:
+        message = (
+            f"None of the hashes given for {pin.split(' ;')[0]} is that of a file in the registry: "
+            "correct or remove them."
+        )
+        raise LockFailed(message)
+    return " \\\n    ".join([pin, *kept]) + "\n"
+
+
+def _entries(text: str) -> list[str]:
+    """The lock cut into packages: each begins at the left margin."""
+    return [entry for entry in re.split(r"^(?=[^\s#])", text, flags=re.MULTILINE) if entry.strip()]
+
+
+def _entry_lines(entry: str) -> list[str]:
+    return [line.removesuffix("\\").strip() for line in entry.splitlines() if line.strip()]

@@ -1,0 +1,170 @@
+"""What goes in and out of the API about runs."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from ninja import Schema
+from pydantic import model_validator
+
+from runs.models import MetricSeries, Run
+from runs.selectors.waiting import run_waiting
+from runs.states import ENDINGS, EndReason
+from runs.stores import log_store
+from studio.api_types import In, Text
+
+
+class SourceIn(In):
+    """The files to run: a snapshot that the studio has, or a folder on the studio's machine."""
+
+    snapshot: Text = ""
+    folder: Text = ""
+
+    @model_validator(mode="after")
+    def _one(self) -> SourceIn:
+        if bool(self.snapshot) == bool(self.folder):
+            raise ValueError('must name either a "snapshot" by its digest or a "folder" by its path')
+        return self
+
+
+class RunIn(In):
+    """A run to submit; what is left out the studio chooses."""
+
+    source: SourceIn
+    script: Text = ""
+    arguments: list[Text] = []
+    command: list[Text] = []
+    target: Text = ""
+    environment: Text = ""
+    experiment: Text = ""
+    name: Text = ""
+    description: Text = ""
+    tags: dict[Text, Text] = {}
+    priority: int = 0
+    time_limit_s: int | None = None
+    variables: dict[Text, Text] = {}
+    outputs: list[Text] = []
+    git: dict[str, Any] = {}
+    workspace: Text = ""
+
+
+class LogOut(Schema):
+    """How much of the main log is stored, and whether that is all."""
+
+    size: int
+    sealed: bool
+
+
+class RunOut(Schema):
+    """A run."""
+
+    id: int
+    uid: str
+    name: str
+    workspace: str
+    experiment: str
+    target: str
+    environment: str
+    environment_why: str
+    status: str
+    end_reason: str
+    reason_sentence: str
+    exit_code: int | None
+    error: str
+    waiting: str
+    cancel_requested_at: datetime | None
+    command: list[str]
+    script: str
+    tags: dict[str, str]
+    description: str
+    priority: int
+    time_limit_s: int | None
+    outputs: list[str]
+    variables: dict[str, str]
+    secret_variables: list[str]
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    archived_at: datetime | None
+    submitted_by: str | None
+    snapshot: str
+    git: dict[str, Any]
+    metrics: dict[str, float | str | None]
+    log: LogOut
+    receipt: dict[str, Any] | None
+    build: int | None
+    url: str
+
+
+class RunPageOut(Schema):
+    """One page of a list of runs."""
+
+    items: list[RunOut]
+    total: int
+    page: int
+    pages: int
+
+
+def run_page_url(request: HttpRequest, run_id: int) -> str:
+    """Where a person sees the run."""
+    return request.build_absolute_uri(reverse("runs:detail", args=[run_id]))
+
+
+def run_out(run: Run, url: str) -> RunOut:
+    """A run as the API shows it; secret variables by name only."""
+    attempt = max(run.attempts.all(), key=lambda attempt: attempt.number)
+    store = log_store()
+    return RunOut(
+        id=run.pk,
+        uid=run.uid,
+        name=run.name,
+        workspace=run.workspace.slug,
+        experiment=run.experiment.name,
+        target=run.target.name,
+        environment=str(run.environment_version),
+        environment_why=run.environment_why,
+        status=run.status,
+        end_reason=run.end_reason,
+        reason_sentence=ENDINGS[EndReason(run.end_reason)].sentence if run.end_reason else "",
+        exit_code=run.exit_code,
+        error=run.error,
+        waiting=run_waiting(run=run),
+        cancel_requested_at=run.cancel_requested_at,
+        command=run.command,
+        script=run.script,
+        tags=run.tags,
+        description=run.description,
+        priority=run.priority,
+        time_limit_s=run.time_limit_s,
+        outputs=run.outputs,
+        variables=run.variables,
+        secret_variables=sorted(run.secret_variables),
+        created_at=run.created_at,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        archived_at=run.archived_at,
+        submitted_by=run.submitted_by.username if run.submitted_by else None,
+        snapshot=run.snapshot.digest,
+        git=run.git,
+        metrics={series.name: last_value(series) for series in run.series.all()},
+        log=LogOut(
+            size=store.size(attempt.log_key), sealed=store.sealed(attempt.log_key) is not None
+        ),
+        receipt=attempt.receipt,
+        build=run.build_id,
+        url=url,
+    )
+
+
+def last_value(series: MetricSeries) -> float | str | None:
+    """The last value of a series, as text when JSON has no number for it."""
+    return series.text or number(series.last)
+
+
+def number(value: float | None) -> float | str | None:
+    """A float that JSON can carry: NaN and the infinities by their names."""
+    return value if value is None or math.isfinite(value) else str(value)

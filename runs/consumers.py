@@ -1,0 +1,149 @@
+"""The one websocket of a page: it says what changed, and carries the tail of one log.
+
+    {"follow": "run/42"}                             -> {"type": "run", "id": 42, "status": ...}
+    {"log": "run/42", "stream": "run.log", "offset"} -> frames: 8-byte offset + bytes
+    {"log": "build/7", "offset": n}                  -> the same
+    {"workspace": "main"}                            -> {"type": "run-changed", "id": 42}
+
+Messages from the channel layer are hints only: the log is read from the store, and looked
+at again every second, so a lost hint costs a moment and never a byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from runs.selectors.live import LogView, log_view, run_status, workspace_group
+from runs.stores import log_store
+from studio.lib.refusal import Refused
+
+RECHECK_S = 1.0
+PIECE_BYTES = 256 * 1024
+_OFFSET = struct.Struct(">Q")
+
+
+@dataclass
+class _Tail:
+    """The log that this page follows, and how far it was sent."""
+
+    view: LogView
+    offset: int
+
+
+class LiveConsumer(AsyncWebsocketConsumer):
+    """One page's connection. Every message is checked against the caller's workspaces."""
+
+    async def connect(self) -> None:
+        """Refuse whoever is not signed in."""
+        self.tail: _Tail | None = None
+        self.grew = asyncio.Event()
+        self.pump: asyncio.Task[None] | None = None
+        self.joined: set[str] = set()
+        if self.scope["user"].is_authenticated:
+            await self.accept()
+        else:
+            await self.close(code=4401)
+
+    async def disconnect(self, code: int) -> None:
+        """Forget everything; the page comes back with its offset."""
+        if self.pump is not None:
+            self.pump.cancel()
+        for group in self.joined:
+            await self._quietly(self.channel_layer.group_discard(group, self.channel_name))
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Take one wish of the page."""
+        try:
+            message = json.loads(text_data or "")
+            await self._wish(message)
+        except Refused as error:
+            await self._say({"type": "refused", "sentence": str(error)})
+        except (ValueError, TypeError, KeyError, AttributeError):
+            await self._say({"type": "refused", "sentence": "This message was not understood."})
+
+    async def _wish(self, message: dict[str, Any]) -> None:
+        user = self.scope["user"]
+        if "workspace" in message:
+            await self._join(await database_sync_to_async(workspace_group)(user, message["workspace"]))
+        elif "follow" in message:
+            status = await database_sync_to_async(run_status)(user, _number(message["follow"], "run"))
+            await self._join(f"run.{status['id']}")
+            await self._say({"type": "run", **status})
+        elif "log" in message:
+            view = await database_sync_to_async(log_view)(
+                user, message["log"], message.get("stream", "run.log")
+            )
+            await self._join(view.group)
+            self.tail = _Tail(view, max(0, int(message.get("offset", 0))))
+            self.grew.set()
+            if self.pump is None:
+                self.pump = asyncio.create_task(self._pump())
+
+    async def run_changed(self, event: dict[str, Any]) -> None:
+        """A run moved: say so; the page fetches what it shows."""
+        run_id = int(event["run"])
+        if f"run.{run_id}" in self.joined:
+            with contextlib.suppress(Refused):
+                status = await database_sync_to_async(run_status)(self.scope["user"], run_id)
+                await self._say({"type": "run", **status})
+        else:
+            await self._say({"type": "run-changed", "id": run_id})
+
+    async def build_changed(self, event: dict[str, Any]) -> None:
+        """A build moved."""
+        await self._say({"type": "build-changed", "id": int(event["build"])})
+
+    async def log_grew(self, event: dict[str, Any]) -> None:
+        """There is more to read."""
+        if self.tail is not None and event["key"] == self.tail.view.key:
+            self.grew.set()
+
+    async def _pump(self) -> None:
+        """Send what the store has and the page has not, until the socket closes."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.grew.wait(), RECHECK_S)
+            self.grew.clear()
+            if self.tail is not None:
+                await self._send_tail(self.tail)
+
+    async def _send_tail(self, tail: _Tail) -> None:
+        store = log_store()
+        while tail is self.tail:
+            sealed = store.sealed(tail.view.key)
+            data = await asyncio.to_thread(store.read, tail.view.key, tail.offset, PIECE_BYTES)
+            if not data:
+                if sealed is not None:
+                    await self._say({"type": "log-end", "size": tail.offset, "sealed": True})
+                    self.tail = None
+                return
+            await self.send(bytes_data=_OFFSET.pack(tail.offset) + data)
+            tail.offset += len(data)
+
+    async def _join(self, group: str) -> None:
+        if group not in self.joined:
+            self.joined.add(group)
+            await self._quietly(self.channel_layer.group_add(group, self.channel_name))
+
+    async def _say(self, message: dict[str, Any]) -> None:
+        await self.send(text_data=json.dumps(message))
+
+    async def _quietly(self, action: Any) -> None:
+        """The channel layer may be away; the page polls the log then."""
+        with contextlib.suppress(OSError, ConnectionError):
+            await action
+
+
+def _number(name: str, kind: str) -> int:
+    prefix, _, number = name.partition("/")
+    if prefix != kind:
+        raise ValueError(name)
+    return int(number)

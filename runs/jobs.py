@@ -1,0 +1,27 @@
+"""Background doors: what workers are asked to do, by id. Each calls one service."""
+
+from __future__ import annotations
+
+from runs.services.dispatch import target_dispatch
+from runs.services.finish import attempt_collect, target_stop_run
+from runs.services.retention import studio_prune
+
+
+def dispatch(target_id: int) -> None:
+    """Take the runs of a target as far as they go."""
+    target_dispatch(target_id=target_id)
+
+
+def collect(attempt_id: int) -> None:
+    """Receive the results of an attempt."""
+    attempt_collect(attempt_id=attempt_id)
+
+
+def stop(run_id: int) -> None:
+    """Tell a run's target to end it."""
+    target_stop_run(run_id=run_id)
+
+
+def prune() -> None:
+    """Free what nothing refers to any more."""
+    studio_prune()

@@ -1,0 +1,67 @@
+"""What a live connection may see: each answer is checked against the caller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from environments.models import Build
+from runs.models import Run
+from runs.selectors.runs import run_get
+from runs.selectors.waiting import run_waiting
+from studio.lib.refusal import NotFound
+from studio.models import User
+from studio.selectors import workspace_for, workspaces_of
+
+
+@dataclass(frozen=True)
+class LogView:
+    """A log that somebody may read: its key in the store, and who announces its growth."""
+
+    key: str
+    group: str
+
+
+def workspace_group(user: User, slug: str) -> str:
+    """The group that hears of every run of a workspace."""
+    return f"workspace.{workspace_for(user=user, slug=slug).pk}"
+
+
+def run_status(user: User, run_id: int) -> dict[str, Any]:
+    """The few words that a page needs at once when a run moves."""
+    run = run_get(user=user, ref=str(run_id))
+    return {
+        "id": run.pk,
+        "status": run.status,
+        "reason": run.end_reason,
+        "waiting": run_waiting(run=run),
+        "cancel_requested": run.cancel_requested_at is not None,
+    }
+
+
+def log_view(user: User, name: str, stream: str) -> LogView:
+    """The log "run/42" or "build/7" of something the user may see."""
+    kind, _, number = name.partition("/")
+    if kind == "run":
+        return run_log_view(run_get(user=user, ref=number), stream)
+    if kind == "build" and number.isdigit():
+        return build_log_view(user, int(number))
+    raise NotFound(f"There is no log '{name}'.")
+
+
+def run_log_view(run: Run, stream: str) -> LogView:
+    """A stream of the newest attempt of a run."""
+    attempt = run.attempts.order_by("-number").first()
+    if attempt is None or ".." in stream.split("/"):
+        raise NotFound(f"Run {run.pk} has no log '{stream}'.")
+    return LogView(key=f"{attempt.task}/{stream}", group=f"run.{run.pk}")
+
+
+def build_log_view(user: User, build_id: int) -> LogView:
+    """The log of a build in one of the user's workspaces."""
+    build = Build.objects.filter(
+        pk=build_id, target__workspace__in=workspaces_of(user=user)
+    ).first()
+    if build is None:
+        raise NotFound(f"There is no build {build_id}.")
+    return LogView(key=build.log_key, group=f"build.{build_id}")

@@ -1,0 +1,87 @@
+"""Why a run waits, as one true sentence."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+from django.utils import timezone
+
+from compute.models import ComputeTarget
+from environments.models import Build
+from runs.models import Run
+from runs.services.dispatch import studio_disk_is_full
+from runs.states import HOLDS_SLOT, Status
+from studio.lib.queue import queue_health
+
+
+def run_waiting(*, run: Run) -> str:
+    """What the run waits for; empty when it does not wait."""
+    if run.is_final:
+        return ""
+    if run.cancel_requested_at is not None and run.status != Status.QUEUED:
+        return _stopping(run)
+    if run.status == Status.RUNNING:
+        return _unreachable(run.target)
+    return _studio_trouble(run.target) or {
+        Status.QUEUED: _queued,
+        Status.PREPARING: _preparing,
+        Status.STARTING: lambda _: "Its files are being placed on the target.",
+        Status.FINALIZING: lambda _: "The command ended; its results are being collected.",
+    }[Status(run.status)](run)
+
+
+def _stopping(run: Run) -> str:
+    if run.target.unreachable_since is not None:
+        return (
+            f"Cancel was requested, but {run.target.name} is unreachable: it will be told when it "
+            "answers again."
+        )
+    return f"Stopping: it has {run.grace_s} s to end by itself, then it is killed."
+
+
+def _unreachable(target: ComputeTarget) -> str:
+    since = target.unreachable_since
+    if since is None:
+        return ""
+    return (
+        f"{target.name} is unreachable since {since:%H:%M:%S} UTC; the run goes on there and its "
+        "log catches up afterwards."
+    )
+
+
+def _studio_trouble(target: ComputeTarget) -> str:
+    """What keeps every run of the target from moving."""
+    if not target.enabled:
+        return f"The target {target.name} is disabled: an admin can enable it on its page."
+    health = queue_health()
+    if not health.reachable:
+        return "The queue (Redis) does not answer: work goes on when it is back."
+    if not health.workers:
+        return "No worker is running: start one with 'manage.py rqworker'."
+    if target.monitor_until is None or target.monitor_until < timezone.now():
+        return "No monitor is running: start one with 'manage.py monitor'."
+    if studio_disk_is_full():
+        return "The studio's disk is nearly full: free some space, then it goes on by itself."
+    return _unreachable(target)
+
+
+def _queued(run: Run) -> str:
+    target = run.target
+    ahead = Run.objects.filter(target=target, status=Status.QUEUED).filter(
+        Q(priority__gt=run.priority) | Q(priority=run.priority, pk__lt=run.pk)
+    ).count()
+    busy = Run.objects.filter(target=target, status__in=HOLDS_SLOT).count()
+    slots = f"{busy} of {target.slots} slots on {target.name} {'is' if busy == 1 else 'are'} taken"
+    if ahead:
+        return f"{ahead} {'run' if ahead == 1 else 'runs'} ahead on {target.name}; {slots}."
+    return f"Next on {target.name}; {slots}."
+
+
+def _preparing(run: Run) -> str:
+    build, name = run.build, run.environment_version.environment.name
+    if build is None or build.status not in {Build.Status.QUEUED, Build.Status.RUNNING}:
+        return f"The environment {name} is being checked."
+    if build.status == Build.Status.QUEUED:
+        return f"Build {build.pk} of the environment {name} waits for a free build slot."
+    since = build.started_at or build.created_at
+    seconds = int((timezone.now() - since).total_seconds())
+    return f"The environment {name} is being built for {seconds} s (build {build.pk})."

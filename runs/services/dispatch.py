@@ -1,0 +1,176 @@
+"""Walking runs of one target through every step that is ready now."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from compute.models import ComputeTarget
+from compute.services import target_health, target_place
+from compute.session import RunnerRefused, Session, session_for
+from compute.transports.base import TargetRefused, TargetUnreachable
+from environments.models import Build
+from environments.services import Building, Ready, build_ensure
+from runs.models import Attempt, Run
+from runs.services.cancel import preparing_cancel
+from runs.services.launch import attempt_launch
+from runs.services.move import run_move
+from runs.states import HOLDS_SLOT, EndReason, Status
+
+log = logging.getLogger(__name__)
+
+STRETCH_S = 30.0
+"""How long one dispatch may go on; the next hint or sweep takes over."""
+LEASE = timedelta(seconds=60)
+"""Longer than one step may take; after it another worker may try the step again."""
+UNREACHABLE_PAUSE = timedelta(seconds=2)
+DISK_FLOOR_BYTES = 200 * 1024 * 1024
+"""With less than this free on the studio's disk nothing new is started."""
+
+_UNLEASED = Q(lease_until=None) | Q(lease_until__lt=Now())
+
+
+def target_dispatch(*, target_id: int) -> int:
+    """Fill the free slots of a target and take its runs as far as they go: steps taken.
+
+    May be called any number of times, by any number of workers at once: a slot is taken
+    under a lock on the target's row, and each run is walked under a lease of its own.
+    """
+    until = time.monotonic() + STRETCH_S
+    steps = 0
+    target = ComputeTarget.objects.filter(pk=target_id).first()
+    if target is None:
+        return 0
+    while time.monotonic() < until:
+        slots_fill(target_id=target_id)
+        moved = sum([_walk(target, run_id, token) for run_id, token in _claim_steps(target_id)])
+        steps += moved
+        if not moved:
+            break
+    return steps
+
+
+@transaction.atomic
+def slots_fill(*, target_id: int) -> int:
+    """Give free slots to queued runs, highest priority then oldest first."""
+    target = ComputeTarget.objects.select_for_update().get(pk=target_id)
+    if not target.enabled or studio_disk_is_full():
+        return 0
+    busy = Run.objects.filter(target=target, status__in=HOLDS_SLOT).count()
+    if busy >= target.slots:
+        return 0
+    waiting = Run.objects.filter(
+        target=target, status=Status.QUEUED, cancel_requested_at=None
+    ).order_by("-priority", "pk")
+    given = 0
+    for run_id in waiting.values_list("pk", flat=True)[: target.slots - busy]:
+        given += run_move(run_id=run_id, to=Status.PREPARING, text="A slot is free.")
+    return given
+
+
+def studio_disk_is_full() -> bool:
+    """Whether the studio's disk is too full to take more logs and artifacts."""
+    return shutil.disk_usage(settings.DATA_DIR).free < DISK_FLOOR_BYTES
+
+
+def _claim_steps(target_id: int) -> Iterator[tuple[int, str]]:
+    """Lease the runs whose next step can be tried now, one after the other."""
+    ready = _steppable().filter(run__target_id=target_id).order_by("-run__priority", "run_id")
+    for attempt_id, run_id in list(ready.values_list("pk", "run_id")):
+        token = secrets.token_hex(8)
+        mine = Attempt.objects.filter(_UNLEASED, pk=attempt_id).update(
+            lease_token=token, lease_until=timezone.now() + LEASE
+        )
+        if mine:
+            yield run_id, token
+
+
+def _walk(target: ComputeTarget, run_id: int, token: str) -> bool:
+    """Take one leased run through the steps that are ready: whether it got anywhere.
+
+    The lease is given back, whatever happens.
+    """
+    moved = True
+    try:
+        with session_for(target_place(target=target)) as session:
+            moved = _step(target, run_id, token, session)
+    except TargetUnreachable as error:
+        target_health(target=target, reachable=False, reason=str(error))
+        _release(run_id, token, pause=UNREACHABLE_PAUSE)
+        return False
+    except TargetRefused as error:
+        _fail(run_id, token, EndReason.LAUNCH_FAILED, str(error))
+    except RunnerRefused as error:
+        _fail(run_id, token, EndReason.PLACE_FAILED, str(error))
+    except Exception:
+        log.exception("run %s could not be dispatched", run_id)
+        _fail(run_id, token, EndReason.STUDIO_ERROR, "")
+        raise
+    else:
+        _release(run_id, token)
+    return moved
+
+
+def _step(target: ComputeTarget, run_id: int, token: str, session: Session) -> bool:
+    run = Run.objects.select_related(
+        "environment_version__environment", "experiment", "snapshot", "workspace", "build", "target"
+    ).get(pk=run_id)
+    if run.status == Status.PREPARING and run.cancel_requested_at is not None:
+        return preparing_cancel(run=run)
+    state = build_ensure(version=run.environment_version, target=target, session=session)
+    if isinstance(state, Building):
+        return bool(Run.objects.filter(pk=run_id).exclude(build=state.build).update(build=state.build))
+    if not isinstance(state, Ready):
+        Run.objects.filter(pk=run_id).update(build=state.build)
+        _fail(run_id, token, EndReason.BUILD_FAILED, state.sentence)
+        return True
+    if run.status == Status.PREPARING and not run_move(
+        run_id=run_id, to=Status.STARTING, lease=token
+    ):
+        return False
+    attempt_launch(run=run, token=token, environment=state, session=session)
+    return True
+
+
+def _fail(run_id: int, token: str, reason: EndReason, sentence: str) -> None:
+    run_move(
+        run_id=run_id, to=Status.FAILED, reason=reason, text=sentence, lease=token,
+        error=sentence.splitlines()[0][:500] if sentence else "",
+    )
+
+
+def _release(run_id: int, token: str, pause: timedelta | None = None) -> None:
+    until = timezone.now() + pause if pause else None
+    Attempt.objects.filter(run_id=run_id, lease_token=token).update(
+        lease_until=until, lease_token="" if until is None else token
+    )
+
+
+def targets_with_work() -> list[int]:
+    """Targets on which a dispatch would find something to do now."""
+    queued = ComputeTarget.objects.annotate(
+        busy=Count("runs", filter=Q(runs__status__in=HOLDS_SLOT))
+    ).filter(enabled=True, busy__lt=F("slots"), runs__status=Status.QUEUED)
+    stepping = _steppable().values_list("run__target_id", flat=True)
+    return sorted({*queued.values_list("pk", flat=True), *stepping})
+
+
+def _steppable() -> QuerySet[Attempt]:
+    """Attempts that hold a slot, have not started, and that nobody walks right now."""
+    return Attempt.objects.filter(
+        _UNLEASED, run__status__in=(Status.PREPARING, Status.STARTING)
+    ).exclude(
+        run__status=Status.PREPARING,
+        run__cancel_requested_at=None,
+        run__build__status=Build.Status.RUNNING,
+    )

@@ -1,0 +1,239 @@
+"""From "it ended on the target" to a final status: seal, receive the results, conclude."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from compute.models import ComputeTarget
+from compute.services import target_place
+from compute.session import Collected, RunnerRefused, Session, session_for
+from compute.transports.base import TargetUnreachable
+from environments.modules import module_advice
+from runs.models import Artifact, Attempt, Run
+from runs.services.metrics import metrics_ingest
+from runs.services.move import run_changed, run_move, run_note
+from runs.services.snapshots import blobs_claim
+from runs.states import ENDINGS, EndReason, Status
+from runs.stores import blob_store, log_store
+from runs.tracebacks import Cause, find_cause
+from studio.lib.push import push
+from studio.lib.queue import enqueue
+from studio.lib.vault import decrypt
+
+log = logging.getLogger(__name__)
+
+SETTLED_S = 10.0
+"""An output that stood still for so long is collected while the run goes on."""
+_TAIL_BYTES = 64 * 1024
+
+
+def attempt_ended(
+    *,
+    attempt: Attempt,
+    exited: Mapping[str, Any] | None,
+    sealed: Mapping[str, Any] | None,
+    rebooted: bool,
+) -> None:
+    """Note how the command ended; all bytes of its log are stored already.
+
+    `exited` is the target's own record: without it nobody saw the end, and no code is
+    invented. The rest (seal, artifacts, final status) is a worker's step.
+    """
+    reason = end_reason(exited, rebooted=rebooted)
+    with transaction.atomic():
+        Attempt.objects.filter(pk=attempt.pk, ended_at=None).update(
+            exited=exited, ended_at=timezone.now(), end_reason=reason,
+            receipt={"sealed": dict(sealed)} if sealed else None,
+        )
+        run_move(
+            run_id=attempt.run_id, to=Status.FINALIZING, text="The command ended.",
+            exit_code=exit_code(exited),
+        )
+        enqueue("runs.jobs.collect", attempt.pk)
+
+
+def end_reason(exited: Mapping[str, Any] | None, *, rebooted: bool) -> EndReason:
+    """Why it ended, from the target's record."""
+    if exited is None:
+        return EndReason.HOST_RESTARTED if rebooted else EndReason.EXIT_LOST
+    named = {
+        "timed_out": EndReason.TIMED_OUT,
+        "canceled_by_user": EndReason.CANCELED_BY_USER,
+        "exec_failed": EndReason.LAUNCH_FAILED,
+        "out_of_memory": EndReason.OUT_OF_MEMORY,
+        "keeper_lost": EndReason.EXIT_LOST,
+    }
+    if exited.get("reason"):
+        return named.get(exited["reason"], EndReason.STUDIO_ERROR)
+    status = exited.get("status") or {}
+    if "signaled" in status:
+        return EndReason.SIGNALED
+    return EndReason.EXITED_NONZERO if status.get("exited", 1) else EndReason.EXITED_ZERO
+
+
+def exit_code(exited: Mapping[str, Any] | None) -> int | None:
+    """The code a shell would show: 128 + n for signal n, None when nobody saw it."""
+    status = (exited or {}).get("status") or {}
+    if "signaled" in status:
+        return 128 + int(status["signaled"])
+    return int(status["exited"]) if "exited" in status else None
+
+
+def attempt_collect(*, attempt_id: int) -> None:
+    """Take what is ready from an attempt: settled outputs while it runs, all at its end.
+
+    May be repeated and may run twice at once; the final move happens once.
+    """
+    attempt = Attempt.objects.select_related("run__target", "run__workspace").get(pk=attempt_id)
+    run, ended = attempt.run, attempt.ended_at is not None
+    if run.is_final:
+        return
+    try:
+        with session_for(target_place(target=run.target)) as session:
+            if ended:
+                _seal(attempt, session)
+            found = _collect(attempt, session, settled_s=None if ended else SETTLED_S)
+    except TargetUnreachable:
+        log.info("run %s: the target is unreachable, results will be collected later", run.pk)
+        return
+    except RunnerRefused as error:
+        run_note(run_id=run.pk, kind="collect", text=f"The outputs could not be read: {error}")
+        found = Collected(files=[], extra=[])
+    if ended:
+        _conclude(attempt, found)
+
+
+def attempt_lost(*, attempt: Attempt, text: str) -> None:
+    """End a run whose folder is proven gone from its target; what we have is kept."""
+    with transaction.atomic():
+        Attempt.objects.filter(pk=attempt.pk, ended_at=None).update(
+            ended_at=timezone.now(), end_reason=EndReason.TARGET_LOST
+        )
+        run_move(run_id=attempt.run_id, to=Status.FINALIZING, text=text)
+    attempt.refresh_from_db()
+    _seal_without_target(attempt)
+    _conclude(attempt, Collected(files=[], extra=[]))
+
+
+def _seal(attempt: Attempt, session: Session) -> None:
+    """Compare what the target wrote with what we stored, and close the log."""
+    if attempt.receipt and "complete" in attempt.receipt:
+        return
+    mask = [decrypt(text) for text in attempt.run.secret_variables.values()]
+    sealed = (attempt.receipt or {}).get("sealed") or session.seal(attempt.folder, mask)
+    if sealed is None:
+        _seal_without_target(attempt)
+        return
+    receipt = log_store().seal(
+        attempt.log_key,
+        size=int(sealed["log_bytes"]), sha256=sealed["sha256"], masked=int(sealed["masked"]),
+    )
+    _save_receipt(attempt, asdict(receipt))
+
+
+def _seal_without_target(attempt: Attempt) -> None:
+    receipt = log_store().seal(attempt.log_key, size=None, sha256=None, masked=0)
+    _save_receipt(attempt, asdict(receipt))
+
+
+def _save_receipt(attempt: Attempt, receipt: dict[str, Any]) -> None:
+    attempt.receipt = receipt
+    Attempt.objects.filter(pk=attempt.pk).update(receipt=receipt)
+    push(
+        f"run.{attempt.run_id}",
+        {
+            "type": "log.grew",
+            "key": attempt.log_key,
+            "size": receipt["stored_bytes"],
+            "sealed": True,
+        },
+    )
+
+
+def _collect(attempt: Attempt, session: Session, *, settled_s: float | None) -> Collected:
+    run, store = attempt.run, blob_store()
+    found = session.collect(attempt.folder, run.outputs, settled_s=settled_s)
+    for file in found.files:
+        if not store.has(file.sha):
+            with store.writer(sha=file.sha) as into:
+                session.fetch(attempt.folder, file.path, into)
+    if not found.files:
+        return found
+    blobs_claim(workspace=run.workspace, blobs=[(f.sha, f.size) for f in found.files])
+    Artifact.objects.bulk_create(
+        [
+            Artifact(run=run, path=f.path, sha=f.sha, size_bytes=f.size, mode=f.mode)
+            for f in found.files
+        ],
+        update_conflicts=True,
+        unique_fields=["run", "path"],
+        update_fields=["sha", "size_bytes", "mode"],
+        batch_size=500,
+    )
+    run_changed(run_id=run.pk)
+    return found
+
+
+def _conclude(attempt: Attempt, found: Collected) -> None:
+    """The final move, with the one line for lists when it failed."""
+    metrics_ingest(attempt_id=attempt.pk)
+    reason = EndReason(attempt.end_reason)
+    cause = Cause("")
+    if ENDINGS[reason].status is Status.FAILED:
+        cause = _cause(attempt, reason)
+    sentence = ENDINGS[reason].sentence
+    if cause.missing_module:
+        sentence = f"{sentence} {_advice(attempt.run, cause.missing_module)}"
+    run_move(
+        run_id=attempt.run_id, to=ENDINGS[reason].status, reason=reason, text=sentence,
+        error=cause.line, extra_files=[{"path": f.path, "size": f.size} for f in found.extra],
+    )
+
+
+def _cause(attempt: Attempt, reason: EndReason) -> Cause:
+    if attempt.exited and attempt.exited.get("error"):
+        return Cause(str(attempt.exited["error"])[:500])
+    if reason not in {EndReason.EXITED_NONZERO, EndReason.SIGNALED}:
+        return Cause(ENDINGS[reason].sentence)
+    size = log_store().size(attempt.log_key)
+    start = max(0, size - _TAIL_BYTES)
+    return find_cause(log_store().read(attempt.log_key, start, size - start))
+
+
+def _advice(run: Run, module: str) -> str:
+    distribution, environment = module_advice(workspace=run.workspace, missing=module)
+    if environment:
+        return f"The package {distribution} is missing: the environment {environment} has it."
+    return (
+        f"The package {distribution} is missing: add it to the requirements of "
+        f"{run.environment_version.environment.name}."
+    )
+
+
+def target_stop_run(*, run_id: int) -> None:
+    """Tell the target that this run shall end; an unreachable one is told by a later sweep."""
+    attempt = (
+        Attempt.objects.select_related("run__target").filter(run_id=run_id).order_by("-number")[0]
+    )
+    run = attempt.run
+    if run.is_final or run.status == Status.FINALIZING:
+        return
+    if run.status == Status.PREPARING:
+        enqueue("runs.jobs.dispatch", run.target_id)
+        return
+    reason = EndReason.CANCELED_BY_USER if run.cancel_requested_at else EndReason.TIMED_OUT
+    _stop(run.target, attempt, reason)
+
+
+def _stop(target: ComputeTarget, attempt: Attempt, reason: EndReason) -> None:
+    try:
+        with session_for(target_place(target=target)) as session:
+            session.stop(attempt.folder, reason=reason, grace_s=attempt.run.grace_s)
+    except TargetUnreachable:
+        log.info("run %s: the wish to stop waits until the target is reachable", attempt.run_id)

@@ -1,0 +1,98 @@
+"""Placing a run's files on its target and starting the command there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from compute.session import AlreadyClaimed, CouldNotStart, Session
+from environments.clientpackage import client_package
+from environments.services import Ready
+from runs.models import Attempt, Run
+from runs.services.move import run_move
+from runs.services.snapshots import snapshot_manifest
+from runs.snapshots import Manifest
+from runs.states import Status
+from runs.stores import blob_store
+from studio.lib.push import hint_monitor
+from studio.lib.vault import decrypt
+
+LIBRARY = "lib"
+"""The folder beside the code from which `studio.client` is imported on the target."""
+
+
+@dataclass(frozen=True)
+class _Secrets:
+    """Secret variables in the clear: they live only as long as the launch."""
+
+    variables: dict[str, str]
+
+    @property
+    def mask(self) -> list[str]:
+        return sorted(set(self.variables.values()))
+
+
+def attempt_launch(*, run: Run, token: str, environment: Ready, session: Session) -> None:
+    """Place the snapshot and start the command exactly once; then the run is running.
+
+    May be repeated: what decides is the claim on the target. A command that cannot even
+    be executed counts as started, for the target's own record says how it ended.
+
+    Raises:
+        TargetUnreachable: the link broke; nobody knows yet whether it started.
+        RunnerRefused: the target said no, with its sentence.
+    """
+    attempt = Attempt.objects.get(run=run, lease_token=token)
+    manifest = snapshot_manifest(snapshot=run.snapshot)
+    _send_missing(session, manifest)
+    session.materialise(attempt.folder, manifest.to_json())
+    hidden = _Secrets({k: decrypt(v) for k, v in run.secret_variables.items()})
+    outcome = session.start(
+        attempt.folder,
+        _spec(run, attempt, environment, manifest),
+        secrets=hidden.variables,
+        mask=hidden.mask,
+    )
+    text = "Started."
+    if isinstance(outcome, AlreadyClaimed):
+        text = "It was already started on the target."
+    elif isinstance(outcome, CouldNotStart):
+        text = outcome.sentence
+    now = timezone.now()
+    handle = {"kind": "process", "name": attempt.folder, "runner": session.runner_sha}
+    Attempt.objects.filter(pk=attempt.pk, lease_token=token).update(handle=handle, started_at=now)
+    if run_move(
+        run_id=run.pk, to=Status.RUNNING, lease=token, text=text, started_at=now
+    ):
+        hint_monitor(f"target {run.target_id}")
+
+
+def _send_missing(session: Session, manifest: Manifest) -> None:
+    store = blob_store()
+    for sha in session.have(sorted({entry.sha for entry in manifest.entries if entry.sha})):
+        session.send(sha, store.path(sha))
+
+
+def _spec(run: Run, attempt: Attempt, environment: Ready, manifest: Manifest) -> dict[str, object]:
+    source = ["code/src"] if manifest.has_folder("src") else []
+    variables = {
+        "RUNYARD_RUN": str(run.pk),
+        "RUNYARD_EXPERIMENT": run.experiment.name,
+        **environment.variables,
+        **run.variables,
+    }
+    return {
+        "protocol": 1,
+        "task": attempt.task,
+        "argv": run.command,
+        "cwd": "code",
+        "env": variables,
+        "path": [environment.bin],
+        "pythonpath": ["code", *source, LIBRARY],
+        "files": {f"{LIBRARY}/{path}": text for path, text in client_package()},
+        "time_limit_s": run.time_limit_s,
+        "grace_s": run.grace_s,
+        "outputs": run.outputs,
+        "cookie": attempt.folder,
+    }

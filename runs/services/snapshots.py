@@ -1,0 +1,176 @@
+"""Freezing script directories: claims on blobs, snapshots, and reading them back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from runs.archives import snapshot_zip
+from runs.models import Blob, Snapshot
+from runs.packs import read_pack
+from runs.snapshots import Manifest, ManifestRefused, snapshot_folder
+from runs.stores import blob_store
+from runs.submission import FolderSource, SnapshotSource, ZipSource
+from studio.client.folder import FolderRefused
+from studio.client.gitfacts import git_facts
+from studio.lib.refusal import Refused
+from studio.models import Workspace
+
+PIN = timedelta(hours=24)
+"""How long a blob that somebody asked about or sent is kept without being referred to."""
+
+
+def blobs_claim(*, workspace: Workspace, blobs: Iterable[tuple[str, int]]) -> None:
+    """Let the workspace own these contents, pinned for a day."""
+    until = timezone.now() + PIN
+    Blob.objects.bulk_create(
+        [
+            Blob(workspace=workspace, sha=sha, size_bytes=size, pinned_until=until)
+            for sha, size in dict(blobs).items()
+        ],
+        update_conflicts=True,
+        unique_fields=["workspace", "sha"],
+        update_fields=["pinned_until"],
+        batch_size=500,
+    )
+
+
+def blobs_receive(*, workspace: Workspace, stream: BinaryIO) -> int:
+    """Store a pack of blobs for this workspace and answer how many there were.
+
+    Blobs that arrived whole before a broken pack are kept: sending again is harmless.
+    """
+    received: list[tuple[str, int]] = []
+    try:
+        received.extend(read_pack(stream, blob_store()))
+    except ValueError as error:
+        raise Refused(str(error)) from error
+    finally:
+        blobs_claim(workspace=workspace, blobs=received)
+    return len(received)
+
+
+def snapshot_create(*, workspace: Workspace, manifest_json: bytes) -> tuple[str, list[str]]:
+    """Make a snapshot of a manifest whose blobs the workspace has: (digest, missing blobs).
+
+    It exists once nothing is missing. "Missing" never reveals what other workspaces own:
+    a blob counts only when this one has sent or used it.
+    """
+    try:
+        manifest = Manifest.from_json(
+            manifest_json,
+            max_bytes=settings.SNAPSHOT_MAX_BYTES,
+            max_files=settings.SNAPSHOT_MAX_FILES,
+        )
+    except ManifestRefused as error:
+        raise Refused(str(error), field="source") from error
+    missing = _missing(workspace, manifest)
+    if not missing:
+        snapshot_store(workspace=workspace, manifest=manifest)
+    return manifest.digest, missing
+
+
+def _missing(workspace: Workspace, manifest: Manifest) -> list[str]:
+    wanted = sorted({entry.sha for entry in manifest.entries if entry.sha})
+    owned: set[str] = set()
+    for batch in _batches(wanted, 500):
+        rows = Blob.objects.filter(workspace=workspace, sha__in=batch)
+        owned |= set(rows.values_list("sha", flat=True))
+        rows.update(pinned_until=timezone.now() + PIN)
+    store = blob_store()
+    return [sha for sha in wanted if sha not in owned or not store.has(sha)]
+
+
+def _batches(items: list[str], size: int) -> Iterator[list[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+@transaction.atomic
+def snapshot_store(*, workspace: Workspace, manifest: Manifest) -> Snapshot:
+    """Record a manifest whose blobs are all stored; the same files give the same row."""
+    known = Snapshot.objects.filter(workspace=workspace, digest=manifest.digest).first()
+    if known is not None:
+        return known
+    text = manifest.to_json()
+    blob_store().put(text, sha=manifest.digest)
+    entries = [(entry.sha, entry.size) for entry in manifest.entries if entry.sha]
+    blobs_claim(workspace=workspace, blobs=[*entries, (manifest.digest, len(text))])
+    snapshot, _ = Snapshot.objects.get_or_create(
+        workspace=workspace,
+        digest=manifest.digest,
+        defaults={"file_count": manifest.file_count, "size_bytes": manifest.size_bytes},
+    )
+    return snapshot
+
+
+def source_freeze(
+    *, workspace: Workspace, source: SnapshotSource | FolderSource | ZipSource
+) -> tuple[Snapshot, Manifest, dict[str, object]]:
+    """Turn what a person pointed at into a snapshot: (row, manifest, git facts).
+
+    Raises:
+        Refused: the source cannot become one; the sentence says what to do.
+    """
+    try:
+        if isinstance(source, SnapshotSource):
+            snapshot = Snapshot.objects.filter(workspace=workspace, digest=source.digest).first()
+            if snapshot is None:
+                raise Refused(
+                    f"The snapshot {source.digest[:12]} is not known here: send its manifest first.",
+                    field="source",
+                    code="snapshot_missing",
+                )
+            return snapshot, snapshot_manifest(snapshot=snapshot), {}
+        if isinstance(source, FolderSource):
+            folder = linked_folder(source.path)
+            manifest = snapshot_folder(folder, blob_store(), **_limits())
+            facts = git_facts(folder)
+        else:
+            manifest, facts = snapshot_zip(source.file, blob_store(), **_limits()), {}
+    except (FolderRefused, ManifestRefused) as error:
+        raise Refused(str(error), field="source") from error
+    return snapshot_store(workspace=workspace, manifest=manifest), manifest, facts
+
+
+def snapshot_manifest(*, snapshot: Snapshot) -> Manifest:
+    """The list of its files."""
+    with blob_store().open(snapshot.digest) as file:
+        return Manifest.trusted(file.read())
+
+
+def linked_folder(path: str) -> Path:
+    """The real folder behind `path`, if it lies under one of the link roots."""
+    roots = [root.resolve() for root in settings.LINK_ROOTS]
+    if not roots:
+        raise Refused(
+            "Server folders are switched off: set RUNYARD_LINK_ROOTS to the folders that may be "
+            "used, or upload a zip.",
+            field="source",
+        )
+    if not Path(path).expanduser().is_absolute():
+        raise Refused(f"'{path}' is not an absolute path: begin it with /.", field="source")
+    folder = Path(path).expanduser().resolve()
+    allowed = ", ".join(str(root) for root in roots)
+    if not any(folder.is_relative_to(root) for root in roots):
+        raise Refused(
+            f"The folder '{path}' lies outside the allowed folders ({allowed}): choose one below "
+            "them, or add it to RUNYARD_LINK_ROOTS.",
+            field="source",
+        )
+    if not folder.is_dir():
+        raise Refused(f"There is no folder '{path}' on the studio's machine.", field="source")
+    return folder
+
+
+def _limits() -> dict[str, int]:
+    return {
+        "max_bytes": settings.SNAPSHOT_MAX_BYTES,
+        "max_files": settings.SNAPSHOT_MAX_FILES,
+    }

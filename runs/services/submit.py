@@ -1,0 +1,255 @@
+"""Submitting a run: one way in for every door, refused in one sentence before a row is written."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from django.db import transaction
+
+from compute.models import ComputeTarget
+from compute.selectors import target_pick
+from environments.models import EnvironmentVersion
+from environments.services import environment_pick
+from runs.models import Attempt, Experiment, Run, RunEvent, Snapshot
+from runs.services.move import run_changed
+from runs.services.snapshots import blobs_claim, source_freeze
+from runs.snapshots import Manifest
+from runs.stores import blob_store
+from runs.submission import (
+    DEFAULT_OUTPUTS,
+    FolderSource,
+    Submission,
+    ZipSource,
+    command_words,
+    is_secret_name,
+)
+from studio.lib.queue import enqueue
+from studio.lib.refusal import Refused
+from studio.lib.vault import encrypt
+from studio.models import Role, User, Workspace
+from studio.selectors import require_role
+from studio.services import instance_key
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_EXPERIMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,254}")
+_MAX_TAGS = 50
+_MAX_PRIORITY = 1000
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A submission that can work."""
+
+    words: list[str]
+    target: ComputeTarget
+    snapshot: Snapshot
+    environment: EnvironmentVersion
+    environment_why: str
+    experiment: str
+    git: dict[str, object]
+
+
+def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
+    """Queue a run of exactly these files with exactly this command.
+
+    The row is written first; the hint to the workers follows its commit, so a lost
+    hint only costs seconds.
+
+    Raises:
+        Refused: it cannot work; nothing was written but content-addressed blobs.
+        Forbidden: the user may not submit here.
+    """
+    require_role(user, workspace, Role.CONTRIBUTOR)
+    _check_words(request)
+    _check_labels(request)
+    target = target_pick(workspace=workspace, user=user, name=request.target)
+    snapshot, manifest, git = source_freeze(workspace=workspace, source=request.source)
+    words = _words(request, manifest)
+    version, why = environment_pick(
+        workspace=workspace,
+        name=request.environment,
+        folder_requirements=_folder_requirements(manifest),
+    )
+    checked = _Checked(
+        words=words,
+        target=target,
+        snapshot=snapshot,
+        environment=version,
+        environment_why=why,
+        experiment=request.experiment.strip() or _folder_name(request) or "default",
+        git=_git_record(workspace, git or dict(request.git)),
+    )
+    return _write(user=user, workspace=workspace, request=request, checked=checked)
+
+
+@transaction.atomic
+def _write(*, user: User, workspace: Workspace, request: Submission, checked: _Checked) -> Run:
+    experiment, _ = Experiment.objects.get_or_create(
+        workspace=workspace, name=checked.experiment, archived_at=None
+    )
+    plain = {k: v for k, v in request.variables.items() if not is_secret_name(k)}
+    secret = {k: encrypt(v) for k, v in request.variables.items() if is_secret_name(k)}
+    run = Run.objects.create(
+        uid=secrets.token_hex(6),
+        workspace=workspace,
+        experiment=experiment,
+        target=checked.target,
+        snapshot=checked.snapshot,
+        environment_version=checked.environment,
+        environment_why=checked.environment_why,
+        submitted_by=user,
+        name=request.name.strip() or _default_name(request, checked.words),
+        description=request.description,
+        tags=dict(request.tags),
+        script=request.script,
+        command=checked.words,
+        variables=plain,
+        secret_variables=secret,
+        outputs=list(request.outputs) or list(DEFAULT_OUTPUTS),
+        priority=request.priority,
+        time_limit_s=request.time_limit_s,
+        git=checked.git,
+    )
+    Attempt.objects.create(run=run, number=1, folder=f"{instance_key()}-run-{run.pk}-1")
+    RunEvent.objects.create(
+        run=run, kind="submitted", new_status=run.status, text="Submitted.", user=user
+    )
+    run_changed(run_id=run.pk)
+    enqueue("runs.jobs.dispatch", checked.target.pk)
+    return run
+
+
+def _check_words(request: Submission) -> None:
+    if bool(request.script) == bool(request.command):
+        raise Refused(
+            "Give either a script or a command"
+            + (", not both." if request.script else ": neither was given."),
+            field="script",
+        )
+    for word in (*request.arguments, *request.command, request.script):
+        if "\0" in word:
+            raise Refused(
+                "A command cannot contain a NUL character: remove it.", field="arguments"
+            )
+
+
+def _check_labels(request: Submission) -> None:
+    for name, value in request.variables.items():
+        if not _VARIABLE.fullmatch(name):
+            raise Refused(
+                f"'{name}' cannot be the name of an environment variable: use letters, digits "
+                "and _, and do not begin with a digit.",
+                field="variables",
+            )
+        if "\0" in value:
+            raise Refused(f"The variable {name} contains a NUL character.", field="variables")
+    if request.experiment and not _EXPERIMENT.fullmatch(request.experiment.strip()):
+        raise Refused(
+            f"'{request.experiment}' cannot name an experiment: begin with a letter or digit, then "
+            "letters, digits, spaces and - _ . (255 at most).",
+            field="experiment",
+        )
+    if len(request.name) > 255:
+        raise Refused("The name is longer than 255 characters: shorten it.", field="name")
+    _check_tags(request.tags)
+    _check_patterns(request.outputs)
+    if abs(request.priority) > _MAX_PRIORITY:
+        raise Refused(
+            f"The priority {request.priority} is out of range: choose from -{_MAX_PRIORITY} to "
+            f"{_MAX_PRIORITY}.",
+            field="priority",
+        )
+    if request.time_limit_s is not None and not 1 <= request.time_limit_s <= 10**9:
+        raise Refused(
+            f"A time limit of {request.time_limit_s} s cannot be kept: give at least 1 second, or "
+            "none.",
+            field="time_limit_s",
+        )
+
+
+def _check_tags(tags: Mapping[str, str]) -> None:
+    if len(tags) > _MAX_TAGS:
+        raise Refused(f"{len(tags)} tags are too many: {_MAX_TAGS} at most.", field="tags")
+    for name, value in tags.items():
+        if not name.strip() or len(name) > 100 or len(value) > 1000:
+            raise Refused(
+                f"The tag '{name[:40]}' cannot be kept: a name has 1 to 100 characters, a value "
+                "1,000 at most.",
+                field="tags",
+            )
+
+
+def _check_patterns(patterns: Sequence[str]) -> None:
+    for pattern in patterns:
+        parts = PurePosixPath(pattern).parts
+        if not pattern.strip() or pattern.startswith("/") or ".." in parts:
+            raise Refused(
+                f"The output pattern '{pattern}' must be relative to the working directory and "
+                "stay inside it, like outputs/**.",
+                field="outputs",
+            )
+
+
+def _words(request: Submission, manifest: Manifest) -> list[str]:
+    if request.command:
+        return list(request.command)
+    paths = manifest.paths
+    script = request.script.removeprefix("./")
+    if script not in paths:
+        near = difflib.get_close_matches(script, paths, n=3, cutoff=0.5)
+        near += [p for p in sorted(paths) if p.endswith(f"/{script}")][:3]
+        hint = f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else _what_is_there(paths)
+        raise Refused(
+            f"There is no script '{request.script}' in the folder: {hint}", field="script"
+        )
+    return command_words(script, request.arguments)
+
+
+def _what_is_there(paths: frozenset[str]) -> str:
+    scripts = sorted(p for p in paths if p.endswith((".py", ".sh")))
+    if not scripts:
+        return "it holds no .py or .sh file at all (ignored files are left out)."
+    return f"it holds {', '.join(scripts[:5])}" + (" and more." if len(scripts) > 5 else ".")
+
+
+def _folder_requirements(manifest: Manifest) -> str | None:
+    entry = manifest.get("requirements.txt")
+    if entry is None or not entry.sha:
+        return None
+    with blob_store().open(entry.sha) as file:
+        return file.read(1 << 20).decode("utf-8", errors="replace")
+
+
+def _folder_name(request: Submission) -> str:
+    if isinstance(request.source, FolderSource):
+        name = PurePosixPath(request.source.path).name
+    elif isinstance(request.source, ZipSource):
+        name = PurePosixPath(request.source.filename).stem
+    else:
+        name = ""
+    return name if _EXPERIMENT.fullmatch(name) else ""
+
+
+def _default_name(request: Submission, words: list[str]) -> str:
+    return (PurePosixPath(request.script).stem if request.script else " ".join(words))[:255]
+
+
+def _git_record(workspace: Workspace, facts: dict[str, object]) -> dict[str, object]:
+    """The facts with the diff moved into the blob store: a row stays small."""
+    record = {
+        key: facts[key]
+        for key in ("repository", "branch", "commit", "dirty", "untracked")
+        if key in facts
+    }
+    diff = facts.get("diff")
+    if isinstance(diff, str) and diff:
+        sha, size = blob_store().put(diff.encode("utf-8", errors="surrogateescape"))
+        blobs_claim(workspace=workspace, blobs=[(sha, size)])
+        record["diff"] = sha
+        record["diff_bytes"] = size
+    return record

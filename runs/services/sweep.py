@@ -1,0 +1,54 @@
+"""What is due now, whether or not anybody hinted: the safety net under every lost message."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from runs.models import Attempt, Run
+from runs.services.dispatch import targets_with_work
+from runs.states import Status
+from studio.lib.queue import enqueue, queue_health
+
+PATIENCE = timedelta(seconds=3)
+"""A hint is given this long to arrive before the sweep repeats it."""
+OVERDUE = timedelta(seconds=10)
+"""The runner keeps time limits itself; so long after one the studio steps in."""
+_CROWDED = 100
+
+
+def sweep() -> None:
+    """Repeat the hints for all that waits, unless the queue is long already."""
+    if queue_health().queued > _CROWDED:
+        return
+    for target_id in targets_with_work():
+        enqueue("runs.jobs.dispatch", target_id)
+    for run_id in _runs_to_stop():
+        enqueue("runs.jobs.stop", run_id)
+    for attempt_id in _attempts_to_collect():
+        enqueue("runs.jobs.collect", attempt_id)
+
+
+def _runs_to_stop() -> list[int]:
+    """Live runs that shall end: asked to a while ago, or far past their time limit."""
+    asked = Q(cancel_requested_at__lt=timezone.now() - PATIENCE)
+    runs = Run.objects.filter(status__in=(Status.PREPARING, Status.STARTING, Status.RUNNING))
+    wanted = set(runs.filter(asked).values_list("pk", flat=True))
+    limited = runs.filter(time_limit_s__gt=0, started_at__lt=timezone.now() - OVERDUE)
+    now = timezone.now()
+    for run in limited.only("pk", "time_limit_s", "started_at", "grace_s"):
+        if run.started_at and run.time_limit_s:
+            limit = timedelta(seconds=run.time_limit_s + run.grace_s) + OVERDUE
+            if now - run.started_at > limit:
+                wanted.add(run.pk)
+    return sorted(wanted)
+
+
+def _attempts_to_collect() -> list[int]:
+    """Attempts that ended a while ago and are not concluded."""
+    rows = Attempt.objects.filter(
+        run__status=Status.FINALIZING, ended_at__lt=timezone.now() - PATIENCE
+    )
+    return list(rows.values_list("pk", flat=True))

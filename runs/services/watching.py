@@ -1,0 +1,155 @@
+"""What the monitor follows: runs and builds behind one face."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from compute.watch import Ended
+from environments.models import Build
+from environments.services import build_finished
+from runs.models import Attempt
+from runs.services.finish import attempt_ended, attempt_lost
+from runs.services.metrics import metrics_ingest
+from runs.services.move import run_move
+from runs.states import Status
+from runs.stores import log_store
+from studio.lib.push import push
+from studio.lib.queue import enqueue
+from studio.lib.vault import decrypt
+from studio.services import instance_key
+
+
+class LiveTask(ABC):
+    """One thing that runs on a target right now."""
+
+    name: str
+    """Its name on the stream and the start of its log keys."""
+    folder: str
+    group: str
+    """Who wants to know that its log grew."""
+    was_started: bool
+
+    def secrets(self) -> list[str]:
+        """Values that may not reach the log store."""
+        return []
+
+    def started(self, started: Mapping[str, Any]) -> None:
+        """The command runs."""
+
+    def settled(self) -> None:
+        """Outputs that stood still for a while can be collected."""
+
+    def metrics(self) -> None:
+        """The metrics file has grown."""
+
+    @abstractmethod
+    def ended(self, event: Ended) -> None:
+        """All of it is over and every byte is stored."""
+
+    @abstractmethod
+    def lost(self) -> None:
+        """Its folder is gone for good."""
+
+
+@dataclass
+class LiveAttempt(LiveTask):
+    """An attempt of a run that may be executing."""
+
+    attempt: Attempt
+
+    def __post_init__(self) -> None:
+        self.name, self.folder = self.attempt.task, self.attempt.folder
+        self.group = f"run.{self.attempt.run_id}"
+        self.was_started = self.attempt.run.status != Status.STARTING
+
+    def secrets(self) -> list[str]:
+        """Values of the run's secret variables."""
+        return [decrypt(text) for text in self.attempt.run.secret_variables.values()]
+
+    def started(self, started: Mapping[str, Any]) -> None:
+        """Catch up for a worker that died right after it had started the command."""
+        if not self.was_started:
+            self.was_started = True
+            self._mark_started()
+
+    @transaction.atomic
+    def _mark_started(self) -> None:
+        now = timezone.now()
+        moved = run_move(
+            run_id=self.attempt.run_id, to=Status.RUNNING, text="Started.", started_at=now
+        )
+        if moved:
+            Attempt.objects.filter(pk=self.attempt.pk, started_at=None).update(started_at=now)
+
+    def settled(self) -> None:
+        """Collect settled outputs."""
+        enqueue("runs.jobs.collect", self.attempt.pk)
+
+    def metrics(self) -> None:
+        """Bring new points into the database."""
+        metrics_ingest(attempt_id=self.attempt.pk)
+
+    def ended(self, event: Ended) -> None:
+        """Hand the end over to the services."""
+        attempt_ended(
+            attempt=self.attempt, exited=event.exited, sealed=event.sealed, rebooted=event.rebooted
+        )
+
+    def lost(self) -> None:
+        """End the run as lost."""
+        attempt_lost(attempt=self.attempt, text="The run's folder is gone from the target.")
+
+
+@dataclass
+class LiveBuild(LiveTask):
+    """A build that is under way."""
+
+    build: Build
+
+    def __post_init__(self) -> None:
+        self.name = f"build/{self.build.pk}"
+        self.folder = f"{instance_key()}-build-{self.build.pk}"
+        self.group = f"build.{self.build.pk}"
+        self.was_started = True
+
+    def ended(self, event: Ended) -> None:
+        """Seal the log and tell the environments."""
+        sealed = event.sealed
+        receipt = log_store().seal(
+            self.build.log_key,
+            size=int(sealed["log_bytes"]) if sealed else None,
+            sha256=sealed["sha256"] if sealed else None,
+            masked=0,
+        )
+        build_finished(build=self.build, exited=event.exited, receipt=receipt)
+        push(
+            self.group,
+            {
+                "type": "log.grew",
+                "key": self.build.log_key,
+                "size": receipt.stored_bytes,
+                "sealed": True,
+            },
+        )
+
+    def lost(self) -> None:
+        """A build without a folder has failed."""
+        receipt = log_store().seal(self.build.log_key, size=None, sha256=None, masked=0)
+        build_finished(build=self.build, exited=None, receipt=receipt)
+
+
+def live_tasks(*, target_id: int) -> list[LiveTask]:
+    """Everything on this target whose end has not been seen yet."""
+    attempts = Attempt.objects.select_related("run").filter(
+        run__target_id=target_id,
+        run__status__in=(Status.STARTING, Status.RUNNING, Status.FINALIZING),
+        ended_at=None,
+    )
+    builds = Build.objects.filter(target_id=target_id, status=Build.Status.RUNNING)
+    return [*map(LiveAttempt, attempts), *map(LiveBuild, builds)]

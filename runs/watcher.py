@@ -1,0 +1,226 @@
+"""Follows all live tasks of one target over one stream."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+
+from compute import watch as events
+from compute.models import ComputeTarget
+from compute.services import target_health, target_place
+from compute.transports.base import TargetRefused, TargetUnreachable
+from compute.watch import Watch
+from runs.intake import Intake, Rewind
+from runs.services.watching import LiveTask, live_tasks
+from runs.stores import log_store
+from studio.lib.push import push
+
+log = logging.getLogger(__name__)
+
+GONE_S = 60.0
+"""A folder that stays gone for so long on a healthy target is lost."""
+METRICS_EVERY_S = 0.25
+_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.5, 10.0
+
+
+@dataclass
+class _Followed:
+    """One task that the stream carries, and how far each of its streams is stored."""
+
+    task: LiveTask
+    intakes: dict[str, Intake] = field(default_factory=dict)
+    metrics_at: float = 0.0
+    metrics_due: bool = False
+
+
+class TargetWatcher:
+    """A thread that keeps one `watch` stream to its target open and applies what it says."""
+
+    def __init__(self, target_id: int) -> None:
+        self._target_id = target_id
+        self._watch: Watch | None = None
+        self._followed: dict[str, _Followed] = {}
+        self._gone_since: dict[str, float] = {}
+        self._lock = threading.RLock()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"target-{target_id}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the stream; the tasks themselves go on."""
+        self._stopped.set()
+        with self._lock:
+            if self._watch is not None:
+                self._watch.close()
+
+    def refresh(self) -> None:
+        """Follow what has become live, and tell the target that we are still here."""
+        try:
+            with self._lock:
+                if self._watch is None:
+                    return
+                self._watch.ping()
+                for task in live_tasks(target_id=self._target_id):
+                    if task.name not in self._followed:
+                        self._follow(task)
+                for followed in list(self._followed.values()):
+                    self._ingest_metrics(followed)
+        except (TargetUnreachable, OSError):
+            return  # the reading thread notices too, and reconnects
+        except DatabaseError as error:
+            log.warning("target %s: the database did not answer: %s", self._target_id, error)
+            close_old_connections()
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE_S
+        while not self._stopped.is_set():
+            try:
+                with self._open() as watch:
+                    pause = _FIRST_PAUSE_S
+                    self.refresh()
+                    for event in watch:
+                        self._apply_surely(event)
+            except (TargetUnreachable, TargetRefused) as error:
+                if not self._stopped.is_set():
+                    self._report(str(error))
+            except DatabaseError as error:
+                log.warning("target %s: the database did not answer: %s", self._target_id, error)
+                close_old_connections()
+            except Exception:
+                log.exception("watching target %s failed, starting again", self._target_id)
+            self._stopped.wait(pause)
+            pause = min(pause * 2, _LAST_PAUSE_S)
+
+    @contextmanager
+    def _open(self) -> Iterator[Watch]:
+        target = ComputeTarget.objects.get(pk=self._target_id)
+        with Watch(target_place(target=target)) as watch:
+            target_health(target=target, reachable=True)
+            with self._lock:
+                self._watch = watch
+            try:
+                yield watch
+            finally:
+                with self._lock:
+                    self._watch = None
+                    self._followed.clear()
+
+    def _report(self, reason: str) -> None:
+        try:
+            target = ComputeTarget.objects.get(pk=self._target_id)
+            target_health(target=target, reachable=False, reason=reason)
+        except (DatabaseError, ComputeTarget.DoesNotExist) as error:
+            log.warning("target %s: %s (%s)", self._target_id, reason, error)
+            close_old_connections()
+
+    def _follow(self, task: LiveTask) -> None:
+        assert self._watch is not None  # noqa: S101  (callers hold the lock and checked)
+        self._followed[task.name] = _Followed(task)
+        prefix = f"{task.name}/"
+        sizes = {key.removeprefix(prefix): log_store().size(key) for key in log_store().keys(prefix)}
+        self._watch.follow(task.name, task.folder, sizes)
+
+    def _apply_surely(self, event: events.Event) -> None:
+        """Apply an event; while the database is away, wait with it: nothing is dropped."""
+        while not self._stopped.is_set():
+            try:
+                with self._lock:
+                    self._apply(event)
+            except DatabaseError as error:
+                log.warning("target %s: waiting for the database: %s", self._target_id, error)
+                close_old_connections()
+                self._stopped.wait(_FIRST_PAUSE_S)
+            else:
+                return
+
+    def _apply(self, event: events.Event) -> None:
+        followed = self._followed.get(event.task)
+        if followed is None:
+            return
+        if not isinstance(event, events.Gone):
+            self._gone_since.pop(event.task, None)
+        if isinstance(event, events.Bytes):
+            self._take(followed, event)
+        elif isinstance(event, events.Started):
+            followed.task.started(event.started)
+        elif isinstance(event, events.Settled):
+            followed.task.settled()
+        elif isinstance(event, events.Ended):
+            self._end(followed, event)
+        elif isinstance(event, events.Gone):
+            self._gone(followed)
+        elif isinstance(event, events.Short):
+            self._short(followed, event)
+
+    def _take(self, followed: _Followed, event: events.Bytes) -> None:
+        intake = self._intake(followed, event.stream)
+        try:
+            before = intake.stored
+            size = intake.take(event.offset, event.data)
+        except Rewind as rewind:
+            if self._watch is not None:
+                self._watch.rewind(event.task, event.stream, rewind.offset)
+            return
+        if event.stream == "metrics.jsonl":
+            followed.metrics_due = True
+            self._ingest_metrics(followed)
+        elif size > before:
+            self._grew(followed, event.stream, size)
+
+    def _intake(self, followed: _Followed, stream: str) -> Intake:
+        if stream not in followed.intakes:
+            said_by_command = stream == "run.log" or stream.startswith("logs/")
+            followed.intakes[stream] = Intake(
+                log_store(),
+                f"{followed.task.name}/{stream}",
+                followed.task.secrets() if said_by_command else (),
+            )
+        return followed.intakes[stream]
+
+    def _grew(self, followed: _Followed, stream: str, size: int) -> None:
+        key = f"{followed.task.name}/{stream}"
+        push(followed.task.group, {"type": "log.grew", "key": key, "size": size, "sealed": False})
+
+    def _ingest_metrics(self, followed: _Followed) -> None:
+        now = time.monotonic()
+        if followed.metrics_due and now - followed.metrics_at >= METRICS_EVERY_S:
+            followed.metrics_due, followed.metrics_at = False, now
+            followed.task.metrics()
+
+    def _end(self, followed: _Followed, event: events.Ended) -> None:
+        """The target says that this was all: believe it once every byte is here."""
+        for stream, size in event.streams.items():
+            if self._intake(followed, stream).finish() < size:
+                self._drop(event.task)
+                self._follow(followed.task)
+                return
+        followed.task.ended(event)
+        self._drop(event.task)
+
+    def _gone(self, followed: _Followed) -> None:
+        """Not there yet, or lost: only time on a target that answers tells."""
+        since = self._gone_since.setdefault(followed.task.name, time.monotonic())
+        self._drop(followed.task.name)
+        if followed.task.was_started and time.monotonic() - since > GONE_S:
+            self._gone_since.pop(followed.task.name)
+            followed.task.lost()
+
+    def _short(self, followed: _Followed, event: events.Short) -> None:
+        """The file over there is shorter than what we stored: the script cut its own log."""
+        log.warning("%s/%s is shorter than stored", event.task, event.stream)
+        del followed
+
+    def _drop(self, task: str) -> None:
+        self._followed.pop(task, None)
+        if self._watch is not None:
+            self._watch.unfollow(task)

@@ -1,0 +1,126 @@
+// The page's one connection to the studio. It carries hints ("run 42 changed") and the tail of
+// one log; pages fetch what they show by ordinary requests.
+//
+// Any hint becomes one `runyard:changed` event on <body>, with the ids of the runs that changed.
+// While there is no connection, and now and then anyway, the event comes without ids: look again.
+const RETRY_MIN_MS = 500;
+const RETRY_MAX_MS = 15000;
+const POLL_MS = 2000;
+const LOOK_AGAIN_MS = 5000;
+const NOT_SIGNED_IN = 4401;
+
+class LiveSocket extends HTMLElement {
+  connectedCallback() {
+    this.failures = 0;
+    this.changed = new Set();
+    this.gap = this.dataset.workspace ? 1000 : 250;
+    this.lastTold = 0;
+    this.heard = performance.now();
+    this.open();
+    this.ticker = setInterval(() => this.tick(), 1000);
+    this.onVisible = () => document.hidden || this.tell();
+    document.addEventListener("visibilitychange", this.onVisible);
+  }
+
+  disconnectedCallback() {
+    clearInterval(this.ticker);
+    clearTimeout(this.retry);
+    document.removeEventListener("visibilitychange", this.onVisible);
+    this.socket?.close();
+  }
+
+  get isLive() {
+    return this.socket?.readyState === WebSocket.OPEN;
+  }
+
+  open() {
+    this.socket = new WebSocket(new URL("/ws/", location.href.replace(/^http/, "ws")));
+    this.socket.binaryType = "arraybuffer";
+    this.socket.onopen = () => this.greet();
+    this.socket.onmessage = ({ data }) => this.take(data);
+    this.socket.onclose = ({ code }) => this.lost(code);
+  }
+
+  greet() {
+    this.failures = 0;
+    this.state("live");
+    const { workspace, follow } = this.dataset;
+    if (workspace) this.send({ workspace });
+    if (follow) this.send({ follow });
+    this.askLog();
+    this.tell();
+  }
+
+  lost(code) {
+    this.state("polling");
+    if (code === NOT_SIGNED_IN || !this.isConnected) return;
+    const wait = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.failures++);
+    this.retry = setTimeout(() => this.open(), wait * (0.5 + Math.random() / 2));
+  }
+
+  send(message) {
+    if (this.isLive) this.socket.send(JSON.stringify(message));
+  }
+
+  // One log at a time: `reader` has name, stream, offset, take(offset, bytes) and end(message).
+  follow(reader) {
+    this.reader = reader;
+    this.askLog();
+  }
+
+  unfollow(reader) {
+    if (this.reader === reader) this.reader = null;
+  }
+
+  askLog() {
+    const { reader } = this;
+    if (reader) this.send({ log: reader.name, stream: reader.stream, offset: reader.offset });
+  }
+
+  take(data) {
+    this.heard = performance.now();
+    if (typeof data !== "string") {
+      const offset = Number(new DataView(data).getBigUint64(0));
+      this.reader?.take(offset, new Uint8Array(data, 8));
+      return;
+    }
+    const message = JSON.parse(data);
+    if (message.type === "log-end") this.reader?.end(message);
+    else if (message.type === "refused") console.info(message.sentence);
+    else this.tell(message.id);
+  }
+
+  // At most one event in `gap` milliseconds; the last hint always gets one.
+  tell(id) {
+    if (id) this.changed.add(id);
+    if (this.telling) return;
+    const wait = Math.max(0, this.lastTold + this.gap - performance.now());
+    this.telling = setTimeout(() => {
+      this.telling = null;
+      this.lastTold = performance.now();
+      const ids = [...this.changed];
+      this.changed.clear();
+      document.body.dispatchEvent(new CustomEvent("runyard:changed", { detail: { ids } }));
+    }, wait);
+  }
+
+  tick() {
+    if (document.hidden) return;
+    if (!this.isLive) this.reader?.poll?.();
+    if (!document.querySelector("[data-live]")) return;
+    const patience = this.isLive ? LOOK_AGAIN_MS : POLL_MS;
+    if (performance.now() - Math.max(this.lastTold, this.heard) > patience) this.tell();
+  }
+
+  state(word) {
+    const dot = document.getElementById("link-state");
+    if (!dot) return;
+    dot.dataset.state = word;
+    dot.textContent = word;
+    dot.title = word === "live"
+      ? "Connected: changes appear as they happen."
+      : "No live connection: the page asks every two seconds and keeps trying to connect.";
+  }
+}
+
+customElements.define("live-socket", LiveSocket);

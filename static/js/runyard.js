@@ -1,0 +1,7 @@
+// The one module that pages load; each import defines a custom element.
+import "./theme-toggle.js";
+import "./time-ago.js";
+import "./copy-button.js";
+import "./live-socket.js";
+import "./run-rows.js";
+import "./run-log.js";

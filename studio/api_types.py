@@ -1,0 +1,36 @@
+"""Words that every part of the API is written with."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from ninja import Schema
+from pydantic import AfterValidator, ConfigDict
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("contains a NUL character")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_without_nul)]
+"""Text that a database can store."""
+
+
+class In(Schema):
+    """A body: a field that is not known is a mistake, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ErrorOut(Schema):
+    """Why not."""
+
+    detail: str
+    field: str | None
+    code: str
+
+
+REFUSALS = {status: ErrorOut for status in (401, 403, 404, 422)}
+"""What any route may answer instead."""

@@ -1,0 +1,86 @@
+"""The `runyard` command. Each of its commands is a module that is imported only when asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from studio.client.errors import Refused
+
+COMMANDS = {
+    "login": ("login", "remember a studio and the token for it"),
+    "submit": ("submit", "run a script of a folder, or any command in it"),
+    "runs": ("runs", "list runs"),
+    "show": ("show", "everything about one run"),
+    "logs": ("logs", "what a run printed, followed with --follow"),
+    "cancel": ("cancel", "end a run"),
+    "download": ("download", "fetch what a run made"),
+    "targets": ("targets", "where runs can execute"),
+    "environments": ("environments", "what runs can execute in"),
+    "experiments": ("experiments", "how runs are grouped"),
+    "env": ("env", "make an environment: env create NAME …"),
+}
+_USAGE, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command: its exit code. What went wrong is one sentence on standard error."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(words)
+    except Refused as error:
+        print(f"runyard: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        _forget_output()
+        return _PIPE_CLOSED
+    except KeyboardInterrupt:
+        print("runyard: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in {"-h", "--help", "help"}:
+        print(_help())
+        return 0 if words else _USAGE
+    if words[0] in {"-V", "--version"}:
+        print(f"runyard {_version()}")
+        return 0
+    if words[0] not in COMMANDS:
+        print(f"runyard: there is no command '{words[0]}'.\n\n{_help()}", file=sys.stderr)
+        return _USAGE
+    module = __import__(f"studio.client.{COMMANDS[words[0]][0]}", fromlist=["run"])
+    code: int = module.run(words[1:])
+    sys.stdout.flush()
+    return code
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    rows = "\n".join(f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
+    return (
+        "usage: runyard COMMAND …\n\n"
+        f"{rows}\n\n"
+        "RUN is a number, the beginning of an id, a name, or `last`. `runyard COMMAND --help` says "
+        "more.\nRUNYARD_URL and RUNYARD_TOKEN choose the studio. `runyard --version` is this one's."
+    )
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("runyard")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _forget_output() -> None:
+    """Nobody reads any more: keep the interpreter from trying once more at its end."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""`runyard env create NAME`: make an environment, or a new version of one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from studio.client.errors import Refused
+from studio.client.http import with_query
+from studio.client.login import connect
+from studio.client.options import Parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Create it; the same definition again changes nothing."""
+    parser = Parser("env", "Make an environment; a changed definition is its next version.")
+    parser.add_argument("action", choices=["create"])
+    parser.add_argument("name", metavar="NAME")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("-r", "--requirements", metavar="FILE", help="packages to install; - for stdin")
+    what.add_argument("--interpreter", metavar="PATH", help="a Python that you look after yourself")
+    parser.add_argument("--description", metavar="D", default="")
+    parser.workspace()
+    asked = parser.parse(argv)
+    definition = (
+        {"interpreter_path": asked.interpreter}
+        if asked.interpreter
+        else {"requirements": _text_of(asked.requirements)}
+    )
+    body = {"name": asked.name, "description": asked.description, **definition}
+    made = connect().json("POST", with_query("/environments", workspace=asked.workspace), body)
+    parser.answer(asked, made, f"environment {made['name']}:{made['version']}")
+    return 0
+
+
+def _text_of(path: str) -> str:
+    try:
+        if path == "-":
+            return sys.stdin.read()
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise Refused(f"The requirements '{path}' cannot be read: {why}.") from error

@@ -1,0 +1,36 @@
+"""The command line as we like it: exact option names, `--json` everywhere, one sentence at fault."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+
+class Parser(argparse.ArgumentParser):
+    """The parser of one command; each command has `--json`."""
+
+    def __init__(self, command: str, summary: str, *, usage: str | None = None) -> None:
+        super().__init__(
+            prog=f"runyard {command}", description=summary, usage=usage, allow_abbrev=False
+        )
+        self.add_argument("--json", action="store_true", help="answer in JSON")
+
+    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
+        """The options of `argv`; exits with 2 and the usage when they cannot be."""
+        return self.parse_args(list(argv))
+
+    def workspace(self) -> None:
+        """Let the caller name a workspace."""
+        self.add_argument("--workspace", metavar="W", help="when you belong to more than one")
+
+    @staticmethod
+    def answer(asked: argparse.Namespace, found: object, text: str) -> None:
+        """Print what was found: as JSON if asked so, else `text`."""
+        print(json.dumps(found, indent=2, ensure_ascii=False) if asked.json else text)
+
+
+def say(text: str) -> None:
+    """Tell the person something that is no part of the answer."""
+    print(text, file=sys.stderr, flush=True)

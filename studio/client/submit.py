@@ -1,0 +1,155 @@
+"""`runyard submit`: send what the studio lacks of a folder, and run a script or command in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from argparse import Namespace
+from collections.abc import Sequence
+
+from studio.client.errors import Refused
+from studio.client.follow import exit_code, stay
+from studio.client.login import connect
+from studio.client.options import Parser
+
+TYPE_CHECKING = False  # importing typing would cost the command a tenth of its start
+if TYPE_CHECKING:
+    from typing import Any
+
+_VALUED = (
+    ("--source", "DIR", "the folder to run in (default: this one)"),
+    ("--target", "T", "where to run"),
+    ("--environment", "E", "what to run in, as NAME or NAME:VERSION"),
+    ("--experiment", "X", "the group it belongs to (default: the folder's name)"),
+    ("--name", "N", "what to call the run"),
+    ("--description", "D", "what it is for"),
+    ("--priority", "N", "higher goes first (default: 0)"),
+    ("--time-limit", "TIME", "end it after so long, like 90s, 30m, 2h or 1d"),
+    ("--workspace", "W", "when you belong to more than one"),
+)
+_REPEATED = (
+    ("--env", "K=V", "an environment variable of the run; K alone takes the value from here"),
+    ("--tag", "K=V", "a tag"),
+    ("--output", "PATTERN", "files to keep (default: outputs/**)"),
+)
+_USAGE = "runyard submit [options] SCRIPT [ARGS…]\n       runyard submit [options] -- COMMAND…"
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def run(argv: Sequence[str]) -> int:
+    """Submit; with --wait stay to the end and answer with the run's exit code."""
+    parser = _parser()
+    options, rest, is_command = split(argv)
+    asked = parser.parse(options)
+    if not rest:
+        parser.error("give a SCRIPT, or -- and a COMMAND")
+    folder = asked.source or "."
+    if not os.path.isdir(folder):
+        raise Refused(f"There is no folder '{folder}': --source names the folder to run in.")
+    body = _body(asked, folder)
+    if is_command:
+        body["command"] = rest
+    else:
+        body["script"] = _script(rest[0], folder)
+        body["arguments"] = rest[2:] if rest[1:2] == ["--"] else rest[1:]
+
+    from studio.client.upload import submit_folder
+
+    studio = connect()
+    made = submit_folder(studio, folder, body)
+    if not asked.json:
+        print(f"submitted {made['name']} as run {made['id']}", flush=True)
+    if not asked.wait:
+        if asked.json:
+            print(json.dumps(made, indent=2))
+        return 0
+    ended = stay(studio, made["id"], quiet=asked.json)
+    if ended is None:
+        return 130
+    if asked.json:
+        print(json.dumps({name: value for name, value in ended.items() if name != "t"}, indent=2))
+    return exit_code(ended)
+
+
+def split(words: Sequence[str]) -> tuple[list[str], list[str], bool]:
+    """(our options, the script or command with its words, whether it is a command).
+
+    From the script on every word is the script's, whatever it looks like.
+    """
+    valued = {name for name, _, _ in (*_VALUED, *_REPEATED)}
+    at = 0
+    while at < len(words) and words[at].startswith("-") and words[at] != "--":
+        at += 2 if words[at] in valued else 1
+    is_command = words[at : at + 1] == ["--"]
+    return list(words[:at]), list(words[at + is_command :]), is_command
+
+
+def _parser() -> Parser:
+    parser = Parser("submit", "Run a script of a folder, or any command in it.", usage=_USAGE)
+    for name, metavar, text in _VALUED:
+        kind = int if name == "--priority" else str
+        parser.add_argument(name, metavar=metavar, help=text, type=kind)
+    for name, metavar, text in _REPEATED:
+        parser.add_argument(name, metavar=metavar, help=f"{text} (repeat)", action="append", default=[])
+    parser.add_argument("--wait", action="store_true", help="show its log and exit with its exit code")
+    return parser
+
+
+def _body(asked: Namespace, folder: str) -> dict[str, Any]:
+    """What is asked for, without what is left to the studio."""
+    body = {
+        "target": asked.target,
+        "environment": asked.environment,
+        "experiment": asked.experiment or _experiment_of(folder),
+        "name": asked.name,
+        "description": asked.description,
+        "priority": asked.priority,
+        "time_limit_s": seconds(asked.time_limit) if asked.time_limit else None,
+        "variables": dict(map(_variable, asked.env)),
+        "tags": dict(map(_tag, asked.tag)),
+        "outputs": asked.output,
+        "workspace": asked.workspace,
+    }
+    return {name: value for name, value in body.items() if value not in (None, "", [], {})}
+
+
+def seconds(text: str) -> int:
+    """A time span like 90, 90s, 30m, 2h, 1h30m.
+
+    Raises:
+        Refused: it is none.
+    """
+    if text.isdigit():
+        return int(text)
+    if not re.fullmatch(r"(\d+[smhd])+", text):
+        raise Refused(f"'{text}' is no time limit: give one like 90s, 30m, 2h or 1h30m.")
+    return sum(int(count) * _SECONDS[unit] for count, unit in re.findall(r"(\d+)([smhd])", text))
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        if name not in os.environ:
+            raise Refused(f"--env {name} takes the value from here, but {name} is not set: write {name}=VALUE.")
+        value = os.environ[name]
+    return name, value
+
+
+def _tag(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name, value
+
+
+def _experiment_of(folder: str) -> str:
+    """The folder's name, as far as an experiment can be called so."""
+    name = re.sub(r"[^A-Za-z0-9_. -]+", "-", os.path.basename(os.path.abspath(folder)))
+    return re.sub(r"^[^A-Za-z0-9]+", "", name)[:255].rstrip()
+
+
+def _script(given: str, folder: str) -> str:
+    """The script's path in the folder, also when it was given as seen from here."""
+    if os.path.exists(os.path.join(folder, given)) and not os.path.isabs(given):
+        return os.path.normpath(given)
+    inside = os.path.relpath(os.path.abspath(given), os.path.abspath(folder))
+    return given if inside.startswith("..") or not os.path.exists(given) else inside

@@ -1,0 +1,26 @@
+"""`runyard targets`: where runs can execute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from studio.client.http import with_query
+from studio.client.login import connect
+from studio.client.options import Parser
+from studio.client.table import table
+
+
+def run(argv: Sequence[str]) -> int:
+    """Print the targets with their health and how busy they are."""
+    parser = Parser("targets", "List where runs can execute.")
+    parser.workspace()
+    asked = parser.parse(argv)
+    found = connect().json("GET", with_query("/targets", workspace=asked.workspace))
+    rows = [
+        (t["name"], t["kind"], t["health"] if t["enabled"] else "disabled",
+         f"{t['busy']} of {t['slots']}", t["queued"], t["health_reason"])
+        for t in found
+    ]
+    header = ("name", "kind", "health", "slots taken", "queued", "reason")
+    parser.answer(asked, found, table(header, rows))
+    return 0

@@ -1,0 +1,73 @@
+"""Telling open pages and the monitor that something changed: hints that may be lost.
+
+Publishing goes straight to Redis in the form of the channel layer, because a background
+thread has no event loop to keep a layer's connections in.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from channels_redis.pubsub import RedisPubSubChannelLayer
+from django.conf import settings
+from django.db import transaction
+from redis import Redis, RedisError
+
+log = logging.getLogger(__name__)
+
+LAYER_PREFIX = "runyard"
+MONITOR = "runyard.monitor"
+_RETRY_S = 1.0
+
+
+@lru_cache(maxsize=1)
+def _redis() -> Redis:
+    return Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
+
+
+def push(group: str, message: Mapping[str, Any]) -> None:
+    """Send a message to a channel group once the transaction commits; may be lost."""
+    transaction.on_commit(lambda: _send(group, dict(message)))
+
+
+def _send(group: str, message: dict[str, Any]) -> None:
+    layer = get_channel_layer()
+    try:
+        if isinstance(layer, RedisPubSubChannelLayer):
+            # the name that the layer itself gives a group's channel; a test sends both ways
+            _redis().publish(f"{LAYER_PREFIX}__group__{group}", layer.serialize(message))
+        elif layer is not None:
+            async_to_sync(layer.group_send)(group, message)
+    except (RedisError, OSError) as error:
+        log.warning("a message to %s was lost: %s", group, error)
+
+
+def hint_monitor(text: str) -> None:
+    """Make the monitor look now instead of at its next sweep; may be lost."""
+    transaction.on_commit(lambda: _hint(text))
+
+
+def _hint(text: str) -> None:
+    try:
+        _redis().publish(MONITOR, text)
+    except (RedisError, OSError) as error:
+        log.warning("a hint to the monitor was lost: %s", error)
+
+
+def listen_hints() -> Iterator[str]:
+    """Hints as they come, for ever; silent while Redis is away."""
+    while True:
+        try:
+            connection = Redis.from_url(settings.REDIS_URL)
+            channel = connection.pubsub(ignore_subscribe_messages=True)
+            channel.subscribe(MONITOR)
+            for message in channel.listen():
+                yield message["data"].decode()
+        except (RedisError, OSError):
+            time.sleep(_RETRY_S)

@@ -1,0 +1,56 @@
+"""The one door to the background queue, and the only importer of django_rq.
+
+A job is a hint: the database knows what is to be done, so a lost one only costs the time
+until the monitor's next sweep.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import django_rq
+from django.db import transaction
+from redis import RedisError
+from rq import Worker
+
+log = logging.getLogger(__name__)
+
+JOBS = frozenset(
+    {"runs.jobs.dispatch", "runs.jobs.collect", "runs.jobs.stop", "runs.jobs.prune"}
+)
+
+
+@dataclass(frozen=True)
+class QueueHealth:
+    """Whether the queue answers, who works on it, and how much waits in it."""
+
+    reachable: bool
+    workers: int
+    queued: int
+
+
+def enqueue(dotted_name: str, *args: int | str, timeout_s: int = 60) -> None:
+    """Ask a worker to call a job with plain arguments, once the transaction commits."""
+    if dotted_name not in JOBS:
+        message = f"{dotted_name} is not among the known jobs"
+        raise ValueError(message)
+    transaction.on_commit(lambda: _enqueue(dotted_name, args, timeout_s))
+
+
+def _enqueue(dotted_name: str, args: tuple[int | str, ...], timeout_s: int) -> None:
+    try:
+        django_rq.get_queue("default").enqueue(
+            dotted_name, *args, job_timeout=timeout_s, result_ttl=0, failure_ttl=3600
+        )
+    except (RedisError, OSError) as error:
+        log.warning("the hint %s%s was lost: %s", dotted_name, args, error)
+
+
+def queue_health() -> QueueHealth:
+    """What the queue says of itself now."""
+    try:
+        queue = django_rq.get_queue("default")
+        return QueueHealth(True, Worker.count(queue=queue), queue.count)
+    except (RedisError, OSError):
+        return QueueHealth(False, 0, 0)

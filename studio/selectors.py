@@ -1,0 +1,60 @@
+"""Who may see and do what: every query starts here."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from studio.lib.refusal import Forbidden, NotFound
+from studio.models import ROLE_RANK, Membership, Role, User, Workspace
+
+
+def workspaces_of(*, user: User) -> QuerySet[Workspace]:
+    """The workspaces whose things the user may see; the instance owner sees all."""
+    if not user.is_authenticated or not user.is_active:
+        return Workspace.objects.none()
+    if user.is_superuser:
+        return Workspace.objects.all()
+    return Workspace.objects.filter(memberships__user=user)
+
+
+def workspace_for(*, user: User, slug: str = "", role: Role = Role.VIEWER) -> Workspace:
+    """The named workspace, or the user's first one.
+
+    Raises:
+        NotFound: it is not there for this user; a stranger learns nothing else.
+        Forbidden: the user's role there is too low.
+    """
+    rows = workspaces_of(user=user).order_by("pk")
+    found = (rows.filter(slug=slug) if slug else rows).first()
+    if found is None:
+        what = f"There is no workspace '{slug}' that you can see." if slug else (
+            "You are in no workspace yet: ask an admin to add you to one."
+        )
+        raise NotFound(what)
+    require_role(user, found, role)
+    return found
+
+
+def role_of(*, user: User, workspace: Workspace) -> Role | None:
+    """The user's role in the workspace; None for strangers."""
+    if user.is_superuser and user.is_active:
+        return Role.ADMIN
+    found = Membership.objects.filter(user=user, workspace=workspace).first()
+    return Role(found.role) if found else None
+
+
+def require_role(user: User, workspace: Workspace, role: Role) -> None:
+    """Let members of at least this role pass.
+
+    Raises:
+        NotFound: the user is a stranger here.
+        Forbidden: the user's role is too low.
+    """
+    actual = role_of(user=user, workspace=workspace)
+    if actual is None:
+        raise NotFound(f"There is no workspace '{workspace.slug}' that you can see.")
+    if ROLE_RANK[actual] < ROLE_RANK[role]:
+        raise Forbidden(
+            f"You are a {actual} of {workspace.name}; this needs a {role}: ask an admin of the "
+            "workspace."
+        )
