@@ -2200,8 +2200,8 @@ class Session:
                 raise
             return {"error": str(refusal), "code": refusal.code}, refusal.payload
         except OSError as error:
-            refusal = refusal_of(error)
-            return {"error": str(refusal), "code": refusal.code}, b""
+            fault = refusal_of(error)
+            return {"error": str(fault), "code": fault.code}, b""
         except Hangup:
             raise
         except Exception as error:
@@ -2432,11 +2432,10 @@ class Session:
 
     def _collect(self, request: "Json", payload: bytes) -> "Frame":
         collection = Collection(self._present(request), Globs(request.get("patterns")), self._tick)
-        settled_s = request.get("settled_s")
-        if is_number(settled_s):
-            collection.settled(settled_s)
-        else:
+        if request.get("settled_s") is None:
             collection.whole()
+        else:
+            collection.settled(float(request["settled_s"]))
         return {}, json.dumps(collection.answer()).encode("utf-8")
 
     def _fetch(self, request: "Json", payload: bytes) -> "Frame":
@@ -2726,7 +2725,7 @@ class Watch:
 
     def _drop(self, key: str) -> None:
         followed = self._followed.pop(key, None)
-        if followed in self._line:
+        if followed is not None and followed in self._line:
             self._line.remove(followed)
 
     # -- what we see
