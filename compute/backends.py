@@ -99,7 +99,7 @@ def _interpreter_complaint(text: str) -> str:
     """An executable file of this machine."""
     if not _is_plain_absolute(text):
         return f"'{text}' is not an absolute path: begin with /, or leave it empty."
-    if not os.path.isfile(text) or not os.access(text, os.X_OK):
+    if not Path(text).is_file() or not os.access(text, os.X_OK):
         return (
             f"There is no interpreter at '{text}': give the path of a Python 3.6 or newer, or "
             "leave it empty to use the one that runs the studio."

@@ -24,7 +24,9 @@ class TargetForm(forms.Form):
     open_to_members = forms.BooleanField(required=False, label="Open to members")
     enabled = forms.BooleanField(required=False, initial=True)
 
-    def __init__(self, *args: Any, kind: str, target: ComputeTarget | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, kind: str, target: ComputeTarget | None = None, **kwargs: Any
+    ) -> None:
         self.backend: Backend = backend_of(kind)
         self.target = target
         if target is not None:

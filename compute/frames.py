@@ -22,7 +22,11 @@ class FrameTooBig(ValueError):
 
 
 def send_frame(
-    channel: Channel, header: Mapping[str, Any], payload: bytes | memoryview = b"", *, timeout_s: float
+    channel: Channel,
+    header: Mapping[str, Any],
+    payload: bytes | memoryview = b"",
+    *,
+    timeout_s: float,
 ) -> None:
     """Send one frame whole.
 

@@ -99,8 +99,15 @@ def target_update(
         target.open_to_members = open_to_members
     target.save(
         update_fields=[
-            "name", "config", "slots", "build_slots", "enabled", "open_to_members", "health",
-            "health_reason", "facts",
+            "name",
+            "config",
+            "slots",
+            "build_slots",
+            "enabled",
+            "open_to_members",
+            "health",
+            "health_reason",
+            "facts",
         ]
     )
     audit(user=user, workspace=target.workspace, action="target.update", subject=target.name)
@@ -251,7 +258,9 @@ def _note_health(
     target: ComputeTarget, health: str, reason: str, *, facts: dict[str, Any] | None = None
 ) -> None:
     changes: dict[str, Any] = {
-        "health": health, "health_reason": reason, "health_at": timezone.now()
+        "health": health,
+        "health_reason": reason,
+        "health_at": timezone.now(),
     }
     if facts is not None:
         changes["facts"] = facts

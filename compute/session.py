@@ -19,14 +19,12 @@ from compute.frames import FrameTooBig, Header, receive_frame, send_frame
 from compute.place import Place
 
 ANSWER_S = 30.0
-"""How long an answer may take, unless a request says otherwise."""
+"""How long the runner may be silent before an answer; while it works it says so every 5 s."""
 IDLE_S = 20.0
 """How long an unused session is kept: shorter than the 30 s after which its runner ends."""
+_REMOVAL_S = 120.0
+"""Removing a tree tells nothing before its end."""
 _PIECE_BYTES = 1 << 20
-_START_S = 15.0
-"""The runner itself waits 10 s for the command to start."""
-_ENDING_S = 600.0
-"""For what reads or copies whole logs, snapshots and outputs over there."""
 
 
 class RunnerRefused(Exception):
@@ -60,14 +58,14 @@ class AlreadyClaimed:
 
 @dataclass(frozen=True)
 class CouldNotStart:
-    """The folder is claimed, but the command does not run: `sentence` says why."""
+    """The task is claimed and has ended without its command: its own record says so too."""
 
     sentence: str
 
 
 @dataclass(frozen=True)
 class TaskState:
-    """What is left of a task over there; processes are "alive", "dead" or "none"."""
+    """What is left of a task over there; processes are "alive", "dead", "none" or "unknown"."""
 
     folder: bool
     claimed: bool
@@ -80,8 +78,9 @@ class TaskState:
 
     @property
     def alive(self) -> bool:
-        """Whether any process of it lives."""
-        return "alive" in (self.keeper, self.sampler, self.command)
+        """Whether a process of it lives, as far as the target can know."""
+        states = {self.keeper, self.sampler, self.command}
+        return "alive" in states or ("unknown" in states and self.exited is None)
 
 
 @dataclass(frozen=True)
@@ -153,39 +152,46 @@ class Session:
 
     def have(self, shas: Iterable[str]) -> set[str]:
         """Those of `shas` that the target lacks."""
-        missing: set[str] = set()
-        for page in _pages(list(shas)):
-            _, payload = self._ask({"op": "have"}, json.dumps(page).encode())
-            missing.update(json.loads(payload))
-        return missing
+        _, payload = self._ask({"op": "have"}, json.dumps(list(shas)).encode())
+        return set(json.loads(payload))
 
     def send(self, sha: str, path: Path) -> None:
         """Bring one file into the target's content store; the runner verifies its hash."""
         with path.open("rb") as file:
-            size = path.stat().st_size
-            piece = file.read(_PIECE_BYTES)
-            sent = len(piece)
-            while sent < size and piece:
-                self._say({"op": "receive", "sha": sha, "size": size, "more": True}, piece)
-                piece = file.read(_PIECE_BYTES)
-                sent += len(piece)
-            self._ask({"op": "receive", "sha": sha, "size": size, "more": False}, piece)
+            size = os.fstat(file.fileno()).st_size
+            self._say(
+                {"op": "receive", "sha": sha, "size": size},
+                iter(lambda: file.read(_PIECE_BYTES), b""),
+            )
+            self._hear()
 
     def materialise(self, name: str, manifest: bytes) -> None:
         """Lay out the manifest's files as the task's `code`; a half-done folder is begun anew."""
-        self._ask({"op": "materialise", "task": name}, manifest, timeout_s=_ENDING_S)
+        self._ask({"op": "materialise", "task": name}, manifest, timeout_s=_REMOVAL_S)
 
     def start(
-        self, name: str, spec: Mapping[str, Any], *,
-        secrets: Mapping[str, str] | None = None, mask: Sequence[str] = (),
+        self,
+        name: str,
+        spec: Mapping[str, Any],
+        *,
+        secrets: Mapping[str, str] | None = None,
+        mask: Sequence[str] = (),
+        build: Mapping[str, Any] | None = None,
     ) -> Started | AlreadyClaimed | CouldNotStart:
-        """Start the task unless anybody ever did; back as soon as its command runs."""
+        """Start the task unless anybody ever did; back as soon as its command runs.
+
+        `secrets` are variables that live in memory only, `mask` the values to be hidden
+        in the log, `build` becomes the task's build.json.
+        """
         answer, _ = self._ask(
             {
-                "op": "start", "name": name, "spec": dict(spec),
-                "secrets": dict(secrets or {}), "mask": list(mask),
-            },
-            timeout_s=_START_S,
+                "op": "start",
+                "name": name,
+                "spec": dict(spec),
+                "secrets": dict(secrets or {}),
+                "mask": list(mask),
+                "build": build,
+            }
         )
         if answer.get("started"):
             return Started(keeper=answer["keeper"], command=answer["command"])
@@ -195,28 +201,32 @@ class Session:
 
     def look(self, names: Sequence[str]) -> dict[str, TaskState]:
         """What is left of each task."""
-        answer, _ = self._ask({"op": "look", "names": list(names)})
-        return {name: _task_state(answer["tasks"][name]) for name in names}
+        _, payload = self._ask({"op": "look", "names": list(names)})
+        return {name: _task_state(found) for name, found in json.loads(payload).items()}
 
     def stop(self, name: str, *, reason: str, grace_s: float) -> None:
         """Have the whole process tree end within `grace_s`, then killed; answers at once."""
         self._ask({"op": "stop", "name": name, "reason": reason, "grace_s": grace_s})
 
-    def seal(self, name: str, mask: Sequence[str]) -> dict[str, Any] | None:
-        """Size and hash of the masked log, fixed now if they were not; None without a folder."""
-        answer, _ = self._ask(
-            {"op": "seal", "name": name, "mask": list(mask)}, timeout_s=_ENDING_S
-        )
-        return answer.get("sealed")
+    def seal(self, name: str, mask: Sequence[str]) -> dict[str, Any]:
+        """Size and hash of the masked log, fixed now if nobody has.
+
+        Raises:
+            RunnerRefused: something of the task is alive ("alive"), or its folder is gone
+                ("gone").
+        """
+        answer, _ = self._ask({"op": "seal", "name": name, "mask": list(mask)})
+        sealed: dict[str, Any] = answer["sealed"]
+        return sealed
 
     def collect(
         self, name: str, patterns: Sequence[str], *, settled_s: float | None = None
     ) -> Collected:
-        """The files that match, and what else is new; `settled_s`: only what stood still so long."""
+        """The files that match, and what else is new; with `settled_s` only what stood still."""
         request: Header = {"op": "collect", "name": name, "patterns": list(patterns)}
         if settled_s is not None:
             request["settled_s"] = settled_s
-        _, payload = self._ask(request, timeout_s=_ENDING_S)
+        _, payload = self._ask(request)
         found = json.loads(payload)
         return Collected(
             files=[
@@ -228,11 +238,9 @@ class Session:
 
     def fetch(self, name: str, path: str, into: Sink) -> None:
         """Write one file of the task's working directory to `into`."""
-        header, payload = self._ask({"op": "fetch", "name": name, "path": path, "offset": 0})
-        into.write(payload)
-        while header.get("more"):
-            header, payload = self._hear(ANSWER_S)
-            into.write(payload)
+        self._say({"op": "fetch", "name": name, "path": path, "offset": 0})
+        for _, piece in self._pieces(ANSWER_S):
+            into.write(piece)
 
     def env_ready(self, path: str) -> tuple[bool, str]:
         """Whether the environment at `path` is complete and unchanged; why not."""
@@ -240,52 +248,77 @@ class Session:
         return bool(answer["ready"]), str(answer.get("why") or "")
 
     def envs(self) -> list[dict[str, Any]]:
-        """The environments that lie on the target: [{key, bytes, last_used}]."""
-        answer, _ = self._ask({"op": "envs"}, timeout_s=_ENDING_S)
+        """The environments that lie on the target: [{key, bytes, last_used, ready}]."""
+        answer, _ = self._ask({"op": "envs"})
         found: list[dict[str, Any]] = answer["envs"]
         return found
 
     def remove_env(self, key: str) -> None:
         """Remove an environment; one that is gone is no error."""
-        self._ask({"op": "remove_env", "key": key}, timeout_s=_ENDING_S)
+        self._ask({"op": "remove_env", "key": key}, timeout_s=_REMOVAL_S)
 
     def clear(self, name: str) -> None:
         """Remove a task's folder unless something of it is alive."""
-        self._ask({"op": "clear", "name": name}, timeout_s=_ENDING_S)
+        self._ask({"op": "clear", "name": name}, timeout_s=_REMOVAL_S)
 
     def _ask(
-        self, request: Mapping[str, Any], payload: bytes = b"", *, timeout_s: float = ANSWER_S
+        self, request: Header, payload: bytes = b"", *, timeout_s: float = ANSWER_S
     ) -> tuple[Header, bytes]:
-        self._say(request, payload)
+        self._say(request, _cut(payload))
         return self._hear(timeout_s)
 
-    def _say(self, request: Mapping[str, Any], payload: bytes) -> None:
+    def _say(self, request: Header, pieces: Iterable[bytes | memoryview] = ()) -> None:
+        """Send a request in as many frames as its payload needs; each but the last has `more`."""
+        was_between, self._between_requests = self._between_requests, False
+        piece: bytes | memoryview = b""
         try:
-            was_between, self._between_requests = self._between_requests, False
-            send_frame(self._channel, request, payload, timeout_s=ANSWER_S)
+            for following in pieces:
+                if piece:
+                    self._send(dict(request, more=True), piece)
+                piece = following
+            self._send(request, piece)
         except FrameTooBig as error:
             self._between_requests = was_between
-            raise RunnerRefused(f"The request '{request['op']}' is too big: {error}.", "too_big") from error
+            sentence = f"The request '{request['op']}' is too big: {error}."
+            raise RunnerRefused(sentence, "too_big") from error
 
-    def _hear(self, timeout_s: float) -> tuple[Header, bytes]:
-        header, payload = receive_frame(self._channel, timeout_s=timeout_s)
-        self._between_requests = not header.get("more")
-        if "error" in header:
-            raise RunnerRefused(str(header["error"]), str(header.get("code") or "refused"))
-        return header, payload
+    def _send(self, header: Header, piece: bytes | memoryview) -> None:
+        send_frame(self._channel, header, piece, timeout_s=ANSWER_S)
+
+    def _hear(self, timeout_s: float = ANSWER_S) -> tuple[Header, bytes]:
+        """A whole answer: the header of its last frame, all of its payload."""
+        frames = list(self._pieces(timeout_s))
+        return frames[-1][0], b"".join(piece for _, piece in frames)
+
+    def _pieces(self, timeout_s: float) -> Iterator[tuple[Header, bytes]]:
+        """The frames of an answer, without those that only say that it is being worked on."""
+        more = True
+        while more:
+            header, payload = receive_frame(self._channel, timeout_s=timeout_s)
+            if header.get("working"):
+                continue
+            more = bool(header.get("more"))
+            self._between_requests = not more
+            if "error" in header:
+                raise RunnerRefused(str(header["error"]), str(header.get("code") or "refused"))
+            yield header, payload
 
 
-def _pages(shas: list[str]) -> Iterator[list[str]]:
-    """So many at a time that a page fits into one frame."""
-    for start in range(0, len(shas), 20_000):
-        yield shas[start : start + 20_000]
+def _cut(payload: bytes) -> Iterator[memoryview]:
+    view = memoryview(payload)
+    return (view[start : start + _PIECE_BYTES] for start in range(0, len(view), _PIECE_BYTES))
 
 
 def _task_state(found: Mapping[str, Any]) -> TaskState:
     return TaskState(
-        folder=found["folder"], claimed=found["claimed"], keeper=found["keeper"],
-        sampler=found["sampler"], command=found["command"], rebooted=found["rebooted"],
-        exited=found["exited"], sealed=found["sealed"],
+        folder=found["folder"],
+        claimed=found["claimed"],
+        keeper=found["keeper"],
+        sampler=found["sampler"],
+        command=found["command"],
+        rebooted=found["rebooted"],
+        exited=found["exited"],
+        sealed=found["sealed"],
     )
 
 

@@ -125,7 +125,7 @@ class Watch:
         self._channel.close()
 
     def follow(self, task: str, name: str, offsets: Mapping[str, int]) -> None:
-        """Send news of `task`, which lies in folder `name`, from these offsets on (0 if unnamed)."""
+        """Send news of `task`, which lies in folder `name`, from these offsets on (else 0)."""
         self._say({"op": "follow", "task": task, "name": name, "offsets": dict(offsets)})
 
     def unfollow(self, task: str) -> None:
@@ -181,7 +181,11 @@ def _event(header: Header, payload: bytes) -> Event | None:
         return Settled(task, header["count"])
     if kind == "ended":
         return Ended(
-            task, header["exited"], header["sealed"], header["streams"], bool(header.get("rebooted"))
+            task,
+            header["exited"],
+            header["sealed"],
+            header["streams"],
+            bool(header.get("rebooted")),
         )
     if kind == "gone":
         return Gone(task)

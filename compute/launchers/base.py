@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 Handle = dict[str, Any]
-"""All that is needed to find a launched task again: small JSON with `kind` and `name`, no secret."""
+"""Enough to find a launched task again: small JSON with `kind` and `name`, no secret."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ class Launcher(Protocol):
 
         Raises:
             TargetUnreachable: nobody knows yet whether it started; launch again.
-            TargetRefused: nothing was started, and nothing over there says why.
-            RunnerRefused: the request itself is wrong.
+            RunnerRefused: the request itself is wrong; nothing was started.
         """
         ...
 

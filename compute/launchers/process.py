@@ -6,14 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from compute.launchers.base import Handle, LaunchSpec, Report
-from compute.transports.base import TargetRefused
 
 if TYPE_CHECKING:
     from compute.session import Session
 
+_IDENTITY = ("pid", "start_time", "boot_id")
+
 
 class ProcessLauncher:
-    """A `Launcher` through an open session: the session forks the keeper and forgets it."""
+    """A `Launcher` through an open session, which forks the keeper and forgets it.
+
+    The folder finds a task again; the keeper's identity stands in the handle for people
+    who look for it on the target.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -22,13 +27,14 @@ class ProcessLauncher:
         """As promised by `Launcher`."""
         session = self._session
         outcome = session.start(spec.name, spec.spec, secrets=spec.secrets, mask=spec.mask)
-        keeper = outcome.keeper
-        if keeper is None:
-            state = session.look([spec.name])[spec.name]
-            if outcome.sentence and state.exited is None:
-                raise TargetRefused(outcome.sentence)
-            keeper = state.keeper
-        return {}
+        keeper = getattr(outcome, "keeper", {})
+        return {
+            "kind": "process",
+            "name": spec.name,
+            "root": session.place.root,
+            "runner": session.runner_sha,
+            **{key: keeper[key] for key in _IDENTITY if key in keeper},
+        }
 
     def pending(self, handles: Sequence[Handle]) -> Mapping[str, Report]:
         """Nothing: processes of the target wait in no queue but ours."""

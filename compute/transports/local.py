@@ -29,7 +29,7 @@ class LocalTransport:
     def popen(self, argv: Sequence[str]) -> PipeChannel:
         """As promised by `Transport`."""
         try:
-            process = subprocess.Popen(  # noqa: S603  (starting commands is what it is for)
+            process = subprocess.Popen(
                 list(argv),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

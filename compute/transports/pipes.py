@@ -1,4 +1,4 @@
-"""A channel over the pipes of a child process: the command itself, or the client that carries it."""
+"""A channel over the pipes of a child process: the command, or the client that carries it."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,8 +26,10 @@ class TestLocalTransport(TransportContract):
 
 def _facts(code: str) -> dict[str, object]:
     """What a small script in a local channel prints as one JSON object."""
-    script = f"import json, os, sys\nfacts = {code}\nprint('%8d' % len(json.dumps(facts)), end='')\n"
-    script += "print(json.dumps(facts), end='', flush=True)"
+    script = (
+        f"import json, os, sys\nfacts = json.dumps({code})\n"
+        "print('%8d' % len(facts), end='')\nprint(facts, end='', flush=True)"
+    )
     with opened(LocalTransport(), [own_python(), "-I", "-S", "-c", script]) as channel:
         length = int(channel.read_exact(8, timeout_s=SOON_S))
         found: dict[str, object] = json.loads(channel.read_exact(length, timeout_s=SOON_S))
@@ -54,8 +57,12 @@ def test_the_interpreter_is_the_one_under_the_virtual_environment() -> None:
 
 
 def test_closed_channels_leave_no_file_descriptor() -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = _open_files()
     for _ in range(5):
         with opened(LocalTransport(), [own_python(), "-c", "input()"]):
             pass
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert _open_files() == before
+
+
+def _open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())

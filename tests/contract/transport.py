@@ -64,9 +64,7 @@ class TransportContract:
         with opened(transport, [python, "-c", code, *words]) as channel:
             assert channel.read_exact(len(expected), timeout_s=SOON_S) == expected
 
-    def test_one_thread_reads_while_another_writes(
-        self, transport: Transport, python: str
-    ) -> None:
+    def test_one_thread_reads_while_another_writes(self, transport: Transport, python: str) -> None:
         data = os.urandom(16 << 20)  # far more than any pipe holds
         with opened(transport, [python, "-c", ECHO]) as channel:
             writer = threading.Thread(target=channel.write, args=(data,), kwargs={"timeout_s": 60})
@@ -90,9 +88,9 @@ class TransportContract:
         self, transport: Transport, python: str
     ) -> None:
         code = "import sys; sys.stderr.write('first\\nno space left over there\\n'); sys.exit(3)"
-        with opened(transport, [python, "-c", code]) as channel:
-            with pytest.raises(TargetUnreachable, match="no space left over there$"):
-                channel.read_exact(1, timeout_s=SOON_S)
+        complaint = pytest.raises(TargetUnreachable, match=r"no space left over there$")
+        with opened(transport, [python, "-c", code]) as channel, complaint:
+            channel.read_exact(1, timeout_s=SOON_S)
 
     def test_what_was_said_before_the_end_can_still_be_read(
         self, transport: Transport, python: str
@@ -102,9 +100,9 @@ class TransportContract:
             assert channel.read_exact(10, timeout_s=SOON_S) == b"last words"
 
     def test_silence_ends_a_read_in_time(self, transport: Transport, python: str) -> None:
-        with opened(transport, [python, "-c", "input()"]) as channel, within(SOON_S):
-            with pytest.raises(TargetUnreachable):
-                channel.read_exact(1, timeout_s=BRIEFLY_S)
+        late = pytest.raises(TargetUnreachable)
+        with opened(transport, [python, "-c", "input()"]) as channel, within(SOON_S), late:
+            channel.read_exact(1, timeout_s=BRIEFLY_S)
 
     def test_readable_tells_silence_from_bytes_and_from_the_end(
         self, transport: Transport, python: str
@@ -122,10 +120,9 @@ class TransportContract:
     def test_a_write_to_somebody_who_does_not_read_ends_in_time(
         self, transport: Transport, python: str
     ) -> None:
-        code = "import time; time.sleep(60)"
-        with opened(transport, [python, "-c", code]) as channel, within(SOON_S):
-            with pytest.raises(TargetUnreachable):
-                channel.write(bytes(64 << 20), timeout_s=BRIEFLY_S)
+        argv, late = [python, "-c", "import time; time.sleep(60)"], pytest.raises(TargetUnreachable)
+        with opened(transport, argv) as channel, within(SOON_S), late:
+            channel.write(bytes(64 << 20), timeout_s=BRIEFLY_S)
 
     def test_a_write_after_the_end_is_refused(self, transport: Transport, python: str) -> None:
         with opened(transport, [python, "-c", "pass"]) as channel:
@@ -143,7 +140,10 @@ class TransportContract:
         self, transport: Transport, python: str, there: Path
     ) -> None:
         note = there / "saw-the-end"
-        code = f"import sys; print('x', end='', flush=True); sys.stdin.read(); open({str(note)!r}, 'w')"
+        code = (
+            "import sys; print('x', end='', flush=True); sys.stdin.read();"
+            f"open({str(note)!r}, 'w').close()"
+        )
         with opened(transport, [python, "-c", code]) as channel:
             channel.read_exact(1, timeout_s=SOON_S)
             channel.close()
@@ -220,9 +220,9 @@ class TransportContract:
         self, transport: Transport, there: Path
     ) -> None:
         missing = str(there / "no-such-python")
-        with pytest.raises(TargetRefused, match="no-such-python"):
-            with opened(transport, [missing]) as channel:
-                channel.read_exact(1, timeout_s=SOON_S)
+        refusal = pytest.raises(TargetRefused, match="no-such-python")
+        with refusal, opened(transport, [missing]) as channel:
+            channel.read_exact(1, timeout_s=SOON_S)
 
     def test_equal_transports_are_one_place(self, transport: Transport) -> None:
         assert {transport: 1}[transport] == 1
@@ -250,7 +250,7 @@ def within(limit_s: float) -> Iterator[None]:
 def lives(pid: int) -> bool:
     """Whether that process exists and is no zombie."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
         return False
+    return stat.rsplit(")", 1)[1].split()[0] not in "ZX"
