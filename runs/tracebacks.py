@@ -29,7 +29,12 @@ def find_cause(tail: bytes) -> Cause:
     if start >= 0:
         for line in text[start:].splitlines()[1:]:
             if line and not line[0].isspace() and _ERROR_LINE.match(line):
-                missing = _MISSING.match(line)
-                return Cause(line[:500], missing[1].split(".")[0] if missing else "")
+                return Cause(line[:500], missing_module(line))
     lines = [line.split("\r")[-1].strip() for line in text.splitlines()]
     return Cause(next((line[:500] for line in reversed(lines) if line), ""))
+
+
+def missing_module(line: str) -> str:
+    """The top-level module that an error line found missing; empty when it says another thing."""
+    missing = _MISSING.match(line)
+    return missing[1].split(".")[0] if missing else ""

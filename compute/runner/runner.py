@@ -728,7 +728,7 @@ class Blobs:
         self._can_clone = True
 
     def path(self, sha: str) -> str:
-        if not SHA.match(sha):
+        if not isinstance(sha, str) or not SHA.match(sha):
             raise Refusal("%r is not a SHA-256." % sha, "request")
         return os.path.join(self.root, sha[:2], sha)
 
@@ -975,6 +975,19 @@ def check_spec(spec: "Json") -> None:
         if value is not None and not (is_number(value) and value >= 0):
             raise Refusal("spec.%s must be a number of seconds, not %r." % (name, value), "spec")
     check_variables(spec.get("env", {}), "spec.env")
+    check_files(spec.get("files", {}))
+
+
+def check_files(files: "object") -> None:
+    """Refuse files that would not lie in a sub-folder of the task, apart from its code."""
+    if not isinstance(files, dict):
+        raise Refusal("spec.files must be an object of texts.", "spec")
+    for name, text in files.items():
+        parts = name.split("/")
+        if len(parts) < 2 or not all(NAME.match(part) or part == "__init__.py" for part in parts) or parts[0] == "code":
+            raise Refusal("spec.files: %r must lie in a folder beside the code." % name, "spec")
+        if not is_text(text):
+            raise Refusal("spec.files: %r must be a text." % name, "spec")
 
 
 def to_bytes(text: str) -> bytes:
@@ -2064,13 +2077,11 @@ class Collection:
 # --------------------------------------------------------------------------------------- session
 
 
-def check_manifest(entries: "object", folding: bool) -> "list[Json]":
+def check_manifest(entries: "list[Any]", folding: bool) -> "list[Json]":
     """The entries of a manifest that can be laid out safely; Refusal for any other.
 
     `folding`: names that differ in case alone are one file here.
     """
-    if not isinstance(entries, list):
-        raise Refusal("The manifest must be a list.", "manifest")
     folders: "set[str]" = set()
     leaves: "dict[str, Json]" = {}
     for entry in entries:
@@ -2123,6 +2134,10 @@ def write_task_files(task: Task, spec: "Json", build: "Json | None") -> None:
     spec["cookie"] = spec.get("cookie") or os.urandom(16).hex()
     spec["protocol"] = PROTOCOL
     write_json(task.path("spec.json"), spec)
+    for name, text in spec.get("files", {}).items():
+        path = task.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        write_file(path, text.encode("utf-8"))
     if build is not None:
         write_json(task.path("build.json"), build)
 
@@ -2249,7 +2264,7 @@ class Session:
     # -- blobs and snapshots
 
     def _have(self, request: "Json", payload: bytes) -> "Frame":
-        return {}, json.dumps(self._blobs.missing(json.loads(payload.decode("utf-8")))).encode("utf-8")
+        return {}, json.dumps(self._blobs.missing(parse_list(payload, "have"))).encode("utf-8")
 
     def _receive(self, request: "Json", payload: bytes) -> "Frame":
         pieces = self._pieces(request, payload)
@@ -2269,7 +2284,7 @@ class Session:
         os.makedirs(task.code)
         try:
             folding = os.path.exists(task.path("CODE"))
-            entries = check_manifest(parse_list(payload, "manifest"), folding)
+            entries = check_manifest(parse_list(payload, "materialise"), folding)
             self._require({entry["sha"] for entry in entries if "sha" in entry})
             self._lay_out(task, entries)
             write_json(task.path("manifest.json"), entries)
@@ -2496,11 +2511,15 @@ class Session:
         return {"ok": True}, b""
 
 
-def parse_list(payload: bytes, what: str) -> "object":
+def parse_list(payload: bytes, what: str) -> "list[Any]":
+    """The list that a payload holds as JSON."""
     try:
-        return json.loads(payload.decode("utf-8"))
+        value = json.loads(payload.decode("utf-8"))
     except ValueError:
-        raise Refusal("The payload of %s is not JSON." % what) from None
+        value = None
+    if not isinstance(value, list):
+        raise Refusal("The payload of %s must be a list in JSON." % what)
+    return value
 
 
 def keep_in_background(task: Task, request: "Json", report_to: int) -> None:

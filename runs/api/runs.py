@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from django.http import HttpRequest
 from ninja import Query, Router, Schema
 
@@ -9,6 +11,7 @@ from runs.api.schemas import RunIn, RunOut, RunPageOut, run_out, run_page_url
 from runs.models import Run
 from runs.selectors.runs import RunFilters, run_get, run_list
 from runs.services.cancel import run_archive, run_cancel
+from runs.services.retention import run_delete, run_deletion
 from runs.services.submit import run_submit
 from runs.submission import DEFAULT_OUTPUTS, FolderSource, SnapshotSource, Submission
 from studio.api_auth import caller
@@ -116,3 +119,27 @@ def _archived(request: HttpRequest, ref: str, *, archived: bool) -> RunOut:
     run = run_of(request, ref)
     run_archive(user=caller(request), run=run, archived=archived)
     return shown(request, run_of(request, str(run.pk)))
+
+
+class DeletionOut(Schema):
+    """What goes with a run."""
+
+    runs: int
+    log_bytes: int
+    artifacts: int
+    artifact_bytes: int
+
+
+@router.get(
+    "/{ref}/deletion", response={200: DeletionOut, **REFUSALS}, summary="Preview a deletion"
+)
+def deletion(request: HttpRequest, ref: Text) -> DeletionOut:
+    """What deleting the run would remove."""
+    return DeletionOut(**asdict(run_deletion(run=run_of(request, ref))))
+
+
+@router.delete("/{ref}", response={200: DeletionOut, **REFUSALS}, summary="Delete a run")
+def delete(request: HttpRequest, ref: Text) -> DeletionOut:
+    """Delete an ended run with its log, metrics and artifacts: what was removed."""
+    gone = run_delete(user=caller(request), run=run_of(request, ref))
+    return DeletionOut(**asdict(gone))

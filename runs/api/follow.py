@@ -1,0 +1,165 @@
+"""A run as a stream: each change of it, the log of its build, its own log, its end.
+
+Items are one line of JSON each, `log` and `build` with that many bytes behind them:
+
+    {"t": "run", …}  {"t": "build", "build", "offset", "bytes"}  {"t": "log", "offset", "bytes"}
+    {"t": "ping"}    {"t": "end", …}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from channels.db import database_sync_to_async
+from django.db import Error as DatabaseError
+from django.utils import timezone
+
+from runs.api.hints import Hints
+from runs.api.schemas import RunOut, run_out
+from runs.selectors.runs import run_attempt, run_get
+from runs.states import FINAL
+from runs.stores import log_store
+from studio.lib.downloads import PIECE_BYTES
+from studio.models import User
+
+PING_S = 10.0
+UNSEALED_S = 30.0
+"""A log that is not sealed so long after its run has ended will not be any more."""
+
+
+@dataclass
+class Tail:
+    """A log and how far it was sent."""
+
+    key: str
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item of the stream."""
+
+    head: dict[str, object]
+    data: bytes = b""
+
+    def encoded(self) -> bytes:
+        """As it is sent."""
+        return json.dumps(self.head).encode() + b"\n" + self.data
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A run as it was read, with what the API does not show."""
+
+    out: RunOut
+    task: str
+
+    @property
+    def news(self) -> RunOut:
+        """What is worth an item when it differs; logs and metrics grow all the time."""
+        return self.out.model_copy(update={"log": None, "metrics": None, "receipt": None})
+
+    def item(self, kind: str) -> Item:
+        """The run as an item."""
+        return Item({"t": kind, **self.out.model_dump(mode="json")})
+
+    @property
+    def is_over(self) -> bool:
+        """Final, with its log closed: nothing will come any more once the log is sent."""
+        if self.out.status not in FINAL:
+            return False
+        ended: datetime = self.out.ended_at or timezone.now()
+        return self.out.log.sealed or not self.out.log.size or (
+            timezone.now() - ended > timedelta(seconds=UNSEALED_S)
+        )
+
+
+@dataclass
+class Follower:
+    """One caller who follows one run; the right to see it is checked at each look."""
+
+    user: User
+    run_id: int
+    url: str
+    stream: str = "run.log"
+    offset: int = 0
+    build: int | None = None
+    build_offset: int = 0
+
+    async def items(self) -> AsyncIterator[Item]:
+        """Everything, until the run is over and all its bytes are sent.
+
+        Hints of log growth are answered from the log store alone, without the database.
+        """
+        log: Tail | None = None
+        build: Tail | None = None
+        shown = None
+        pinged_at = time.monotonic()
+        async with Hints(f"run.{self.run_id}") as hints:
+            while True:
+                seen = await self._look() if hints.run_changed else None
+                hints.run_changed = False
+                if seen is not None:
+                    if seen.news != shown:
+                        shown = seen.news
+                        yield seen.item("run")
+                    log = log or Tail(f"{seen.task}/{self.stream}", self.offset)
+                    build = self._build_tail(build, seen.out.build)
+                    if build is not None:
+                        await hints.join(f"build.{seen.out.build}")
+                async for item in _bytes("build", build):
+                    yield item
+                async for item in _bytes("log", log):
+                    yield item
+                if seen is not None and seen.is_over:
+                    yield seen.item("end")
+                    return
+                if time.monotonic() - pinged_at > PING_S:
+                    pinged_at = time.monotonic()
+                    yield Item({"t": "ping"})
+                await hints.wait()
+
+    async def log_bytes(self) -> AsyncIterator[bytes]:
+        """Only the bytes of the log."""
+        async for item in self.items():
+            if item.head["t"] == "log":
+                yield item.data
+
+    def _build_tail(self, known: Tail | None, build: int | None) -> Tail | None:
+        """The log of the run's build; a second build of the same run begins at its start."""
+        if build is None:
+            return None
+        key = f"build/{build}/run.log"
+        if known is not None and known.key == key:
+            return known
+        return Tail(key, self.build_offset if build == self.build else 0)
+
+    async def _look(self) -> Seen | None:
+        """The run now; None while the database is away: the next look will tell."""
+        try:
+            return await database_sync_to_async(self._read, thread_sensitive=False)()
+        except DatabaseError:
+            return None
+
+    def _read(self) -> Seen:
+        run = run_get(user=self.user, ref=str(self.run_id))
+        return Seen(run_out(run, self.url), run_attempt(run=run).task)
+
+
+async def _bytes(kind: str, tail: Tail | None) -> AsyncIterator[Item]:
+    """What is stored of a log and was not sent, one piece in memory at a time."""
+    store = log_store()
+    while tail is not None and store.size(tail.key) > tail.offset:
+        data = await asyncio.to_thread(store.read, tail.key, tail.offset, PIECE_BYTES)
+        if not data:
+            return
+        head: dict[str, object] = {"t": kind, "offset": tail.offset, "bytes": len(data)}
+        if kind == "build":
+            head["build"] = int(tail.key.split("/")[1])
+        tail.offset += len(data)
+        yield Item(head, data)

@@ -1,0 +1,101 @@
+"""Bringing files to the studio, and reading snapshots back."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, cast
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from ninja import Router, Schema
+
+from runs.selectors.files import snapshot_file, snapshot_get
+from runs.services.snapshots import blobs_receive, snapshot_create, snapshot_manifest
+from studio.api_auth import caller
+from studio.api_types import REFUSALS, Text
+from studio.lib.downloads import file_response
+from studio.lib.refusal import Refused
+from studio.models import Role
+from studio.selectors import workspace_for
+
+router = Router(tags=["snapshots"])
+
+_ENTRY_BYTES = 4096
+"""More than any entry of a manifest takes."""
+
+
+class SnapshotOut(Schema):
+    """A snapshot's name, and the contents that have to be sent before it exists."""
+
+    digest: str
+    missing: list[str]
+
+
+class StoredOut(Schema):
+    """How many contents were stored."""
+
+    stored: int
+
+
+def _json_body(schema: str) -> dict[str, object]:
+    return {"requestBody": {"required": True, "content": {schema: {"schema": {}}}}}
+
+
+@router.post(
+    "/snapshots",
+    response={200: SnapshotOut, **REFUSALS},
+    summary="Create a snapshot",
+    openapi_extra=_json_body("application/json"),
+)
+def create(request: HttpRequest, workspace: Text = "") -> SnapshotOut:
+    """Make a snapshot of a manifest: a JSON list of `{path, mode, size, sha}` and `{path, link}`.
+
+    It exists once `missing` is empty: send those contents to `/blobs` and repeat.
+    """
+    where = workspace_for(user=caller(request), slug=workspace, role=Role.CONTRIBUTOR)
+    limit = settings.SNAPSHOT_MAX_FILES * _ENTRY_BYTES
+    text = request.read(limit + 1)
+    if len(text) > limit:
+        raise Refused(
+            f"The manifest is longer than one of {settings.SNAPSHOT_MAX_FILES:,} files can be.",
+            field="source",
+            code="too_big",
+        )
+    digest, missing = snapshot_create(workspace=where, manifest_json=text)
+    return SnapshotOut(digest=digest, missing=missing)
+
+
+@router.post(
+    "/blobs",
+    response={200: StoredOut, **REFUSALS},
+    summary="Send contents",
+    openapi_extra=_json_body("application/octet-stream"),
+)
+def blobs(request: HttpRequest, workspace: Text = "") -> StoredOut:
+    """Store a pack: for each content its SHA-256 in hex (64 bytes), its size (8 bytes, big
+    endian) and its bytes. A content whose hash differs is refused."""
+    where = workspace_for(user=caller(request), slug=workspace, role=Role.CONTRIBUTOR)
+    return StoredOut(stored=blobs_receive(workspace=where, stream=cast("BinaryIO", request)))
+
+
+@router.get(
+    "/snapshots/{digest}", response={200: list[dict[str, object]], **REFUSALS}, summary="List files"
+)
+def manifest(request: HttpRequest, digest: Text, workspace: Text = "") -> HttpResponse:
+    """The manifest of a snapshot."""
+    user = caller(request)
+    where = workspace_for(user=user, slug=workspace)
+    snapshot = snapshot_get(user=user, workspace=where, digest=digest)
+    text = snapshot_manifest(snapshot=snapshot).to_json()
+    return HttpResponse(text, content_type="application/json")
+
+
+@router.get(
+    "/snapshots/{digest}/files/{path:path}", response=REFUSALS, summary="Download a file"
+)
+def file(request: HttpRequest, digest: Text, path: Text, workspace: Text = "") -> HttpResponseBase:
+    """One file of a snapshot."""
+    user = caller(request)
+    where = workspace_for(user=user, slug=workspace)
+    snapshot = snapshot_get(user=user, workspace=where, digest=digest)
+    entry, stored = snapshot_file(snapshot=snapshot, path=path)
+    return file_response(request, stored, name=path.rpartition("/")[2], sha=entry.sha)

@@ -1,0 +1,184 @@
+"""How pages write statuses, times, sizes and form fields."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.forms import BoundField, CheckboxInput, RadioSelect, Select
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html, mark_safe
+from django.utils.safestring import SafeString
+
+from runs.templatetags.icons import ICONS
+from studio.models import User
+from studio.pages import WORKSPACE
+from studio.selectors import workspaces_of
+
+register = template.Library()
+
+_STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_THEMES = frozenset({"light", "dark"})
+_SIGNIFICANT = 6
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """An icon in the size and colour of the text around it; it says nothing to screen readers."""
+    drawing = mark_safe(ICONS[name])  # noqa: S308  (our own constant)
+    return format_html(
+        '<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">{}</svg>', drawing
+    )
+
+
+@register.simple_tag
+def status(word: str, label: str = "", extra: str = "") -> SafeString:
+    """A status by shape, word and colour."""
+    return format_html(
+        '<span class="status status-{}{}">{}{}</span>',
+        word, f" {extra}" if extra else "", icon(word if word in ICONS else "unknown"), label or word,
+    )
+
+
+@register.filter
+def duration(value: float | timedelta | None) -> str:
+    """Seconds in at most two units: "1 min 20 s"; under ten seconds with one decimal."""
+    if value is None:
+        return ""
+    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    seconds = max(0.0, seconds)
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = int(seconds)
+    at = next(n for n, (size, _) in enumerate(_STEPS) if whole >= size)
+    size, unit = _STEPS[at]
+    first = f"{whole // size} {unit}"
+    if at == len(_STEPS) - 1:
+        return first
+    below, below_unit = _STEPS[at + 1]
+    rest = whole % size // below
+    return f"{first} {rest} {below_unit}" if rest else first
+
+
+@register.filter
+def ago(moment: datetime | None) -> str | SafeString:
+    """How long ago, with the exact time on hover; the page keeps it true."""
+    if moment is None:
+        return ""
+    age = (timezone.now() - moment).total_seconds()
+    return _time(moment, "just now" if age < 5 else f"{_coarse(age)} ago", elapsed=False)
+
+
+@register.filter
+def ticking(moment: datetime | None) -> str | SafeString:
+    """The time since then as a duration that counts up on the page."""
+    if moment is None:
+        return ""
+    return _time(moment, duration((timezone.now() - moment).total_seconds()), elapsed=True)
+
+
+def _time(moment: datetime, text: str, *, elapsed: bool) -> SafeString:
+    age = (timezone.now() - moment).total_seconds()
+    return format_html(
+        '<time-ago data-age="{}"{}><time datetime="{}" title="{} UTC">{}</time></time-ago>',
+        round(age, 1), mark_safe(" data-elapsed" if elapsed else ""),  # noqa: S308  (our own constant)
+        moment.isoformat(timespec="milliseconds"), f"{moment:%Y-%m-%d %H:%M:%S}", text,
+    )
+
+
+def _coarse(seconds: float) -> str:
+    size, unit = next(step for step in _STEPS if seconds >= step[0])
+    return f"{int(seconds // size)} {unit}"
+
+
+@register.filter
+def size(count: int | None) -> str:
+    """Bytes in the unit that fits: "1.4 MB" (powers of 1,000)."""
+    if count is None:
+        return ""
+    if count < 1000:
+        return f"{count} B"
+    value, unit = float(count), "B"
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.5:
+            break
+    return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
+
+
+@register.filter
+def number(value: float | None) -> str:
+    """A metric's value with six significant digits; whole numbers without a point."""
+    if value is None:
+        return ""
+    if math.isfinite(value) and value == int(value) and abs(value) < 1e9:
+        return f"{int(value):,}"
+    return f"{value:.{_SIGNIFICANT}g}"
+
+
+@register.filter
+def item(mapping: Mapping[str, Any], key: str) -> Any:
+    """The value under a key, or nothing."""
+    return mapping.get(key)
+
+
+@register.filter
+def shell(words: list[str]) -> str:
+    """Words as one would type them."""
+    import shlex
+
+    return shlex.join(words)
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: Mapping[str, Any]) -> str | SafeString:
+    """The theme that this browser chose, as an attribute of the page; nothing: the system's."""
+    request: HttpRequest | None = context.get("request")
+    chosen = request.COOKIES.get("theme", "") if request else ""
+    return format_html(' data-theme="{}"', chosen) if chosen in _THEMES else ""
+
+
+@register.inclusion_tag("parts/nav.html", takes_context=True)
+def nav(context: Mapping[str, Any]) -> dict[str, Any]:
+    """The bar at the top: where one is, and in which workspace when there are several."""
+    request: HttpRequest = context["request"]
+    user = getattr(request, "user", None)
+    if not isinstance(user, User):
+        return {"user": None, "request": request}
+    workspaces = list(workspaces_of(user=user).order_by("pk"))
+    chosen = request.session.get(WORKSPACE)
+    return {
+        "user": user,
+        "request": request,
+        "workspaces": workspaces,
+        "workspace": next((w for w in workspaces if w.slug == chosen), next(iter(workspaces), None)),
+        "section": context.get("section", ""),
+    }
+
+
+@register.inclusion_tag("parts/field.html")
+def field(bound: BoundField, hint: str = "") -> dict[str, Any]:
+    """A form field with its label, its hint, and what is wrong with its value beside it."""
+    widget = bound.field.widget
+    if isinstance(widget, CheckboxInput):
+        classes = "form-check-input"
+    elif isinstance(widget, Select) and not isinstance(widget, RadioSelect):
+        classes = "form-select"
+    else:
+        classes = "form-control"
+    own = widget.attrs.get("class", "")
+    attributes = {"class": " ".join(filter(None, [classes, own, "is-invalid" if bound.errors else ""]))}
+    described = [f"{bound.id_for_label}-hint"] if hint or bound.help_text else []
+    described += [f"{bound.id_for_label}-problem"] if bound.errors else []
+    if described:
+        attributes["aria-describedby"] = " ".join(described)
+    return {
+        "bound": bound,
+        "widget": bound.as_widget(attrs=attributes),
+        "is_check": isinstance(widget, CheckboxInput),
+        "hint": hint or bound.help_text,
+    }

@@ -1,0 +1,32 @@
+"""`manage.py login_link USER`: a one-time way to sign in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from studio.models import User
+from studio.services import login_link_create
+from studio.up.record import read_record
+
+
+class Command(BaseCommand):
+    """Print a link that signs one user in once."""
+
+    help = "Print a link that signs one user in once, within an hour."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Who shall sign in."""
+        parser.add_argument("user", nargs="?", default="owner")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make the link."""
+        user = User.objects.filter(username=options["user"]).first()
+        if user is None:
+            known = ", ".join(User.objects.values_list("username", flat=True)[:10])
+            raise CommandError(f"There is no user '{options['user']}': known are {known}.")
+        record = read_record(settings.DATA_DIR)
+        base = record.url if record else f"http://{settings.HOST}:{settings.PORT}/"
+        self.stdout.write(f"{base}login/{login_link_create(user=user)}/")
