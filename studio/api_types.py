@@ -32,5 +32,5 @@ class ErrorOut(Schema):
     code: str
 
 
-REFUSALS = {status: ErrorOut for status in (401, 403, 404, 422)}
+REFUSALS = dict.fromkeys((401, 403, 404, 422), ErrorOut)
 """What any route may answer instead."""

@@ -85,7 +85,7 @@ class Hints:
         """Do something with the layer; whatever it raises when it is away, the sweep covers it."""
         try:
             await asyncio.wait_for(action, _LAYER_S)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (each layer has its own)
             log.debug("the channel layer is away: %s", error)
             return False
         return True

@@ -27,7 +27,7 @@ class SourceIn(In):
     @model_validator(mode="after")
     def _one(self) -> SourceIn:
         if bool(self.snapshot) == bool(self.folder):
-            raise ValueError('must name either a "snapshot" by its digest or a "folder" by its path')
+            raise ValueError('must name a "snapshot" by its digest or a "folder" by its path')
         return self
 
 

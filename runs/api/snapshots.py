@@ -71,8 +71,11 @@ def create(request: HttpRequest, workspace: Text = "") -> SnapshotOut:
     openapi_extra=_json_body("application/octet-stream"),
 )
 def blobs(request: HttpRequest, workspace: Text = "") -> StoredOut:
-    """Store a pack: for each content its SHA-256 in hex (64 bytes), its size (8 bytes, big
-    endian) and its bytes. A content whose hash differs is refused."""
+    """Store a pack of contents.
+
+    For each its SHA-256 in hex (64 bytes), its size (8 bytes, big endian) and its bytes. One
+    whose hash differs is refused.
+    """
     where = workspace_for(user=caller(request), slug=workspace, role=Role.CONTRIBUTOR)
     return StoredOut(stored=blobs_receive(workspace=where, stream=cast("BinaryIO", request)))
 

@@ -22,8 +22,8 @@ def run(argv: Sequence[str]) -> int:
     """Fetch one artifact, a folder of them, or all; files of ours are never overwritten."""
     parser = Parser("download", "Fetch the artifacts of a run.")
     parser.add_argument("run", metavar="RUN", help="a number, id prefix, name, or last")
-    parser.add_argument("path", metavar="PATH", nargs="?", default="", help="one file or folder of them")
-    parser.add_argument("-o", "--output", metavar="OUT", help="where to put it; - for standard output")
+    parser.add_argument("path", metavar="PATH", nargs="?", default="", help="one file or folder")
+    parser.add_argument("-o", "--output", metavar="OUT", help="where to put it; - for stdout")
     asked = parser.parse(argv)
     studio = connect()
     number = studio.json("GET", f"/runs/{quote(asked.run, '')}")["id"]
@@ -36,7 +36,7 @@ def run(argv: Sequence[str]) -> int:
             sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return 0
-    places = _places(wanted, single, asked.output, number)
+    places = _places(wanted, asked.output, number, single=single)
     with Progress("downloading", sum(item["size"] for item in wanted)) as progress:
         for item, place in zip(wanted, places, strict=True):
             _fetch(studio, number, item, place, progress)
@@ -48,7 +48,9 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
-def _choose(artifacts: list[dict[str, Any]], path: str, number: int) -> tuple[list[dict[str, Any]], bool]:
+def _choose(
+    artifacts: list[dict[str, Any]], path: str, number: int
+) -> tuple[list[dict[str, Any]], bool]:
     """The artifacts that `path` means, and whether that is one file by its own name."""
     exact = [item for item in artifacts if item["path"] == path]
     if exact:
@@ -60,7 +62,9 @@ def _choose(artifacts: list[dict[str, Any]], path: str, number: int) -> tuple[li
     return below, False
 
 
-def _places(wanted: list[dict[str, Any]], single: bool, output: str | None, number: int) -> list[str]:
+def _places(
+    wanted: list[dict[str, Any]], output: str | None, number: int, *, single: bool
+) -> list[str]:
     if single:
         name = os.path.basename(wanted[0]["path"])
         if output is None:
@@ -73,7 +77,7 @@ def _places(wanted: list[dict[str, Any]], single: bool, output: str | None, numb
 def _inside(path: str) -> str:
     """The path, if it stays below the folder it is put in, whatever the studio says."""
     if path.startswith("/") or ".." in path.split("/") or "\0" in path:
-        raise Refused(f"The studio names a file '{path}', which would leave the folder: not fetched.")
+        raise Refused(f"The studio names a file '{path}', which would leave the folder.")
     return path
 
 

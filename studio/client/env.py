@@ -17,7 +17,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("action", choices=["create"])
     parser.add_argument("name", metavar="NAME")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("-r", "--requirements", metavar="FILE", help="packages to install; - for stdin")
+    what.add_argument("-r", "--requirements", metavar="FILE", help="packages; - for standard input")
     what.add_argument("--interpreter", metavar="PATH", help="a Python that you look after yourself")
     parser.add_argument("--description", metavar="D", default="")
     parser.workspace()

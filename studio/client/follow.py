@@ -150,8 +150,10 @@ class Watcher:
 def stay(
     studio: Connection, run_id: int, *, stream: str = "run.log", quiet: bool = False
 ) -> dict[str, Any] | None:
-    """Stay with a run to its end and say so if it did not complete; None after Ctrl-C, which
-    leaves the run alone."""
+    """Stay with a run to its end, and say so if it did not complete.
+
+    None after Ctrl-C, which leaves the run alone.
+    """
     try:
         run = Watcher(studio, run_id, stream=stream, quiet=quiet).watch()
     except KeyboardInterrupt:

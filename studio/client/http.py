@@ -54,6 +54,8 @@ class Response:
         if self._chunked or status in {204, 304}:
             self._left = 0
         self.finished = self._left == 0 and not self._chunked
+        self.is_last = headers.get("connection", "").lower() == "close"
+        """Whether the connection is of no use afterwards."""
 
     def read1(self, limit: int = 1 << 20) -> bytes:
         """The next bytes, at most `limit`, as soon as there are any; b"" at the end."""
@@ -96,8 +98,7 @@ class Connection:
         self.url = url.rstrip("/")
         self._token = token
         self._tls, self._host, self._port, self._base = _split(self.url)
-        self._socket: socket.socket | None = None
-        self._reader: BufferedReader | None = None
+        self._link: tuple[socket.socket, BufferedReader] | None = None
         self._response: Response | None = None
 
     def request(
@@ -118,15 +119,18 @@ class Connection:
             Unreachable: nobody answers there, or the connection broke.
             Refused: the studio refused, in its own words.
         """
-        head = self._head(method, path, len(body) if isinstance(body, bytes) else length, content_type)
+        size = len(body) if isinstance(body, bytes) else length
+        head = self._head(method, path, size, content_type)
         try:
-            self._ready(timeout_s)
-            self._send(head, body)
-            response = self._answer()
+            link, reader = self._ready(timeout_s)
+            was_sent = _send(link, head, body)
+            response = self._response = _answer(reader)
         except (OSError, ValueError) as error:
+            raise self.lost(error) from error
+        except BaseException:
             self.close()
-            raise Unreachable(self._why(error)) from error
-        self._response = response
+            raise
+        response.is_last |= not was_sent
         if response.status >= 300:
             raise self._refusal(response)
         return response
@@ -172,23 +176,23 @@ class Connection:
 
     def close(self) -> None:
         """End the connection; the next request makes a new one."""
-        if self._socket is not None:
-            self._socket.close()
-        if self._reader is not None:
-            self._reader.close()
-        self._socket = self._reader = self._response = None
+        if self._link is not None:
+            for end in self._link:
+                end.close()
+        self._link = self._response = None
 
-    def _ready(self, timeout_s: float) -> None:
-        """A connection on which nothing is under way; a kept one may have been closed over there."""
-        unread = self._response is not None and not self._response.finished
-        if self._socket is not None and (unread or select.select([self._socket], [], [], 0)[0]):
+    def _ready(self, timeout_s: float) -> tuple[socket.socket, BufferedReader]:
+        """A connection on which nothing is under way; a kept one may be closed over there."""
+        last = self._response
+        is_spent = last is not None and (last.is_last or not last.finished)
+        if self._link is not None and (is_spent or select.select([self._link[0]], [], [], 0)[0]):
             self.close()
-        if self._socket is None:
-            self._connect()
-        assert self._socket is not None
-        self._socket.settimeout(timeout_s)
+        if self._link is None:
+            self._link = self._connect()
+        self._link[0].settimeout(timeout_s)
+        return self._link
 
-    def _connect(self) -> None:
+    def _connect(self) -> tuple[socket.socket, BufferedReader]:
         # A host given as text would load the codec for international names: 6 ms.
         host = self._host.encode("ascii" if self._host.isascii() else "idna")
         link = socket.create_connection((host, self._port), CONNECT_S)  # type: ignore[arg-type]
@@ -197,7 +201,7 @@ class Connection:
             import ssl  # only here: it is as dear as all the rest together
 
             link = ssl.create_default_context().wrap_socket(link, server_hostname=self._host)
-        self._socket, self._reader = link, link.makefile("rb", buffering=1 << 16)
+        return link, link.makefile("rb", buffering=1 << 16)
 
     def _head(self, method: str, path: str, length: int | None, content_type: str) -> bytes:
         host = f"[{self._host}]" if ":" in self._host else self._host
@@ -213,56 +217,26 @@ class Connection:
             lines += [f"Content-Type: {content_type}", f"Content-Length: {length or 0}"]
         return "\r\n".join([*lines, "", ""]).encode("utf-8")
 
-    def _send(self, head: bytes, body: bytes | Iterable[bytes]) -> None:
-        assert self._socket is not None
-        if isinstance(body, bytes):
-            self._socket.sendall(head + body)
-            return
-        try:
-            self._socket.sendall(head)
-            for piece in body:
-                self._socket.sendall(piece)
-        except (BrokenPipeError, ConnectionResetError):
-            # It may have answered before it had everything, to refuse: that answer says why.
-            if not select.select([self._socket], [], [], 1.0)[0]:
-                raise
-
-    def _answer(self) -> Response:
-        assert self._reader is not None
-        status = 100
-        while status < 200:
-            line = self._reader.readline(_MAX_LINE)
-            if not line:
-                raise ConnectionResetError("it closed the connection")
-            version, _, rest = line.partition(b" ")
-            if not version.startswith(b"HTTP/1."):
-                raise ValueError("what answers there does not speak HTTP")
-            status = int(rest[:3])
-            headers = dict(self._header_lines(self._reader))
-        return Response(status, headers, self._reader)
-
-    @staticmethod
-    def _header_lines(reader: BufferedReader) -> Iterable[tuple[str, str]]:
-        while line := reader.readline(_MAX_LINE).strip():
-            name, _, value = line.decode("latin-1").partition(":")
-            yield name.strip().lower(), value.strip()
-
     def _refusal(self, response: Response) -> Refused:
-        where = response.headers.get("location", "")
-        if response.status < 400:
-            self.close()
-            return Refused(f"{self.url} sends us on to {where}: use that address.", status=response.status)
+        """What an answer that is no success says, in its own words if it has any."""
+        status, where = response.status, response.headers.get("location", "")
         try:
-            data = json.loads(b"".join(iter(response.read1, b"")))
+            text = b"".join(iter(response.read1, b""))
+            if response.is_last:
+                self.close()
+            if status < 400:
+                sentence = f"{self.url} sends us on to {where}: use that address."
+                return Refused(sentence, status=status)
+            data = json.loads(text)
             sentence, code, field = data["detail"], data.get("code"), data.get("field")
         except (OSError, ValueError, KeyError, TypeError):
             self.close()
             return Refused(
-                f"{self.url} answered {response.status} without saying why: is it a Runyard studio, "
-                "and is it well?",
-                status=response.status,
+                f"{self.url} answered {status} without saying why: is it a Runyard studio, and is "
+                "it well?",
+                status=status,
             )
-        return Refused(str(sentence), status=response.status, code=code or "", field=field or "")
+        return Refused(str(sentence), status=status, code=code or "", field=field or "")
 
     def _why(self, error: Exception) -> str:
         if isinstance(error, TimeoutError):
@@ -273,6 +247,43 @@ class Connection:
             f"The studio at {self.url} cannot be reached ({said}): is it running, and is this its "
             "address? `runyard login URL` or RUNYARD_URL choose another."
         )
+
+
+def _send(link: socket.socket, head: bytes, body: bytes | Iterable[bytes]) -> bool:
+    """Send a request: False when the answer came before it was wholly sent, to refuse it."""
+    if isinstance(body, bytes):
+        link.sendall(head + body)
+        return True
+    try:
+        link.sendall(head)
+        for piece in body:
+            link.sendall(piece)
+    except (BrokenPipeError, ConnectionResetError):
+        if not select.select([link], [], [], 1.0)[0]:
+            raise
+        return False
+    return True
+
+
+def _answer(reader: BufferedReader) -> Response:
+    """The head of the next answer; its body is still to be read."""
+    status = 100
+    while status < 200:
+        line = reader.readline(_MAX_LINE)
+        if not line:
+            raise ConnectionResetError("it closed the connection")
+        version, _, rest = line.partition(b" ")
+        if not version.startswith(b"HTTP/1."):
+            raise ValueError("what answers there does not speak HTTP")
+        status = int(rest[:3])
+        headers = dict(_header_lines(reader))
+    return Response(status, headers, reader)
+
+
+def _header_lines(reader: BufferedReader) -> Iterator[tuple[str, str]]:
+    while line := reader.readline(_MAX_LINE).strip():
+        name, _, value = line.decode("latin-1").partition(":")
+        yield name.strip().lower(), value.strip()
 
 
 def _split(url: str) -> tuple[bool, str, int, str]:
@@ -286,7 +297,9 @@ def _split(url: str) -> tuple[bool, str, int, str]:
     authority, slash, path = rest.partition("/")
     host, _, port = authority.rpartition(":") if _has_port(authority) else (authority, "", "")
     if scheme not in {"http", "https"} or not host or not (port or "0").isdigit() or "@" in host:
-        raise Refused(f"'{url}' is not the address of a studio: give one like http://studio.example:8000.")
+        raise Refused(
+            f"'{url}' is not the address of a studio: give one like http://studio.example:8000."
+        )
     base = (slash + path).rstrip("/")
     return tls, host.strip("[]"), int(port) if port else (443 if tls else 80), base
 

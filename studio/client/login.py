@@ -12,11 +12,11 @@ from studio.client.http import Connection
 
 
 def find_login() -> tuple[str, str]:
-    """The address of the studio to use and the token for it: RUNYARD_URL and RUNYARD_TOKEN, else the last `runyard login`, else the
-    studio that this command was installed with.
+    """The address of the studio to use and the token for it.
 
-    A token is only ever sent to the address that it was stored with, unless RUNYARD_TOKEN
-    names it.
+    RUNYARD_URL and RUNYARD_TOKEN come first, then the last `runyard login`, then the studio
+    that this command was installed with. A stored token is only ever sent to the address
+    that it was stored with.
 
     Raises:
         Refused: none is known; the sentence says how to log in.

@@ -1,4 +1,4 @@
-"""The command line as we like it: exact option names, `--json` everywhere, one sentence at fault."""
+"""The command line as we like it: exact option names, `--json` everywhere."""
 
 from __future__ import annotations
 

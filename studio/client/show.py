@@ -26,14 +26,14 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _text(run: dict[str, Any]) -> str:
-    status = run["status"] + (f", exit code {run['exit_code']}" if run["exit_code"] is not None else "")
+    code = "" if run["exit_code"] is None else f", exit code {run['exit_code']}"
     log = f"{size_text(run['log']['size'])}, {'complete' if run['log']['sealed'] else 'growing'}"
     return facts(
         [
             ("run", run["id"]),
             ("id", run["uid"]),
             ("name", run["name"]),
-            ("status", status),
+            ("status", run["status"] + code),
             ("waits", run["waiting"]),
             ("reason", run["reason_sentence"]),
             ("error", run["error"]),
@@ -46,7 +46,7 @@ def _text(run: dict[str, Any]) -> str:
             ("tags", "\n".join(f"{name}={value}" for name, value in run["tags"].items())),
             ("priority", run["priority"] or ""),
             ("time limit", f"{run['time_limit_s']} s" if run["time_limit_s"] else ""),
-            ("submitted", f"{moment(run['created_at'])} by {run['submitted_by'] or 'nobody known'}"),
+            ("submitted", f"{moment(run['created_at'])} by {run['submitted_by'] or '?'}"),
             ("started", moment(run["started_at"])),
             ("ended", moment(run["ended_at"])),
             ("took", length(run)),

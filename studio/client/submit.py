@@ -29,9 +29,9 @@ _VALUED = (
     ("--workspace", "W", "when you belong to more than one"),
 )
 _REPEATED = (
-    ("--env", "K=V", "an environment variable of the run; K alone takes the value from here"),
-    ("--tag", "K=V", "a tag"),
-    ("--output", "PATTERN", "files to keep (default: outputs/**)"),
+    ("--env", "K=V", "an environment variable; K alone takes its value from here; may be repeated"),
+    ("--tag", "K=V", "a tag; may be repeated"),
+    ("--output", "PATTERN", "files to keep (default: outputs/**); may be repeated"),
 )
 _USAGE = "runyard submit [options] SCRIPT [ARGS…]\n       runyard submit [options] -- COMMAND…"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -91,8 +91,8 @@ def _parser() -> Parser:
         kind = int if name == "--priority" else str
         parser.add_argument(name, metavar=metavar, help=text, type=kind)
     for name, metavar, text in _REPEATED:
-        parser.add_argument(name, metavar=metavar, help=f"{text} (repeat)", action="append", default=[])
-    parser.add_argument("--wait", action="store_true", help="show its log and exit with its exit code")
+        parser.add_argument(name, metavar=metavar, help=text, action="append", default=[])
+    parser.add_argument("--wait", action="store_true", help="show its log, exit with its exit code")
     return parser
 
 
@@ -131,7 +131,7 @@ def _variable(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
         if name not in os.environ:
-            raise Refused(f"--env {name} takes the value from here, but {name} is not set: write {name}=VALUE.")
+            raise Refused(f"The variable {name} is not set here: write --env {name}=VALUE.")
         value = os.environ[name]
     return name, value
 

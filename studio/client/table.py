@@ -33,7 +33,7 @@ def moment(text: str | None) -> str:
         return ""
     from datetime import datetime
 
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def length(run: dict[str, Any]) -> str:
@@ -42,9 +42,7 @@ def length(run: dict[str, Any]) -> str:
         return ""
     from datetime import datetime
 
-    began, ended = (
-        datetime.fromisoformat(run[name].replace("Z", "+00:00")) for name in ("started_at", "ended_at")
-    )
+    began, ended = (datetime.fromisoformat(run[name]) for name in ("started_at", "ended_at"))
     seconds = (ended - began).total_seconds()
     if seconds < 60:
         return f"{seconds:.1f} s"

@@ -91,5 +91,6 @@ def file_response(request: HttpRequest, path: Path, *, name: str, sha: str) -> H
     response = ranged_response(request, read, size)
     if response.status_code in {200, 206}:
         response["ETag"] = tag
-        response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+        disposition = content_disposition_header(as_attachment=True, filename=name)
+        response["Content-Disposition"] = disposition or "attachment"
     return response

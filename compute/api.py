@@ -1,0 +1,135 @@
+"""Compute targets over REST."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+
+from compute.models import ComputeTarget
+from compute.selectors import target_get, target_list, target_occupancy
+from compute.services import target_create, target_delete, target_test, target_update
+from studio.api_auth import caller
+from studio.api_types import REFUSALS, In, Text
+from studio.models import Role
+from studio.selectors import require_role, workspace_for
+
+router = Router(tags=["targets"])
+
+
+class TargetIn(In):
+    """A target to register."""
+
+    name: Text
+    kind: Text = "local"
+    config: dict[Text, Text] = {}
+    slots: int = 1
+    build_slots: int = 1
+    open_to_members: bool = False
+
+
+class TargetPatch(In):
+    """What to change of a target; what is left out stays."""
+
+    name: Text | None = None
+    config: dict[Text, Text] | None = None
+    slots: int | None = None
+    build_slots: int | None = None
+    enabled: bool | None = None
+    open_to_members: bool | None = None
+
+
+class TargetOut(Schema):
+    """A target: what it is, how it is, how busy it is."""
+
+    name: str
+    kind: str
+    config: dict[str, Any]
+    slots: int
+    build_slots: int
+    busy: int
+    queued: int
+    building: int
+    enabled: bool
+    open_to_members: bool
+    health: str
+    health_reason: str
+    health_at: datetime | None
+    unreachable_since: datetime | None
+    facts: dict[str, Any]
+
+
+def _out(target: ComputeTarget) -> TargetOut:
+    taken = target_occupancy(target=target)
+    return TargetOut(
+        name=target.name,
+        kind=target.kind,
+        config=target.config,
+        slots=target.slots,
+        build_slots=target.build_slots,
+        busy=taken.busy,
+        queued=taken.queued,
+        building=taken.building,
+        enabled=target.enabled,
+        open_to_members=target.open_to_members,
+        health=target.health,
+        health_reason=target.health_reason,
+        health_at=target.health_at,
+        unreachable_since=target.unreachable_since,
+        facts=target.facts,
+    )
+
+
+def _target(request: HttpRequest, name: str, workspace: str) -> ComputeTarget:
+    user = caller(request)
+    return target_get(user=user, workspace=workspace_for(user=user, slug=workspace), name=name)
+
+
+@router.get("", response={200: list[TargetOut], **REFUSALS}, summary="List targets")
+def targets(request: HttpRequest, workspace: Text = "") -> list[TargetOut]:
+    """The targets of a workspace, by name."""
+    user = caller(request)
+    where = workspace_for(user=user, slug=workspace)
+    return [_out(target) for target in target_list(user=user, workspace=where)]
+
+
+@router.post("", response={201: TargetOut, **REFUSALS}, summary="Register a target")
+def create(request: HttpRequest, payload: TargetIn, workspace: Text = "") -> tuple[int, TargetOut]:
+    """Register a place to run; nothing is contacted until it is tested."""
+    user = caller(request)
+    where = workspace_for(user=user, slug=workspace)
+    return 201, _out(target_create(user=user, workspace=where, **payload.dict()))
+
+
+@router.get("/{name}", response={200: TargetOut, **REFUSALS}, summary="Show a target")
+def show(request: HttpRequest, name: Text, workspace: Text = "") -> TargetOut:
+    """One target."""
+    return _out(_target(request, name, workspace))
+
+
+@router.patch("/{name}", response={200: TargetOut, **REFUSALS}, summary="Change a target")
+def change(
+    request: HttpRequest, name: Text, payload: TargetPatch, workspace: Text = ""
+) -> TargetOut:
+    """Change what is given."""
+    target = _target(request, name, workspace)
+    changes = payload.dict(exclude_unset=True)
+    return _out(target_update(user=caller(request), target=target, **changes))
+
+
+@router.delete("/{name}", response={204: None, **REFUSALS}, summary="Delete a target")
+def delete(request: HttpRequest, name: Text, workspace: Text = "") -> tuple[int, None]:
+    """Forget a target that no run went to."""
+    target_delete(user=caller(request), target=_target(request, name, workspace))
+    return 204, None
+
+
+@router.post("/{name}/test", response={200: TargetOut, **REFUSALS}, summary="Test a target")
+def check(request: HttpRequest, name: Text, workspace: Text = "") -> TargetOut:
+    """Get in touch with it: its health and facts afterwards."""
+    target = _target(request, name, workspace)
+    require_role(caller(request), target.workspace, Role.CONTRIBUTOR)
+    target_test(target=target)
+    return _out(target)

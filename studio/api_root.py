@@ -1,0 +1,27 @@
+"""Mounts every app's routers on the API; the documentation is made from them."""
+
+from __future__ import annotations
+
+from compute.api import router as targets
+from environments.api import router as environments
+from runs.api.artifacts import router as artifacts
+from runs.api.builds import router as builds
+from runs.api.experiments import router as experiments
+from runs.api.logs import router as logs
+from runs.api.metrics import router as metrics
+from runs.api.runs import router as runs
+from runs.api.snapshots import router as snapshots
+from studio.api import api
+
+for prefix, router in (
+    ("", snapshots),
+    ("/runs", runs),
+    ("/runs", logs),
+    ("/runs", metrics),
+    ("/runs", artifacts),
+    ("/experiments", experiments),
+    ("/targets", targets),
+    ("/environments", environments),
+    ("/builds", builds),
+):
+    api.add_router(prefix, router)
