@@ -40,7 +40,7 @@ def interpreter_from_facts(facts: Mapping[str, Any]) -> Interpreter:
 
 
 def platform_name(system: str, machine: str, libc: str) -> str:
-    """uv's name of a platform, rounded down to the C library that packages may rely on."""
+    """What uv calls a platform, rounded down to the C library that packages may rely on."""
     arch = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine.lower(), machine.lower())
     if system.lower() in {"darwin", "macos"}:
         return f"{arch}-apple-darwin"

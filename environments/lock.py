@@ -1,5 +1,7 @@
-"""Locks: exact versions with the hashes of their files, resolved by uv. They carry no addresses
-but those that somebody wrote into the requirements."""
+"""Locks: exact versions with the hashes of their files, resolved by uv.
+
+They carry no addresses but those that somebody wrote into the requirements.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +12,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
+from environments.buildlog import uv_message
 from environments.interpreter import Interpreter
 from environments.requirements import RequirementLine, requirements_read
 
 RESOLVE_S = 120.0
 """How long a resolution may take; a warm one takes half a second."""
-_MAX_SENTENCE = 600
 
 _KEPT = re.compile(
     r"PATH|HOME|LANG|LC_\w+|TMPDIR|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
@@ -81,7 +83,7 @@ def _compile(requirements: str, arguments: Iterable[str], cache: Path, timeout_s
     ]
     kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
     with tempfile.TemporaryDirectory(prefix="runyard-lock-") as nowhere:
-        process = subprocess.Popen(  # noqa: S603  (our own uv, no shell, checked requirements)
+        process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -90,7 +92,7 @@ def _compile(requirements: str, arguments: Iterable[str], cache: Path, timeout_s
             cwd=nowhere,
             start_new_session=True,
         )
-        with process, _killed_at_the_end(process):
+        with process, _killed_when_interrupted(process):
             try:
                 text, reason = process.communicate(requirements.encode(), timeout=timeout_s)
             except subprocess.TimeoutExpired as error:
@@ -100,27 +102,18 @@ def _compile(requirements: str, arguments: Iterable[str], cache: Path, timeout_s
                 )
                 raise LockFailed(message) from error
     if process.returncode:
-        raise LockFailed(_readable(reason.decode(errors="replace")))
+        raise LockFailed(uv_message(reason.decode(errors="replace")))
     return text.decode()
 
 
 @contextmanager
-def _killed_at_the_end(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Whatever interrupts us, neither uv nor the build of a package stays behind."""
+def _killed_when_interrupted(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Neither uv nor a package that it builds stays behind, nor holds our pipes open."""
     try:
         yield
     finally:
-        with suppress(ProcessLookupError):
+        if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-
-
-def _readable(stderr: str) -> str:
-    """uv's own words as one short paragraph."""
-    begin = stderr.find("error:")
-    words = [line.strip() for line in stderr[max(begin, 0) :].splitlines()]
-    words = [word.removeprefix("error: ").removeprefix("cause: ") for word in words if word]
-    sentence = " ".join(f"{word}." if word[-1].isalnum() else word for word in words)
-    return sentence[:_MAX_SENTENCE] or "The packages cannot be resolved, and uv did not say why."
 
 
 def _keep_wanted_hashes(text: str, wanted: list[RequirementLine]) -> str:

@@ -36,8 +36,11 @@ class Environment(models.Model):
 
 
 class EnvironmentVersion(models.Model):
-    """An immutable spec: {"kind": "requirements", "requirements": text, "python": "3.11"|""}
-    or {"kind": "user-managed", "interpreter_path": path}; optional "variables": {}."""
+    """An immutable definition.
+
+    {"kind": "requirements", "requirements": text}, a curated one with the digest of its
+    "lock"; or {"kind": "user-managed", "interpreter_path": path}.
+    """
 
     environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
@@ -57,7 +60,10 @@ class EnvironmentVersion(models.Model):
 
 
 class Lock(models.Model):
-    """The exact, hashed packages of a version for one Python and platform; never moves by itself."""
+    """Exact, hashed packages of a version for one Python and platform; never moves by itself."""
+
+    ANY_PLATFORM = "any"
+    """A universal lock, which curated environments ship with: for `python_version` and newer."""
 
     version = models.ForeignKey(EnvironmentVersion, on_delete=models.CASCADE, related_name="locks")
     python_version = models.CharField(max_length=16)
@@ -100,6 +106,7 @@ class Build(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     lease_token = models.CharField(max_length=32, blank=True)
+    """Given to the worker that launches it, and kept: without one it was never launched."""
     lease_until = models.DateTimeField(null=True, blank=True)
     receipt = models.JSONField(null=True, blank=True)
 
@@ -117,6 +124,11 @@ class Build(models.Model):
         return f"build {self.pk}"
 
     @property
+    def task(self) -> str:
+        """Its name on watch streams and the start of its log keys."""
+        return f"build/{self.pk}"
+
+    @property
     def log_key(self) -> str:
         """Where its log lies in the log store."""
-        return f"build/{self.pk}/run.log"
+        return f"{self.task}/run.log"

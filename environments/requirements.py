@@ -32,7 +32,7 @@ _INSTEAD_OF_OPTION = {
     **dict.fromkeys(("-c", "--constraint"), "put the version limits on the packages themselves"),
     **dict.fromkeys(
         ("-e", "--editable"),
-        "remove the line, for the run's folder and its src/ can be imported without being installed",
+        "remove the line, for the run's folder and its src/ can be imported anyway",
     ),
     **dict.fromkeys(
         (
@@ -70,7 +70,7 @@ def requirements_read(text: str) -> list[RequirementLine]:
             f"These requirements are {len(text):,} characters long: {MAX_CHARACTERS:,} at most."
         )
     if "\0" in text:
-        raise _refused("These requirements are not UTF-8 text (UTF-16, perhaps): save them as UTF-8.")
+        raise _refused("These requirements are not UTF-8 text (UTF-16?): save them as UTF-8.")
     return [_read_line(number, line) for number, line in _logical_lines(text)]
 
 

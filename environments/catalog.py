@@ -1,0 +1,50 @@
+"""The curated environments that ship with the studio: folders of files, not code.
+
+    curated/<name>/template.toml      description, and the Python from which the lock holds
+                   requirements.txt   what is asked for
+                   lock.txt           what that resolves to, on every platform
+                   smoke.py           two lines that fail when the environment is of no use
+
+A changed lock is a new version of the environment.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+CURATED = Path(__file__).parent / "curated"
+
+
+@dataclass(frozen=True)
+class Template:
+    """One curated environment, ready to be registered in a workspace."""
+
+    name: str
+    description: str
+    requirements: str
+    lock: str
+    """Universal: it holds on every platform, with markers where they differ."""
+    lock_python: str
+    """The oldest Python that the lock was resolved for, like 3.11."""
+    smoke: Path
+
+
+@cache
+def templates() -> tuple[Template, ...]:
+    """All curated environments by name."""
+    return tuple(_read(folder) for folder in sorted(CURATED.iterdir()) if folder.is_dir())
+
+
+def _read(folder: Path) -> Template:
+    about = tomllib.loads((folder / "template.toml").read_text())
+    return Template(
+        name=folder.name,
+        description=about["description"],
+        requirements=(folder / "requirements.txt").read_text(),
+        lock=(folder / "lock.txt").read_text(),
+        lock_python=about["lock_python"],
+        smoke=folder / "smoke.py",
+    )

@@ -1,0 +1,221 @@
+"""The life of one build: launched under a lease, followed by the monitor, moved in one place.
+
+    queued -> running -> ready | failed | canceled
+
+A worker lives as long as the launch, never as long as the build.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+from uv import find_uv_bin
+
+from compute.models import ComputeTarget
+from compute.services import target_place
+from compute.session import RunnerRefused, Session, session_for
+from compute.transports.base import TargetUnreachable
+from environments.buildlog import build_error
+from environments.lock import registry_variables
+from environments.models import Build
+from studio.lib.push import hint_monitor, push
+from studio.lib.queue import enqueue
+from studio.models import Role, User
+from studio.selectors import require_role
+from studio.services import instance_key
+
+log = logging.getLogger(__name__)
+
+ENDED = frozenset({Build.Status.READY, Build.Status.FAILED, Build.Status.CANCELED})
+_BEFORE = {
+    Build.Status.RUNNING: (Build.Status.QUEUED,),
+    Build.Status.READY: (Build.Status.RUNNING,),
+    Build.Status.FAILED: (Build.Status.QUEUED, Build.Status.RUNNING),
+    Build.Status.CANCELED: (Build.Status.QUEUED, Build.Status.RUNNING),
+}
+_LEASE = timedelta(seconds=60)
+"""Longer than a launch may take; after it another worker may launch again."""
+_PATIENCE = timedelta(seconds=3)
+"""A hint to stop is given this long before the sweep repeats it."""
+_TIME_LIMIT_S = 7200
+_GRACE_S = 5
+_UNLEASED = Q(lease_until=None) | Q(lease_until__lt=Now())
+
+
+def build_folder(build: Build) -> str:
+    """The name of its folder on the target."""
+    return f"{instance_key()}-build-{build.pk}"
+
+
+def is_local(target: ComputeTarget) -> bool:
+    """Whether what runs there has the studio's own rights and can use the studio's own uv."""
+    return target.kind == "local"
+
+
+def build_launch(*, build: Build, session: Session, python: str, path: str) -> None:
+    """Start a queued build if its target has a free build slot; `build` then shows how it is.
+
+    May be repeated by anybody at any time: the claim on the target decides.
+
+    Raises:
+        TargetUnreachable: nobody knows yet whether it started; launch again.
+    """
+    token = _slot_take(build)
+    if token:
+        try:
+            session.start(
+                build_folder(build),
+                _spec(build, session),
+                secrets=registry_variables() if is_local(build.target) else {},
+                build=_order(build, session, python=python, path=path),
+            )
+            _started(build)
+        except RunnerRefused as error:
+            if error.code != "timeout":  # then it may have started: the next launch finds out
+                _move(build.pk, Build.Status.FAILED, error=str(error), ended_at=timezone.now())
+        finally:
+            Build.objects.filter(pk=build.pk, lease_token=token).update(lease_until=None)
+    build.refresh_from_db(fields=["status", "error"])
+
+
+@transaction.atomic
+def _slot_take(build: Build) -> str:
+    """A lease on the launch, with one of the target's build slots; "" when there is none."""
+    target = ComputeTarget.objects.select_for_update().get(pk=build.target_id)
+    launching = Q(status=Build.Status.QUEUED, lease_until__gte=Now())
+    others = Build.objects.filter(target=target).exclude(pk=build.pk)
+    if others.filter(Q(status=Build.Status.RUNNING) | launching).count() >= target.build_slots:
+        return ""
+    token = secrets.token_hex(8)
+    free = Build.objects.filter(
+        _UNLEASED, pk=build.pk, status=Build.Status.QUEUED, cancel_requested_at=None
+    )
+    return token if free.update(lease_token=token, lease_until=Now() + _LEASE) else ""
+
+
+@transaction.atomic
+def _started(build: Build) -> None:
+    handle = {"kind": "process", "name": build_folder(build)}
+    if _move(build.pk, Build.Status.RUNNING, handle=handle, started_at=timezone.now()):
+        hint_monitor(f"target {build.target_id}")
+    if Build.objects.filter(pk=build.pk).exclude(cancel_requested_at=None).exists():
+        enqueue("environments.jobs.stop", build.pk)
+
+
+def _spec(build: Build, session: Session) -> dict[str, Any]:
+    facts = session.facts
+    runner = f"{facts['root']}/runner/{session.runner_sha}/runner.py"
+    return {
+        "protocol": 1,
+        "task": build.task,
+        "argv": [facts["python"], "-I", "-S", runner, "build", "."],
+        "cwd": ".",
+        "time_limit_s": _TIME_LIMIT_S,
+        "grace_s": _GRACE_S,
+        "cookie": build_folder(build),
+    }
+
+
+def _order(build: Build, session: Session, *, python: str, path: str) -> dict[str, Any]:
+    """What `runner build` is to make, as PROTOCOL.md words it."""
+    return {
+        "path": path,
+        "key": build.key,
+        "python": python,
+        "uv": find_uv_bin() if is_local(build.target) else session.facts["uv"],
+        "cache": f"{session.facts['root']}/uv-cache",
+        "requirements": build.lock.text,
+    }
+
+
+@transaction.atomic
+def build_cancel(*, user: User, build: Build) -> None:
+    """Ask for the end of a build; asking again, or after its end, changes nothing.
+
+    One that was never launched ends at once; else its target is told.
+
+    Raises:
+        Forbidden: the user may not write here.
+    """
+    require_role(user, build.target.workspace, Role.CONTRIBUTOR)
+    now = timezone.now()
+    live = Build.objects.filter(pk=build.pk, cancel_requested_at=None).exclude(status__in=ENDED)
+    if not live.update(cancel_requested_at=now):
+        return
+    if not _move(build.pk, Build.Status.CANCELED, ended_at=now, lease_token=""):
+        enqueue("environments.jobs.stop", build.pk)
+
+
+def build_stop(*, build_id: int) -> None:
+    """Tell the target of a build that shall end; an unreachable one hears it from a later sweep."""
+    build = Build.objects.select_related("target").get(pk=build_id)
+    if build.status in ENDED or build.cancel_requested_at is None:
+        return
+    try:
+        with session_for(target_place(target=build.target)) as session:
+            session.stop(build_folder(build), reason="canceled_by_user", grace_s=_GRACE_S)
+    except TargetUnreachable:
+        log.info("build %s: the wish to stop waits until the target is reachable", build_id)
+        return
+    if Build.objects.filter(_UNLEASED, pk=build_id).exists():
+        _started(build)  # its launcher died: the monitor sees what became of it
+
+
+def builds_to_stop() -> list[int]:
+    """Builds that were asked to end a while ago and have not."""
+    asked = Build.objects.filter(cancel_requested_at__lt=timezone.now() - _PATIENCE)
+    return list(asked.exclude(status__in=ENDED).values_list("pk", flat=True))
+
+
+def build_finished(
+    *, build: Build, exited: Mapping[str, Any] | None, receipt: Mapping[str, Any], log_tail: bytes
+) -> None:
+    """Take note of how a build ended; all bytes of its log are stored already.
+
+    `exited` is the target's own record, None when nobody saw the end. May be repeated:
+    the first call counts. Whatever waited for the build goes on.
+    """
+    build.refresh_from_db(fields=["cancel_requested_at"])
+    status, error = _outcome(build, exited, log_tail)
+    with transaction.atomic():
+        _move(build.pk, status, error=error, receipt=dict(receipt), ended_at=timezone.now())
+        enqueue("runs.jobs.dispatch", build.target_id)
+
+
+def _outcome(
+    build: Build, exited: Mapping[str, Any] | None, log_tail: bytes
+) -> tuple[Build.Status, str]:
+    if exited is not None and (exited.get("status") or {}).get("exited") == 0:
+        return Build.Status.READY, ""
+    if build.cancel_requested_at is not None:
+        return Build.Status.CANCELED, ""
+    if exited is None:
+        return Build.Status.FAILED, "Nobody saw how it ended: the next run builds it again."
+    if exited.get("reason") == "timed_out":
+        return Build.Status.FAILED, f"It took longer than {_TIME_LIMIT_S // 60} minutes."
+    said = exited.get("error") or build_error(log_tail) or "It said nothing of why."
+    return Build.Status.FAILED, str(said)
+
+
+def _move(
+    build_id: int, to: Build.Status, *, lease_token: str | None = None, **fields: Any
+) -> bool:
+    """Move a build if it is where the move is lawful, and tell whoever looks at it: whether it was.
+
+    The only place that changes a build's status.
+    """
+    builds = Build.objects.filter(pk=build_id, status__in=_BEFORE[to])
+    if lease_token is not None:
+        builds = builds.filter(lease_token=lease_token)
+    if not builds.update(status=to, **fields):
+        return False
+    push(f"build.{build_id}", {"type": "build.changed", "build": build_id})
+    return True

@@ -1,0 +1,131 @@
+"""Getting the environment of a run ready on its target: one build for a key, whoever asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from compute.models import ComputeTarget
+from compute.session import Session
+from environments.buildkey import build_key
+from environments.interpreter import interpreter_from_facts
+from environments.lock import LockFailed
+from environments.models import Build, EnvironmentVersion, Lock
+from environments.services.builds import ENDED, build_launch, is_local
+from environments.services.locks import lock_ensure
+from environments.spec import USER_MANAGED
+
+
+@dataclass(frozen=True)
+class Ready:
+    """It can be used now: its folder, its Python, and the folder that goes before the PATH."""
+
+    path: str
+    python: str
+    bin: str
+    variables: dict[str, str] = field(default_factory=dict)
+    """What a command in it finds in its environment."""
+
+
+@dataclass(frozen=True)
+class Building:
+    """This build has to end first; it may still wait for a build slot."""
+
+    build: Build
+
+
+@dataclass(frozen=True)
+class Failed:
+    """It cannot be used; `build` is None when it did not even come to a build."""
+
+    build: Build | None
+    sentence: str
+
+
+EnvironmentState = Ready | Building | Failed
+
+
+def build_ensure(
+    *, version: EnvironmentVersion, target: ComputeTarget, session: Session,
+    waited_for: Build | None = None,
+) -> EnvironmentState:
+    """How far the environment is on the target; what is missing has been set going.
+
+    However many ask at once, one build is made for a key on a target. A build that failed
+    is the verdict only for those who waited for that very one (`waited_for`); whoever
+    comes later gets a new one. What is built is looked at each time, never assumed.
+
+    Raises:
+        TargetUnreachable: the link broke; ask again.
+    """
+    if version.spec["kind"] == USER_MANAGED:
+        return _user_managed(version, target, session)
+    facts = session.facts
+    interpreter = interpreter_from_facts(facts)
+    try:
+        lock = lock_ensure(
+            version=version, interpreter=interpreter, may_build=is_local(target)
+        )
+    except LockFailed as error:
+        return Failed(None, f"The packages of {version} cannot be resolved. {error}")
+    key = build_key(lock.text, interpreter)
+    path = f"{facts['root']}/envs/{key}"
+    is_ready, why = session.env_ready(path)
+    if is_ready:
+        return _venv(path)
+    if waited_for is not None and waited_for.key == key and waited_for.status in ENDED:
+        return Failed(waited_for, _verdict(waited_for, why))
+    build = _current(target, version, lock, key)
+    build_launch(build=build, session=session, python=interpreter.path, path=path)
+    if build.status == Build.Status.FAILED:
+        return Failed(build, _verdict(build, why))
+    return Building(build)
+
+
+def _venv(path: str) -> Ready:
+    folder = f"{path}/bin"
+    return Ready(path, f"{folder}/python", folder, {"VIRTUAL_ENV": path})
+
+
+def _user_managed(
+    version: EnvironmentVersion, target: ComputeTarget, session: Session
+) -> Ready | Failed:
+    path = str(version.spec["interpreter_path"])
+    is_usable, why = session.interpreter(path)
+    if not is_usable:
+        return Failed(
+            None,
+            f"The environment {version} cannot be used on {target.name}. {why} Install it there, "
+            "or give the environment another path.",
+        )
+    folder = path.rpartition("/")[0]
+    return Ready(folder.rpartition("/")[0] or "/", path, folder or "/")
+
+
+def _verdict(build: Build, why_not_ready: str) -> str:
+    about = f"Build {build.pk} of {build.version}"
+    if build.status == Build.Status.CANCELED:
+        return f"{about} was canceled."
+    if build.status == Build.Status.READY:
+        return f"{about} ended well, but what it made cannot be used. {why_not_ready}"
+    return f"{about} failed. {build.error}"
+
+
+def _current(
+    target: ComputeTarget, version: EnvironmentVersion, lock: Lock, key: str
+) -> Build:
+    """The one build of this key that is under way; a new one when the last has ended."""
+    current: dict[str, Any] = {"target": target, "key": key, "is_current": True}
+    builds = Build.objects.select_related("version__environment", "target", "lock")
+    known = builds.filter(**current).first()
+    if known is not None and known.status not in ENDED:
+        return known
+    try:
+        with transaction.atomic():
+            if known is not None:
+                Build.objects.filter(pk=known.pk).update(is_current=False)
+            return Build.objects.create(version=version, lock=lock, **current)
+    except IntegrityError:
+        return builds.get(**current)

@@ -1,0 +1,183 @@
+"""Defining environments and choosing one for a run."""
+
+from __future__ import annotations
+
+import re
+
+from django.db import transaction
+
+from environments.catalog import Template, templates
+from environments.models import Environment, EnvironmentVersion, Lock
+from environments.selectors import version_get
+from environments.spec import (
+    Spec,
+    interpreter_spec,
+    requirements_spec,
+    spec_digest,
+    template_spec,
+)
+from studio.lib.refusal import Refused
+from studio.models import Role, User, Workspace
+from studio.selectors import require_role
+
+MINIMAL = "minimal"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_FOLDER_PREFIX = "folder-"
+
+
+def environment_create(
+    *, user: User, workspace: Workspace, name: str,
+    requirements: str | None = None, interpreter_path: str | None = None, description: str = "",
+) -> EnvironmentVersion:
+    """Define an environment by its packages, or by a Python that is there already.
+
+    The same definition as the newest version's changes nothing and answers with that
+    version; another definition becomes the next version.
+
+    Raises:
+        Refused: the definition or the name cannot be used; nothing was written.
+        Forbidden: the user may not write here.
+    """
+    require_role(user, workspace, Role.CONTRIBUTOR)
+    spec = _spec(requirements, interpreter_path)
+    _check_name(name)
+    with transaction.atomic():
+        environment, _ = Environment.objects.get_or_create(
+            workspace=workspace, name=name,
+            defaults={"description": description, "created_by": user},
+        )
+        if environment.origin == Environment.Origin.CURATED:
+            raise Refused(
+                f"The environment {name} is curated and cannot be changed: choose another name.",
+                field="name",
+            )
+        if description and description != environment.description:
+            Environment.objects.filter(pk=environment.pk).update(description=description)
+        return _version_ensure(environment, spec, user)
+
+
+def environment_pick(
+    *, workspace: Workspace, name: str, folder_requirements: str | None
+) -> tuple[EnvironmentVersion, str]:
+    """The environment version for a run, and why this one, as words for people.
+
+    `name` ("" for none, else "name" or "name:3") comes first, then the requirements.txt at
+    the root of the run's folder (None when there is none), then the curated minimal.
+
+    Raises:
+        NotFound: there is no environment or version of that name.
+        Refused: a line of the folder's requirements cannot be used.
+    """
+    if name.strip():
+        return version_get(workspace=workspace, reference=name), "named by the run"
+    if folder_requirements is None:
+        version = version_get(workspace=workspace, reference=MINIMAL)
+        return version, "no environment was named and the folder has no requirements.txt"
+    return _folder_version(workspace, folder_requirements), "from the folder's requirements.txt"
+
+
+def environment_bootstrap_curated(*, workspace: Workspace) -> None:
+    """Register the curated environments that the workspace lacks, and newer versions of them.
+
+    A name that somebody took for an environment of their own stays theirs.
+    """
+    newest = dict(
+        EnvironmentVersion.objects.filter(
+            environment__workspace=workspace, environment__origin=Environment.Origin.CURATED
+        )
+        .order_by("number")
+        .values_list("environment__name", "spec_digest")
+    )
+    for template in templates():
+        spec = template_spec(template.requirements, template.lock)
+        if newest.get(template.name) != spec_digest(spec):
+            _register(workspace, template, spec)
+
+
+@transaction.atomic
+def _register(workspace: Workspace, template: Template, spec: Spec) -> None:
+    environment, _ = Environment.objects.get_or_create(
+        workspace=workspace, name=template.name,
+        defaults={"origin": Environment.Origin.CURATED, "description": template.description},
+    )
+    if environment.origin != Environment.Origin.CURATED:
+        return
+    version = _version_ensure(environment, spec, None)
+    Lock.objects.get_or_create(
+        version=version, python_version=template.lock_python, platform=Lock.ANY_PLATFORM,
+        defaults={"text": template.lock},
+    )
+
+
+def _spec(requirements: str | None, interpreter_path: str | None) -> Spec:
+    if requirements is not None and interpreter_path is None:
+        return requirements_spec(requirements)
+    if interpreter_path is not None and requirements is None:
+        return interpreter_spec(interpreter_path)
+    raise Refused(
+        "Give either requirements or the path of an interpreter"
+        + (": neither was given." if requirements is None else ", not both."),
+        field="requirements",
+    )
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise Refused(
+            f"'{name}' cannot name an environment: begin with a letter or digit, then letters, "
+            "digits and - _ . (100 at most).",
+            field="name",
+        )
+    if name.startswith(_FOLDER_PREFIX):
+        raise Refused(
+            f"'{name}' cannot name an environment: names that begin with {_FOLDER_PREFIX} are "
+            "given to those made from a folder's requirements.txt.",
+            field="name",
+        )
+
+
+def _folder_version(workspace: Workspace, requirements: str) -> EnvironmentVersion:
+    """The environment that is named after what the requirements say."""
+    try:
+        spec = requirements_spec(requirements)
+    except Refused as error:
+        raise Refused(
+            f"The folder's requirements.txt cannot be used. {error.sentence}", field="environment"
+        ) from error
+    digest = spec_digest(spec)
+    known = EnvironmentVersion.objects.select_related("environment").filter(
+        environment__workspace=workspace,
+        environment__origin=Environment.Origin.FOLDER,
+        spec_digest=digest,
+    )
+    return known.first() or _folder_register(workspace, spec, f"{_FOLDER_PREFIX}{digest[:8]}")
+
+
+@transaction.atomic
+def _folder_register(workspace: Workspace, spec: Spec, name: str) -> EnvironmentVersion:
+    environment, _ = Environment.objects.get_or_create(
+        workspace=workspace, name=name,
+        defaults={
+            "origin": Environment.Origin.FOLDER,
+            "description": "From the requirements.txt of a submitted folder.",
+        },
+    )
+    return _version_ensure(environment, spec, None)
+
+
+def _version_ensure(
+    environment: Environment, spec: Spec, user: User | None
+) -> EnvironmentVersion:
+    """The newest version if it says the same, else the next one; inside a transaction."""
+    Environment.objects.select_for_update().get(pk=environment.pk)
+    newest = environment.versions.first()
+    digest = spec_digest(spec)
+    if newest is not None and newest.spec_digest == digest:
+        return newest
+    return EnvironmentVersion.objects.create(
+        environment=environment,
+        number=newest.number + 1 if newest else 1,
+        spec=spec,
+        spec_digest=digest,
+        created_by=user,
+    )
