@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -150,6 +151,11 @@ class Session:
         """The facts of the target, as PROTOCOL.md lists them."""
         return self._ask({"op": "hello"}, timeout_s=timeout_s)[0]
 
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What `hello` said when it was first asked for: for what does not change meanwhile."""
+        return self.hello()
+
     def have(self, shas: Iterable[str]) -> set[str]:
         """Those of `shas` that the target lacks."""
         _, payload = self._ask({"op": "have"}, json.dumps(list(shas)).encode())
@@ -256,6 +262,11 @@ class Session:
     def remove_env(self, key: str) -> None:
         """Remove an environment; one that is gone is no error."""
         self._ask({"op": "remove_env", "key": key}, timeout_s=_REMOVAL_S)
+
+    def interpreter(self, path: str) -> tuple[bool, str]:
+        """Whether a Python that can be used lies at `path`; why not."""
+        answer, _ = self._ask({"op": "interpreter", "path": path})
+        return bool(answer["ok"]), str(answer.get("why") or "")
 
     def clear(self, name: str) -> None:
         """Remove a task's folder unless something of it is alive."""

@@ -2184,6 +2184,7 @@ class Session:
             "env": self._env,
             "envs": self._envs,
             "remove_env": self._remove_env,
+            "interpreter": self._interpreter,
             "clear": self._clear,
         }
 
@@ -2509,6 +2510,12 @@ class Session:
             set_aside(path)
             os.close(lock)
         return {"ok": True}, b""
+
+
+    def _interpreter(self, request: "Json", payload: bytes) -> "Frame":
+        path = field(request, "path", str)
+        why, version = examine_python(path)
+        return {"ok": not why, "why": why, "version": version}, b""
 
 
 def parse_list(payload: bytes, what: str) -> "list[Any]":
@@ -2934,6 +2941,27 @@ def _is_as_noted(path: str, name: str, size: int, mtime_ns: int) -> bool:
     except OSError:
         return False
     return row.st_size == size and row.st_mtime_ns == mtime_ns
+
+
+def examine_python(path: str) -> "tuple[str, str]":
+    """Why the interpreter at `path` cannot be used ("" when it can), and its version."""
+    import subprocess
+
+    if not os.path.exists(path):
+        return "There is no %s." % path, ""
+    command = [path, "-I", "-S", "-c", "import platform; print(platform.python_version())"]
+    try:
+        answer = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10
+        )
+    except OSError as error:
+        return "%s cannot be executed: %s." % (path, error.strerror), ""
+    except subprocess.TimeoutExpired:
+        return "%s did not answer within 10 s." % path, ""
+    version = answer.stdout.decode("utf-8", "replace").strip()
+    if answer.returncode or not version[:1].isdigit():
+        return "%s is not a Python interpreter." % path, ""
+    return "", version
 
 
 def set_aside(path: str) -> None:

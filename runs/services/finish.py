@@ -14,7 +14,7 @@ from compute.models import ComputeTarget
 from compute.services import target_place
 from compute.session import Collected, RunnerRefused, Session, session_for
 from compute.transports.base import TargetUnreachable
-from environments.modules import module_advice
+from environments.selectors import module_advice
 from runs.models import Artifact, Attempt, Run
 from runs.services.metrics import metrics_ingest
 from runs.services.move import run_changed, run_move, run_note
