@@ -8,6 +8,12 @@ import pytest
 from tests.runner.rig import Target
 
 
+@pytest.fixture(autouse=True)
+def data_dir(tmp_path: Path) -> Path:
+    """The runner stands alone: no setting of the studio is needed to test it."""
+    return tmp_path
+
+
 @pytest.fixture
 def target(tmp_path: Path) -> Iterator[Target]:
     target = Target(tmp_path / "root")

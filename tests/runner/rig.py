@@ -19,7 +19,6 @@ from compute.transports.loader import LOADER
 from tests.waiting import eventually
 
 SOURCE = Path(runner.__file__).read_bytes()
-SHA = hashlib.sha256(SOURCE).hexdigest()
 HEAD = struct.Struct(">II")
 NONCE = "f00d"
 
@@ -29,16 +28,29 @@ Header = dict[str, Any]
 class Channel:
     """One subcommand of the runner, started by the loader over pipes."""
 
-    def __init__(self, root: Path, *words: str, env: dict[str, str] | None = None) -> None:
-        argv = [sys.executable, "-I", "-S", "-c", LOADER, str(root), SHA, NONCE, *words]
+    def __init__(
+        self,
+        root: Path,
+        source: bytes,
+        *words: str,
+        env: dict[str, str] | None = None,
+        pass_fds: tuple[int, ...] = (),
+    ) -> None:
+        sha = hashlib.sha256(source).hexdigest()
+        argv = [sys.executable, "-I", "-S", "-c", LOADER, str(root), sha, NONCE, *words]
         self.process = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=env
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            env=env,
+            pass_fds=pass_fds,
         )
         assert self.process.stdin and self.process.stdout
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
         self.greeting = self._line()
         if self.greeting == f"RUNYARD {NONCE} send\n".encode():
-            self.write(len(SOURCE).to_bytes(8, "big") + SOURCE)
+            self.write(len(source).to_bytes(8, "big") + source)
 
     def _line(self) -> bytes:
         line = b""
@@ -107,8 +119,8 @@ class Session(Channel):
 class Watch(Channel):
     """Gathers what a watch says: bytes per (task, stream), and every other event."""
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root, "watch", str(root))
+    def __init__(self, root: Path, source: bytes) -> None:
+        super().__init__(root, source, "watch", str(root))
         self.bytes: dict[tuple[str, str], bytearray] = {}
         self.events: list[Header] = []
 
@@ -118,14 +130,13 @@ class Watch(Channel):
     def step(self, *, timeout_s: float = 20.0) -> Header:
         header, payload = self.receive(timeout_s=timeout_s)
         if header["t"] == "bytes":
-            stream = self.bytes.setdefault((header["task"], header["stream"]), bytearray())
-            stream[header["offset"] :] = payload if header["offset"] <= len(stream) else stream
-            header["first"] = payload
+            header["payload"] = payload
+            self.bytes.setdefault((header["task"], header["stream"]), bytearray()).extend(payload)
         self.events.append(header)
         return header
 
     def until(self, kind: str, *, timeout_s: float = 20.0) -> Header:
-        """The next event of a kind; pings meanwhile, as a studio does."""
+        """The next event of a kind."""
         deadline = time.monotonic() + timeout_s
         while True:
             event = self.step(timeout_s=max(0.1, deadline - time.monotonic()))
@@ -133,7 +144,15 @@ class Watch(Channel):
                 return event
             assert event["t"] not in ("ended", "gone"), event
 
+    def until_log(self, data: bytes) -> Header:
+        """The event with which the log has become `data`."""
+        while True:
+            event = self.until("bytes")
+            if event["stream"] == "run.log" and self.log() == data:
+                return event
+
     def log(self, stream: str = "run.log", task: str = "run/1/1") -> bytes:
+        """All bytes of a stream that have arrived, in the order of arrival."""
         return bytes(self.bytes.get((task, stream), b""))
 
 
@@ -142,16 +161,25 @@ class Target:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.source = SOURCE
         self.channels: list[Channel] = []
-        self.count = 0
 
-    def session(self, *words: str, env: dict[str, str] | None = None) -> Session:
-        session = Session(self.root, "session", str(self.root), *words, env=env)
+    def sabotage(self, line: str, instead: str) -> None:
+        """From now on the runner does something else at one place, such as die there."""
+        text = self.source.decode()
+        assert text.count(line) == 1, f"{line!r} stands {text.count(line)} times in the runner"
+        self.source = text.replace(line, instead).encode()
+
+    def session(
+        self, *words: str, env: dict[str, str] | None = None, pass_fds: tuple[int, ...] = ()
+    ) -> Session:
+        argv = ["session", str(self.root), *words]
+        session = Session(self.root, self.source, *argv, env=env, pass_fds=pass_fds)
         self.channels.append(session)
         return session
 
     def watch(self) -> Watch:
-        watch = Watch(self.root)
+        watch = Watch(self.root, self.source)
         self.channels.append(watch)
         return watch
 
