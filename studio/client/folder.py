@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     class FileEntry(TypedDict):
+        """A file, by its content."""
+
         path: str
         mode: int
         size: int
         sha: str
 
     class LinkEntry(TypedDict):
+        """A link, by its text."""
+
         path: str
         link: str
 
@@ -142,7 +146,7 @@ def name_trouble(path: str) -> str | None:
         what = "contains a line break"
     else:
         what = "contains a control character"
-    return f"The name {ascii(path)} {what}: rename it, or {_IGNORE_IT}."
+    return f"The name {path!a} {what}: rename it, or {_IGNORE_IT}."
 
 
 def link_trouble(path: str, target: str, links: Mapping[str, str]) -> str | None:
@@ -152,7 +156,7 @@ def link_trouble(path: str, target: str, links: Mapping[str, str]) -> str | None
     harmless, and one that gets out through another one is not.
     """
     if not target or _UNFIT.search(target):
-        return f"The link '{path}' points to {ascii(target)}, no plain name: {_IGNORE_IT}."
+        return f"The link '{path}' points to {target!a}, no plain name: {_IGNORE_IT}."
     if target.startswith("/"):
         return (
             f"The link '{path}' points to the absolute path {target}, which means something only "
@@ -241,7 +245,7 @@ class _Walk:
         for entry in entries:
             name = os.fsencode(entry.name)
             is_folder = entry.is_dir(follow_symlinks=False)
-            left_out = scope.verdict(name, is_folder)
+            left_out = scope.verdict(name, is_folder=is_folder)
             if left_out or name in NEVER:
                 continue
             path = prefix + entry.name

@@ -76,7 +76,7 @@ class Patterns:
     def __bool__(self) -> bool:
         return bool(self._rules)
 
-    def verdict(self, path: bytes, name: bytes, is_folder: bool) -> bool | None:
+    def verdict(self, path: bytes, name: bytes, *, is_folder: bool) -> bool | None:
         """True: left out. False: taken back by a `!` rule. None: no rule speaks of it.
 
         `path` is relative to the folder of the ignore file and ends in `name`. The last
@@ -138,15 +138,15 @@ class Scope:
         self.nested = nested
         self._layers = layers
 
-    def ignores(self, name: bytes, is_folder: bool) -> bool:
+    def ignores(self, name: bytes, *, is_folder: bool) -> bool:
         """Whether this entry of the folder is left out."""
-        return name in NEVER or bool(self.verdict(name, is_folder))
+        return name in NEVER or bool(self.verdict(name, is_folder=is_folder))
 
-    def verdict(self, name: bytes, is_folder: bool) -> bool | None:
+    def verdict(self, name: bytes, *, is_folder: bool) -> bool | None:
         """As `Patterns.verdict`: the nearest ignore file that speaks of the entry decides."""
         path = self.prefix + name
         for start, patterns in self._layers:
-            verdict = patterns.verdict(path[start:], name, is_folder)
+            verdict = patterns.verdict(path[start:], name, is_folder=is_folder)
             if verdict is not None:
                 return verdict
         return None
@@ -192,7 +192,7 @@ def folder_scope(folder: str) -> Scope:
     above = top
     for name in os.path.relpath(folder, top).split(os.sep):
         scope = scope.adding(read_rules(os.path.join(above, ".gitignore")) or b"")
-        if scope.ignores(os.fsencode(name), True):
+        if scope.ignores(os.fsencode(name), is_folder=True):
             return top_scope()
         scope = scope.below(os.fsencode(name))
         above = os.path.join(above, name)
@@ -246,7 +246,10 @@ def _without_trailing_spaces(line: bytes) -> bytes:
 
 
 def _unescaped(pattern: bytes) -> bytes | None:
-    """The text that a pattern without wildcards stands for; a lone `\\` at its end fits nothing."""
+    """The text that a pattern without wildcards stands for.
+
+    None when it ends in an escape for nothing: that fits no name.
+    """
     if b"\\" not in pattern:
         return pattern
     if (len(pattern) - len(pattern.rstrip(b"\\"))) % 2:

@@ -1,6 +1,6 @@
 """Files on their way to the blob store: for each its SHA-256 in hex, its size, its bytes.
 
-    pack = 64 hex digits + size as 8 bytes, big-endian + that many bytes, repeated
+pack = 64 hex digits + size as 8 bytes, big-endian + that many bytes, repeated
 """
 
 from __future__ import annotations
