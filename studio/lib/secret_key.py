@@ -1,0 +1,48 @@
+"""The key of the instance in a file of its own, for those who set none."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def key_from_file(path: Path) -> str:
+    """The key in the file, which is made with a new one when it is missing.
+
+    Processes that start at the same time agree on one key: it is written aside and linked
+    into place, so the file is never seen half written and the first one wins.
+
+    Raises:
+        ImproperlyConfigured: it cannot be made or read, or others may read it.
+    """
+    try:
+        if not path.exists():
+            _make(path)
+        if path.stat().st_mode & 0o077:
+            raise ImproperlyConfigured(f"{path} can be read by others: run 'chmod 600 {path}'.")
+        key = path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The key file {path} cannot be used ({error.strerror}): set RUNYARD_DATA_DIR to a "
+            "folder that you may write to, or set RUNYARD_SECRET_KEY."
+        ) from error
+    if not key:
+        raise ImproperlyConfigured(f"{path} is empty: restore it, or set RUNYARD_SECRET_KEY.")
+    return key
+
+
+def _make(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(50))
+        path.hardlink_to(fresh)
+    except FileExistsError:
+        pass  # another process was first: its key holds
+    finally:
+        fresh.unlink()
