@@ -1,19 +1,59 @@
-"""All settings, from the environment only."""
+"""All settings, from the environment only. `README.md` lists them; a test holds the list true."""
 
 from __future__ import annotations
 
-import os
+import hashlib
+import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import dj_database_url
 import django_stubs_ext
+from django.core.exceptions import ImproperlyConfigured
+
+from studio.lib.embedded import embedded_socket
+from studio.lib.env import env_number, env_paths, env_text
+from studio.lib.secret_key import key_from_file
 
 django_stubs_ext.monkeypatch()  # lets admin and form classes name their model as a type argument
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(os.environ.get("RUNYARD_DATA_DIR") or BASE_DIR / "data").resolve()
-SECRET_KEY = os.environ.get("RUNYARD_SECRET_KEY", "unset")
+VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
+
+# Where things lie, and where the studio is found.
+DATA_DIR = Path(env_text("RUNYARD_DATA_DIR", str(BASE_DIR / "data"))).expanduser().resolve()
+HOST = env_text("RUNYARD_HOST", "127.0.0.1")
+PORT = env_number("RUNYARD_PORT", 8765, least=1, most=65535)
+PUBLIC_URL = env_text("RUNYARD_PUBLIC_URL").rstrip("/")
+_public = urlsplit(PUBLIC_URL)
+if PUBLIC_URL and (_public.scheme not in {"http", "https"} or not _public.hostname):
+    raise ImproperlyConfigured(
+        f"RUNYARD_PUBLIC_URL={PUBLIC_URL} is no address: write it like https://runs.example.org."
+    )
+
+# What pages and runs may use.
+LINK_ROOTS = env_paths("RUNYARD_LINK_ROOTS")
+SNAPSHOT_MAX_BYTES = env_number("RUNYARD_SNAPSHOT_MAX_BYTES", 1 << 30, least=1, most=1 << 50)
+SNAPSHOT_MAX_FILES = env_number("RUNYARD_SNAPSHOT_MAX_FILES", 20_000, least=1, most=10_000_000)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 << 20  # the manifest of a full snapshot is one JSON body
+
+# Safety. TLS is ended by a proxy, which says so in X-Forwarded-Proto; uvicorn believes loopback.
 DEBUG = False
-ALLOWED_HOSTS = ["*"]
+SECRET_KEY = env_text("RUNYARD_SECRET_KEY") or key_from_file(DATA_DIR / "secret.key")
+_served_by_tls = _public.scheme == "https"
+ALLOWED_HOSTS = sorted({"127.0.0.1", "localhost", "[::1]", HOST, _public.hostname or "localhost"})
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"] if PUBLIC_URL else []
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _served_by_tls
+SECURE_HSTS_SECONDS = 31_536_000 if _served_by_tls else 0
+# Cookies do not tell ports apart: two studios on one host must not sign each other's people out.
+SESSION_COOKIE_NAME = f"runyard_{hashlib.sha256(SECRET_KEY.encode()).hexdigest()[:8]}"
+X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # the names below the studio's host are not ours to decide about
+    "security.W008",  # the proxy redirects to https; the command line here speaks to loopback
+    "security.W021",
+]
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -22,36 +62,63 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
-    "django_rq",
     "django_htmx",
-    "studio",
+    "ninja",  # its pages of documentation, without a foreign server
+    "studio",  # before django_rq: its `rqworker` is the one
+    "django_rq",
     "compute",
     "environments",
     "runs",
 ]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "studio.csp.ContentSecurityPolicy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "studio.urls"
+ASGI_APPLICATION = "studio.asgi.application"
 AUTH_USER_MODEL = "studio.User"
+LOGIN_URL = "studio:sign_in"
+LOGIN_REDIRECT_URL = "/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": DATA_DIR / "db.sqlite3",
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        },
+USE_I18N = False
+
+# The database: the only truth about runs.
+DATABASE_URL = env_text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
+try:
+    _database = dj_database_url.parse(DATABASE_URL)
+except ValueError as error:
+    raise ImproperlyConfigured(
+        "DATABASE_URL is no address of a database: write it like postgres://user:password@host/name."
+    ) from error
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
-}
-REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
+DATABASES = {"default": _database}
+
+# The queue and the channel layer: may be wiped at any time.
+REDIS_URL = env_text("REDIS_URL", f"unix://{embedded_socket(DATA_DIR)}")
 RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 60}}
+RQ_SHOW_ADMIN_LINK = False
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {"hosts": [REDIS_URL], "prefix": "runyard"},
     }
 }
+
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -66,20 +133,23 @@ TEMPLATES = [
         },
     }
 ]
-MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
-]
-ROOT_URLCONF = "studio.urls"
-ASGI_APPLICATION = "studio.asgi.application"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-LINK_ROOTS: list[Path] = []
-SNAPSHOT_MAX_BYTES = 1 << 30
-SNAPSHOT_MAX_FILES = 20_000
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "studio.lib.staticfiles.HashedFiles"},
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        # a wrong address or a malformed request is the caller's business, not the operator's
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "ERROR"},
+    },
+}
