@@ -122,15 +122,14 @@ class Connection:
         size = len(body) if isinstance(body, bytes) else length
         head = self._head(method, path, size, content_type)
         try:
-            link, reader = self._ready(timeout_s)
-            was_sent = _send(link, head, body)
-            response = self._response = _answer(reader)
+            self._ready()
+            may_repeat = self._link is not None and method == "GET"
+            response = self._exchange(head, body, timeout_s, may_repeat=may_repeat)
         except (OSError, ValueError) as error:
             raise self.lost(error) from error
         except BaseException:
             self.close()
             raise
-        response.is_last |= not was_sent
         if response.status >= 300:
             raise self._refusal(response)
         return response
@@ -181,16 +180,32 @@ class Connection:
                 end.close()
         self._link = self._response = None
 
-    def _ready(self, timeout_s: float) -> tuple[socket.socket, BufferedReader]:
-        """A connection on which nothing is under way; a kept one may be closed over there."""
+    def _ready(self) -> None:
+        """Give up a kept connection that is of no use: closed there, or not read to its end."""
         last = self._response
         is_spent = last is not None and (last.is_last or not last.finished)
         if self._link is not None and (is_spent or select.select([self._link[0]], [], [], 0)[0]):
             self.close()
-        if self._link is None:
-            self._link = self._connect()
-        self._link[0].settimeout(timeout_s)
-        return self._link
+
+    def _exchange(
+        self, head: bytes, body: bytes | Iterable[bytes], timeout_s: float, *, may_repeat: bool
+    ) -> Response:
+        """Send a request and hear the head of its answer.
+
+        A kept connection can be closed over there just as we use it: then once more.
+        """
+        link, reader = self._link = self._link or self._connect()
+        link.settimeout(timeout_s)
+        try:
+            was_sent = _send(link, head, body)
+            response = self._response = _answer(reader)
+        except ConnectionError:
+            if not may_repeat:
+                raise
+            self.close()
+            return self._exchange(head, body, timeout_s, may_repeat=False)
+        response.is_last |= not was_sent
+        return response
 
     def _connect(self) -> tuple[socket.socket, BufferedReader]:
         # A host given as text would load the codec for international names: 6 ms.
@@ -201,7 +216,7 @@ class Connection:
             import ssl  # only here: it is as dear as all the rest together
 
             link = ssl.create_default_context().wrap_socket(link, server_hostname=self._host)
-        return link, link.makefile("rb", buffering=1 << 16)
+        return link, link.makefile("rb", buffering=1 << 16)  # type: ignore[return-value]
 
     def _head(self, method: str, path: str, length: int | None, content_type: str) -> bytes:
         host = f"[{self._host}]" if ":" in self._host else self._host

@@ -68,7 +68,7 @@ def _send(studio: Connection, folder: str, entries: list[Entry], workspace: str 
 
 def _files(entries: Iterable[Entry], missing: set[str]) -> list[FileEntry]:
     """One file for each missing content."""
-    files = {entry["sha"]: entry for entry in entries if "sha" in entry}
+    files = {entry["sha"]: entry for entry in entries if "link" not in entry}
     return [entry for sha, entry in files.items() if sha in missing]
 
 
