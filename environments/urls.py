@@ -9,6 +9,6 @@ from environments import views
 app_name = "environments"
 urlpatterns = [
     path("environments/", views.listed, name="list"),
-    path("environments/new/", views.create, name="create"),
+    path("new/environment/", views.create, name="create"),
     path("environments/<str:name>/", views.detail, name="detail"),
 ]

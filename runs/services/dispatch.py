@@ -127,7 +127,9 @@ def _step(target: ComputeTarget, run_id: int, token: str, session: Session) -> b
     ).get(pk=run_id)
     if run.status == Status.PREPARING and run.cancel_requested_at is not None:
         return preparing_cancel(run=run)
-    state = build_ensure(version=run.environment_version, target=target, session=session)
+    state = build_ensure(
+        version=run.environment_version, target=target, session=session, waited_for=run.build
+    )
     if isinstance(state, Building):
         return bool(Run.objects.filter(pk=run_id).exclude(build=state.build).update(build=state.build))
     if not isinstance(state, Ready):

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
+from environments.services import builds_to_stop
 from runs.models import Attempt, Run
 from runs.services.dispatch import targets_with_work
 from runs.states import Status
@@ -25,6 +26,8 @@ def sweep() -> None:
         return
     for target_id in targets_with_work():
         enqueue("runs.jobs.dispatch", target_id)
+    for build_id in builds_to_stop():
+        enqueue("environments.jobs.stop", build_id)
     for run_id in _runs_to_stop():
         enqueue("runs.jobs.stop", run_id)
     for attempt_id in _attempts_to_collect():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db import transaction
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from compute.watch import Ended
 from environments.models import Build
-from environments.services import build_finished
+from environments.services import build_finished, build_folder
 from runs.models import Attempt
 from runs.services.finish import attempt_ended, attempt_lost
 from runs.services.metrics import metrics_ingest
@@ -22,7 +22,8 @@ from runs.stores import log_store
 from studio.lib.push import push
 from studio.lib.queue import enqueue
 from studio.lib.vault import decrypt
-from studio.services import instance_key
+
+_TAIL_BYTES = 64 * 1024
 
 
 class LiveTask(ABC):
@@ -114,34 +115,37 @@ class LiveBuild(LiveTask):
 
     def __post_init__(self) -> None:
         self.name = f"build/{self.build.pk}"
-        self.folder = f"{instance_key()}-build-{self.build.pk}"
+        self.folder = build_folder(self.build)
         self.group = f"build.{self.build.pk}"
         self.was_started = True
 
     def ended(self, event: Ended) -> None:
         """Seal the log and tell the environments."""
-        sealed = event.sealed
-        receipt = log_store().seal(
-            self.build.log_key,
+        self._finish(event.exited, event.sealed)
+
+    def lost(self) -> None:
+        """A build without a folder has failed."""
+        self._finish(None, None)
+
+    def _finish(
+        self, exited: Mapping[str, Any] | None, sealed: Mapping[str, Any] | None
+    ) -> None:
+        key, store = self.build.log_key, log_store()
+        receipt = store.seal(
+            key,
             size=int(sealed["log_bytes"]) if sealed else None,
             sha256=sealed["sha256"] if sealed else None,
             masked=0,
         )
-        build_finished(build=self.build, exited=event.exited, receipt=receipt)
-        push(
-            self.group,
-            {
-                "type": "log.grew",
-                "key": self.build.log_key,
-                "size": receipt.stored_bytes,
-                "sealed": True,
-            },
+        start = max(0, receipt.stored_bytes - _TAIL_BYTES)
+        build_finished(
+            build=self.build,
+            exited=exited,
+            receipt=asdict(receipt),
+            log_tail=store.read(key, start, _TAIL_BYTES),
         )
-
-    def lost(self) -> None:
-        """A build without a folder has failed."""
-        receipt = log_store().seal(self.build.log_key, size=None, sha256=None, masked=0)
-        build_finished(build=self.build, exited=None, receipt=receipt)
+        size = receipt.stored_bytes
+        push(self.group, {"type": "log.grew", "key": key, "size": size, "sealed": True})
 
 
 def live_tasks(*, target_id: int) -> list[LiveTask]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -127,10 +128,14 @@ def item(mapping: Mapping[str, Any], key: str) -> Any:
 
 
 @register.filter
+def pairs(mapping: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Keys with values: `mapping.items` in a template would look for a key of that name first."""
+    return list(mapping.items())
+
+
+@register.filter
 def shell(words: list[str]) -> str:
     """Words as one would type them."""
-    import shlex
-
     return shlex.join(words)
 
 

@@ -43,7 +43,7 @@ def run_frame(request: PageRequest, run: Run, tab: str) -> dict[str, Any]:
 def overview(request: PageRequest, run_id: int) -> HttpResponse:
     """What it is, how it goes, what it said last."""
     run = run_get(user=request.user, ref=str(run_id))
-    context = run_frame(request, run, "overview") | _panel(run, "overview") | _output(run)
+    context = run_frame(request, run, "overview") | panel_of(run, "overview") | _output(run)
     return render(request, "runs/run_overview.html", context)
 
 
@@ -55,7 +55,7 @@ def live(request: PageRequest, run_id: int) -> HttpResponse:
     context = run_frame(request, run, tab)
     html = render_to_string("runs/parts/run_head.html", context, request)
     if tab in LIVE_TABS:
-        panel = context | _panel(run, tab) | {"is_swap": True}
+        panel = context | panel_of(run, tab) | {"is_swap": True}
         html += render_to_string("runs/parts/run_panel.html", panel, request)
     return HttpResponse(html)
 
@@ -74,7 +74,7 @@ def output(request: PageRequest, run_id: int) -> HttpResponse:
 def events(request: PageRequest, run_id: int) -> HttpResponse:
     """Its history."""
     run = run_get(user=request.user, ref=str(run_id))
-    context = run_frame(request, run, "events") | _panel(run, "events")
+    context = run_frame(request, run, "events") | panel_of(run, "events")
     return render(request, "runs/run_tab.html", context)
 
 
@@ -82,7 +82,7 @@ def events(request: PageRequest, run_id: int) -> HttpResponse:
 def resources(request: PageRequest, run_id: int) -> HttpResponse:
     """What its processes used."""
     run = run_get(user=request.user, ref=str(run_id))
-    context = run_frame(request, run, "resources") | _panel(run, "resources")
+    context = run_frame(request, run, "resources") | panel_of(run, "resources")
     return render(request, "runs/run_tab.html", context)
 
 
@@ -96,7 +96,7 @@ def environment(request: PageRequest, run_id: int) -> HttpResponse:
     return render(request, "runs/run_environment.html", context)
 
 
-def _panel(run: Run, tab: str) -> dict[str, Any]:
+def panel_of(run: Run, tab: str) -> dict[str, Any]:
     """What the part of a tab shows that changes while the run goes on."""
     context: dict[str, Any] = {"panel": f"runs/panels/{tab}.html"}
     if tab == "overview":
@@ -134,6 +134,7 @@ def _output(run: Run) -> dict[str, Any]:
     """The end of the log that matters now: the build's while the environment is made."""
     build = run.build
     if run.status == Status.PREPARING and build and build.status == Build.Status.RUNNING:
-        return {"log_name": f"build/{build.pk}", "part": log_tail(build.log_key, lines=TAIL_LINES)}
-    key = run_attempt(run=run).log_key
-    return {"log_name": f"run/{run.pk}", "part": log_tail(key, lines=TAIL_LINES)}
+        part = log_tail(build.log_key, lines=TAIL_LINES)
+        return {"log_name": f"build/{build.pk}", "is_build": True, "part": part}
+    part = log_tail(run_attempt(run=run).log_key, lines=TAIL_LINES)
+    return {"log_name": f"run/{run.pk}", "is_build": False, "part": part}

@@ -17,7 +17,13 @@ from rq import Worker
 log = logging.getLogger(__name__)
 
 JOBS = frozenset(
-    {"runs.jobs.dispatch", "runs.jobs.collect", "runs.jobs.stop", "runs.jobs.prune"}
+    {
+        "environments.jobs.stop",
+        "runs.jobs.collect",
+        "runs.jobs.dispatch",
+        "runs.jobs.prune",
+        "runs.jobs.stop",
+    }
 )
 
 

@@ -1,0 +1,98 @@
+# `make up` starts the studio, `make demo` runs something in it, `make test` proves that all works.
+# Everything goes into $(VENV); nothing is installed for the machine unless `make test` runs as root.
+
+VENV ?= .venv
+BIN = $(VENV)/bin
+STAMPS = $(VENV)/stamps
+UV = $(BIN)/uv
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-config --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+ifeq ($(origin PY),undefined)
+PY := $(shell for python in python3.13 python3.12 python3.11 python3; do \
+  "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+  && { echo "$$python"; break; }; done)
+endif
+
+.PHONY: help install dev up demo test check bench lock clean needs
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make up       start the studio and print its address"
+	@echo "make demo     submit an example to it, follow it, and end with its exit code"
+	@echo "make test     all checks and all tests, with what they need (CI=true: a skip fails)"
+	@echo "make check    lint, format, types, floors, templates, migrations, settings"
+	@echo "make bench    measure what is promised to be fast"
+	@echo "make install  only install; make dev: with the tools of the tests"
+	@echo "make lock     resolve the dependencies anew; make clean: remove what was installed"
+
+install: $(STAMPS)/install
+dev: $(STAMPS)/dev
+
+$(STAMPS)/python:
+	@test -n "$(PY)" || { echo "Runyard needs Python 3.11 or newer with venv: install it" \
+	  "('apt install python3-venv' on Debian), or name one: make PY=/path/to/python3" >&2; exit 1; }
+	@"$(PY)" -m venv $(VENV) || { echo "$(PY) cannot make a virtual environment:" \
+	  "'apt install python3-venv', or name another: make PY=/path/to/python3" >&2; exit 1; }
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/uv: requirements-uv.txt $(STAMPS)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+	  --require-hashes -r requirements-uv.txt
+	@touch $@
+
+$(STAMPS)/install: requirements.txt pyproject.toml $(STAMPS)/uv
+	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes requirements.txt
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/dev: requirements-dev.txt $(STAMPS)/install
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements-dev.txt
+	@touch $@
+
+up: install
+	@exec $(BIN)/python manage.py up
+
+demo: install
+	@$(BIN)/runyard submit --wait --target local --environment scikit-learn --experiment demo \
+	  --source runs/examples/ridge-diabetes train.py
+
+# What the tests start beside Python. Debian's own packages, and only for those who may install.
+needs:
+	@if [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
+	  missing=$$(for package in chromium fonts-dejavu-core git; do \
+	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' \
+	      || echo $$package; done); \
+	  if [ -n "$$missing" ]; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	      apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+	  fi; \
+	fi
+
+test: dev needs check
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy studio compute environments runs
+	$(BIN)/lint-imports
+	$(BIN)/djlint templates --lint --quiet
+	$(BIN)/djlint templates --check --quiet
+	$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 0
+	$(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python -m pytest -q tests/test_vendored.py
+
+bench: dev
+	$(BIN)/python -m tests.benchmarks
+
+lock: $(STAMPS)/uv
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra studio --output-file requirements.txt
+	$(COMPILE) pyproject.toml --extra studio --group dev --constraint requirements.txt \
+	  --output-file requirements-dev.txt
+	echo uv | $(COMPILE) - --constraint requirements.txt --output-file requirements-uv.txt
+
+clean:
+	rm -rf $(VENV) staticfiles .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	  .hypothesis
+	find . -name __pycache__ -not -path './data/*' -prune -exec rm -rf {} +

@@ -1,0 +1,117 @@
+"""Registering, editing, testing and deleting compute targets."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from compute.backends import KINDS, backend_of
+from compute.forms import TargetForm
+from compute.models import ComputeTarget
+from compute.selectors import target_get
+from compute.services import target_delete, target_test, target_update
+from studio.models import Role
+from studio.pages import PageRequest, current_workspace, page
+from studio.selectors import require_role
+
+
+@require_http_methods(["GET", "POST"])
+@page
+def create(request: PageRequest) -> HttpResponse:
+    """Register a target of a kind; it is tested at once, and stays whatever the test says."""
+    workspace = current_workspace(request)
+    require_role(request.user, workspace, Role.ADMIN)
+    kind = request.GET.get("kind") or next(iter(KINDS))
+    form = TargetForm(request.POST or None, kind=kind)
+    if request.method == "POST" and form.is_valid():
+        target = form.save(user=request.user, workspace=workspace)
+        if target is not None:
+            _test(request, target)
+            return redirect("runs:target", target.name)
+    context = {
+        "section": "targets",
+        "form": form,
+        "backend": backend_of(kind),
+        "kinds": KINDS.values(),
+        "target": None,
+    }
+    return render(request, "compute/target_form.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@page
+def edit(request: PageRequest, name: str) -> HttpResponse:
+    """Change a target."""
+    workspace = current_workspace(request)
+    require_role(request.user, workspace, Role.ADMIN)
+    target = target_get(user=request.user, workspace=workspace, name=name)
+    form = TargetForm(request.POST or None, kind=target.kind, target=target)
+    if request.method == "POST" and form.is_valid():
+        saved = form.save(user=request.user, workspace=workspace)
+        if saved is not None:
+            _test(request, saved)
+            return redirect("runs:target", saved.name)
+    context = {
+        "section": "targets",
+        "form": form,
+        "backend": backend_of(target.kind),
+        "target": target,
+    }
+    return render(request, "compute/target_form.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@page
+def test(request: PageRequest, name: str) -> HttpResponseRedirect:
+    """Get in touch with a target and say what came of it."""
+    target = _own(request, name, Role.CONTRIBUTOR)
+    _test(request, target)
+    return redirect("runs:target", target.name)
+
+
+@require_POST
+@page
+def enable(request: PageRequest, name: str) -> HttpResponseRedirect:
+    """Let runs start there again, or hold them back."""
+    target = _own(request, name, Role.ADMIN)
+    enabled = request.POST.get("enabled") == "1"
+    target_update(user=request.user, target=target, enabled=enabled)
+    messages.success(
+        request,
+        f"{target.name} takes runs again."
+        if enabled
+        else f"{target.name} is disabled: what runs there goes on, nothing new starts.",
+    )
+    return redirect("runs:target", target.name)
+
+
+@require_http_methods(["GET", "POST"])
+@page
+def delete(request: PageRequest, name: str) -> HttpResponse:
+    """Ask once more, then forget it."""
+    target = _own(request, name, Role.ADMIN)
+    if request.method == "POST":
+        target_delete(user=request.user, target=target)
+        messages.success(request, f"{target.name} is no longer a target; its folder is left as it is.")
+        return redirect("runs:targets")
+    return render(request, "compute/target_delete.html", {"section": "targets", "target": target})
+
+
+def _own(request: PageRequest, name: str, role: Role) -> ComputeTarget:
+    workspace = current_workspace(request)
+    require_role(request.user, workspace, role)
+    return target_get(user=request.user, workspace=workspace, name=name)
+
+
+def _test(request: PageRequest, target: ComputeTarget) -> None:
+    facts = target_test(target=target)
+    if target.health == ComputeTarget.Health.READY:
+        messages.success(
+            request,
+            f"{target.name} answers: {facts['hostname']}, {facts['cores']} cores, "
+            f"Python {facts['python_version']}.",
+        )
+    else:
+        messages.error(request, f"{target.name}: {target.health_reason}")

@@ -1,0 +1,74 @@
+"""The page on which a run is submitted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from compute.selectors import target_list
+from environments.models import Environment
+from environments.selectors import environment_list
+from runs.forms import SubmitForm, initial_from_run
+from runs.selectors.runs import experiment_list, run_get
+from runs.services.submit import run_submit
+from studio.lib.refusal import Forbidden, NotFound, Refused
+from studio.models import Role, Workspace
+from studio.pages import PageRequest, current_workspace, page
+from studio.selectors import require_role
+
+
+@require_http_methods(["GET", "POST"])
+@page
+def submit(request: PageRequest) -> HttpResponse:
+    """The form, empty or filled from an earlier run; its submission leads to the new run."""
+    workspace = current_workspace(request)
+    require_role(request.user, workspace, Role.CONTRIBUTOR)
+    if request.method == "GET":
+        return _form_page(request, workspace, _form(request, workspace, initial=_initial(request)))
+    form = _form(request, workspace, data=request.POST, files=request.FILES)
+    if form.is_valid():
+        try:
+            run = run_submit(user=request.user, workspace=workspace, request=form.submission())
+            return redirect("runs:detail", run.pk)
+        except (Forbidden, NotFound) as error:
+            if not error.field:
+                raise
+            form.refuse(error)
+        except Refused as error:
+            form.refuse(error)
+    form.forget_secrets()
+    return _form_page(request, workspace, form, status=422)
+
+
+def _form(request: PageRequest, workspace: Workspace, **given: Any) -> SubmitForm:
+    environments = environment_list(workspace=workspace).exclude(origin=Environment.Origin.FOLDER)
+    return SubmitForm(
+        targets=list(target_list(user=request.user, workspace=workspace)),
+        environments=list(environments.values_list("name", flat=True)),
+        **given,
+    )
+
+
+def _initial(request: PageRequest) -> dict[str, Any]:
+    earlier = request.GET.get("from", "")
+    initial = initial_from_run(run_get(user=request.user, ref=earlier)) if earlier else {}
+    for name in ("environment", "target", "experiment"):
+        if request.GET.get(name):
+            initial[name] = request.GET[name]
+    return initial
+
+
+def _form_page(
+    request: PageRequest, workspace: Workspace, form: SubmitForm, status: int = 200
+) -> HttpResponse:
+    context = {
+        "section": "submit",
+        "workspace": workspace,
+        "form": form,
+        "earlier": request.GET.get("from", ""),
+        "experiments": experiment_list(user=request.user, workspace=workspace),
+    }
+    return render(request, "runs/submit.html", context, status=status)

@@ -1,0 +1,69 @@
+"""Compute targets with what runs and waits there."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from compute.backends import KINDS
+from compute.selectors import target_get, target_usable
+from runs.selectors.targets import target_live_runs, target_loads, target_queue
+from runs.views.rows import run_rows
+from studio.pages import PageRequest, current_workspace, is_admin, page
+
+SHOWN = 100
+
+
+@page
+def targets(request: PageRequest) -> HttpResponse:
+    """All targets: health, slots, queue."""
+    return render(request, "compute/target_list.html", _list(request))
+
+
+@page
+def targets_live(request: PageRequest) -> HttpResponse:
+    """The table alone."""
+    return render(request, "compute/parts/target_table.html", _list(request))
+
+
+def _list(request: PageRequest) -> dict[str, object]:
+    workspace = current_workspace(request)
+    return {
+        "section": "targets",
+        "workspace": workspace,
+        "loads": target_loads(user=request.user, workspace=workspace),
+        "kinds": KINDS.values(),
+        "may_register": is_admin(request, workspace),
+    }
+
+
+@page
+def target(request: PageRequest, name: str) -> HttpResponse:
+    """One target: what it is, what it does, who waits."""
+    return render(request, "compute/target_detail.html", _detail(request, name))
+
+
+@page
+def target_live(request: PageRequest, name: str) -> HttpResponse:
+    """The part of its page that changes."""
+    return render(request, "compute/parts/target_live.html", _detail(request, name))
+
+
+def _detail(request: PageRequest, name: str) -> dict[str, object]:
+    workspace = current_workspace(request)
+    found = target_get(user=request.user, workspace=workspace, name=name)
+    queue = target_queue(user=request.user, target=found)
+    running = target_live_runs(user=request.user, target=found)
+    return {
+        "section": "targets",
+        "workspace": workspace,
+        "target": found,
+        "backend": KINDS.get(found.kind),
+        "obstacle": target_usable(user=request.user, target=found),
+        "running": run_rows(running[:SHOWN]),
+        "busy": running.count(),
+        "queue": run_rows(queue[:SHOWN]),
+        "queued": queue.count(),
+        "shown": SHOWN,
+        "may_change": is_admin(request, workspace),
+    }

@@ -1,0 +1,78 @@
+"""What every page has in common: somebody is signed in, and a refusal is a page with a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+
+from studio.lib.refusal import Forbidden, NotFound, Refused
+from studio.models import Role, User, Workspace
+from studio.selectors import role_of, workspace_for
+
+P = ParamSpec("P")
+WORKSPACE = "workspace"
+"""The session key of the workspace whose pages are shown; without it, the user's first."""
+
+
+class PageRequest(HttpRequest):
+    """A request of somebody who is signed in."""
+
+    user: User
+    htmx: Any
+
+
+def page(
+    view: Callable[Concatenate[PageRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """A view for people: strangers sign in first, and whatever is refused is said in a sentence."""
+
+    @wraps(view)
+    def answer(request: Any, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except Refused as error:
+            return refusal_page(request, error)
+
+    return login_required(answer)
+
+
+def refusal_page(request: HttpRequest, error: Refused) -> HttpResponseBase:
+    """The page that says why not."""
+    if isinstance(error, NotFound):
+        template, status = "404.html", 404
+    elif isinstance(error, Forbidden):
+        template, status = "403.html", 403
+    else:
+        template, status = "studio/refused.html", 422
+    return render(request, template, {"sentence": error.sentence}, status=status)
+
+
+def current_workspace(request: PageRequest) -> Workspace:
+    """The workspace whose pages this person looks at.
+
+    Raises:
+        NotFound: the user is in none.
+    """
+    slug = request.session.get(WORKSPACE, "")
+    try:
+        return workspace_for(user=request.user, slug=slug)
+    except NotFound:
+        if not slug:
+            raise
+        del request.session[WORKSPACE]  # it is gone, or the user left it
+        return workspace_for(user=request.user)
+
+
+def is_contributor(request: PageRequest, workspace: Workspace) -> bool:
+    """Whether pages offer this person what changes runs."""
+    return role_of(user=request.user, workspace=workspace) in {Role.CONTRIBUTOR, Role.ADMIN}
+
+
+def is_admin(request: PageRequest, workspace: Workspace) -> bool:
+    """Whether pages offer this person what changes targets."""
+    return role_of(user=request.user, workspace=workspace) == Role.ADMIN

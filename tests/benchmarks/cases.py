@@ -1,0 +1,152 @@
+"""What is measured. Each case yields rows; the bound is what the product promises."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.benchmarks.rig import Rig, Row
+from tests.benchmarks.sockets import socket_delays
+from tests.waiting import eventually
+
+ROUNDS = 15
+
+
+def submit_to_line(rig: Rig) -> Iterator[Row]:
+    """A fresh command line process each time, to its first line and to its exit."""
+    command, env = rig.command_line()
+    argv = [*command, "submit", "--wait", "--source", str(rig.source),
+            "--environment", "scikit-learn", "hello.py"]
+    first, whole = [], []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        with subprocess.Popen(
+            argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+        ) as process:
+            assert process.stdout is not None
+            seen = b""
+            while b"hello\n" not in seen:
+                piece = process.stdout.read(4096)
+                assert piece, seen
+                seen += piece
+            first.append(time.perf_counter() - began)
+            assert process.wait() == 0
+        whole.append(time.perf_counter() - began)
+    bare = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        subprocess.run([rig.python(), "hello.py"], cwd=rig.source, capture_output=True, check=True)
+        bare.append(time.perf_counter() - began)
+    yield Row("submit to first line, s (median)", _median(first), _median(bare), "< 0.25")
+    yield Row("submit to exit, s (median)", _median(whole), _median(bare), "< 0.35")
+
+
+def command_start(rig: Rig) -> Iterator[Row]:
+    """What the command line costs before it does anything."""
+    command, env = rig.command_line()
+    yield Row("command line start, s (median)", _timed([*command, "--version"], env),
+              _timed([rig.python(), "-c", "pass"], env), "< 0.08")
+
+
+def line_to_socket(rig: Rig) -> Iterator[Row]:
+    """From the print to an open websocket, with and without newline, also below a shell."""
+    for what, words in (("python", ["ticks.py"]), ("shell", ["ticks.sh"])):
+        run = rig.studio.submit(rig.source, "--environment", "scikit-learn", *words)
+        delays = asyncio.run(socket_delays(rig.studio, run))
+        ordered = sorted(delays)
+        p95 = ordered[int(len(ordered) * 0.95)]
+        yield Row(f"line to websocket, {what}, s (p95 of {len(ordered)})", p95, None, "< 0.15")
+
+
+def many_runs(rig: Rig) -> Iterator[Row]:
+    """200 runs of `true`, queued at once, on four slots."""
+    count = 200
+    digest = rig.studio.run(rig.studio.api("/runs")["items"][0]["id"])["snapshot"]
+    rig.studio.api("/targets/local", {"enabled": False}, method="PATCH")
+    body = {"source": {"snapshot": digest}, "command": ["true"], "environment": "scikit-learn"}
+    numbers = [rig.studio.api("/runs", body)["id"] for _ in range(count)]
+    began = time.perf_counter()
+    rig.studio.api("/targets/local", {"enabled": True}, method="PATCH")
+    eventually(
+        lambda: not rig.studio.api("/runs?status=live")["total"], timeout_s=120, what="all to end"
+    )
+    took = time.perf_counter() - began
+    ended = rig.studio.api("/runs?status=completed&page_size=1&q=true")["total"]
+    assert ended >= count, ended
+    assert rig.studio.run(numbers[0])["status"] == "completed"
+    bare_began = time.perf_counter()
+    for _ in range(count):
+        subprocess.run(["true"], check=True)
+    bare = time.perf_counter() - bare_began
+    yield Row("200 runs of true on 4 slots, runs/s", count / took, count / bare, "> 15")
+
+
+def big_log(rig: Rig) -> Iterator[Row]:
+    """100 MB as fast as it can: how long after the script's end it can be read whole."""
+    run = rig.studio.submit(rig.source, "--environment", "scikit-learn", "burst.py")
+    pages: list[float] = []
+    done = threading.Event()
+
+    def browse() -> None:
+        while not done.is_set():
+            began = time.perf_counter()
+            with urllib.request.urlopen(f"{rig.studio.record.url}healthz", timeout=30) as answer:
+                answer.read()
+            pages.append(time.perf_counter() - began)
+            done.wait(0.1)
+
+    reader = threading.Thread(target=browse)
+    reader.start()
+    ended = rig.studio.finished(run, timeout_s=120)
+    seen = time.time()
+    done.set()
+    reader.join()
+    log = rig.studio.log(run)
+    assert log == (b"x" * 99 + b"\n") * 1_000_000
+    assert ended["receipt"]["complete"]
+    folder = next((rig.studio.data_dir / "targets/local/tasks").glob(f"*-run-{run}-1"))
+    exited = json.loads((folder / "exited.json").read_text())
+    began = time.perf_counter()
+    subprocess.run(
+        [rig.python(), "burst.py"], cwd=rig.source, stdout=subprocess.DEVNULL, check=True
+    )
+    bare = time.perf_counter() - began
+    yield Row("100 MB log: readable after the end, s", seen - exited["ended_at"], None, "< 2")
+    yield Row("100 MB log: the script itself, s", exited["ended_at"] - exited["started_at"],
+              bare, "")
+    yield Row("other pages meanwhile, s (max)", max(pages), None, "")
+    yield Row("web memory, MB", _rss_mb(rig.studio.record.children["web"].pid), None, "< 300")
+
+
+def _rss_mb(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * 4096 / 1e6
+
+
+def _timed(argv: list[str], env: dict[str, str]) -> float:
+    times = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        subprocess.run(argv, env=env, capture_output=True, check=True)
+        times.append(time.perf_counter() - began)
+    return _median(times)
+
+
+def _median(values: list[float]) -> float:
+    return statistics.median(values)
+
+
+CASES: dict[str, Callable[[Rig], Iterator[Row]]] = {
+    "start": command_start,
+    "submit": submit_to_line,
+    "socket": line_to_socket,
+    "many": many_runs,
+    "log": big_log,
+}

@@ -1,0 +1,67 @@
+"""One real studio for each test that breaks something; `scripts` is what its runs execute."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.studio_process import Studio
+
+COUNT = """
+import sys, time
+n, pause = int(sys.argv[1]), float(sys.argv[2])
+for i in range(n):
+    print("line", i)
+    time.sleep(pause)
+"""
+STUBBORN = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"], start_new_session=True)
+print("up", flush=True)
+time.sleep(600)
+"""
+LINGER = """
+import subprocess, sys
+subprocess.Popen([sys.executable, "-c", "import time\\nwhile True: print('still here'); time.sleep(0.05)"], start_new_session=True)
+print("bye")
+"""
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Path:
+    """A script directory: count.py N PAUSE, stubborn.py, linger.py."""
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+    (folder / "count.py").write_text(COUNT)
+    (folder / "stubborn.py").write_text(STUBBORN)
+    (folder / "linger.py").write_text(LINGER)
+    return folder
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    """A studio with a plain environment `here` (the tests' own Python) and four slots."""
+    data_dir = tmp_path / "data"
+    with Studio(data_dir, port=free_port(), link_root=tmp_path) as studio:
+        make_plain_environment(studio)
+        studio.api("/targets/local", {"slots": 4}, method="PATCH")
+        yield studio
+
+
+def make_plain_environment(studio: Studio) -> None:
+    """An environment that needs no build, so that tests are about what they are about."""
+    import sys
+
+    answer = studio.cli("env", "create", "here", "--interpreter", str(Path(sys.executable)))
+    assert answer.code == 0, answer.stderr.decode()

@@ -1,0 +1,187 @@
+"""A real studio, started as a person starts it, on a data directory of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any
+
+from studio.up.process import is_alive
+from studio.up.record import Record, read_record
+from tests.waiting import eventually
+
+TOP = Path(__file__).resolve().parent.parent
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "UV_CACHE_DIR", "SSL_CERT_DIR")
+
+
+class Studio:
+    """`manage.py up` as a child process; a context manager that ends it and all its runs."""
+
+    def __init__(self, data_dir: Path, *, port: int, link_root: Path | None = None) -> None:
+        self.data_dir = data_dir
+        self.env = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        self.env |= {
+            "RUNYARD_DATA_DIR": str(data_dir),
+            "RUNYARD_PORT": str(port),
+            "RUNYARD_LINK_ROOTS": str(link_root or TOP),
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Studio:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            if self._is_up():
+                self.cancel_all()
+        finally:
+            self.stop()
+
+    def start(self) -> None:
+        """Start it and wait until it serves."""
+        log = self.data_dir.parent / f"{self.data_dir.name}.up.log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "manage.py", "up"], cwd=TOP, env=self.env,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            )
+        process = self._process
+
+        def serves() -> bool:
+            if process.poll() is not None:
+                raise AssertionError(f"the studio ended: {log.read_text()}")
+            record = read_record(self.data_dir)
+            return bool(record and record.ready and record.supervisor.pid == process.pid)
+
+        eventually(serves, timeout_s=60, what="the studio to serve")
+
+    def stop(self) -> None:
+        """Stop it as `down` does; a dead one is no error."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(timeout=30)
+        self._process = None
+
+    def kill(self) -> None:
+        """End everything of the studio at once, as a machine without mercy does."""
+        record = self.record
+        for who in (record.supervisor, *record.children.values()):
+            if is_alive(who):
+                os.kill(who.pid, signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+        self._process = None
+
+    def kill_part(self, name: str) -> None:
+        """SIGKILL one process and wait until another has taken its place."""
+        who = self.record.children[name]
+        os.kill(who.pid, signal.SIGKILL)
+        eventually(
+            lambda: name in self.record.children and self.record.children[name] != who,
+            timeout_s=30, what=f"{name} to be started again",
+        )
+
+    @property
+    def record(self) -> Record:
+        """What the studio wrote down about itself."""
+        record = read_record(self.data_dir)
+        assert record is not None
+        return record
+
+    @property
+    def token(self) -> str:
+        """The owner's token."""
+        return str(json.loads((self.data_dir / "owner.json").read_text())["token"])
+
+    def api(self, path: str, body: Mapping[str, Any] | None = None, method: str = "") -> Any:
+        """Call REST as the owner: the decoded answer."""
+        request = urllib.request.Request(
+            f"{self.record.url}api/v1{path}",
+            data=json.dumps(body).encode() if body is not None else None,
+            method=method or ("POST" if body is not None else "GET"),
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            raw = answer.read()
+        return json.loads(raw) if raw else None
+
+    def log(self, run: int, stream: str = "run.log") -> bytes:
+        """The whole stored log of a run."""
+        request = urllib.request.Request(
+            f"{self.record.url}api/v1/runs/{run}/log?stream={stream}",
+            headers={"Authorization": f"Bearer {self.token}"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return bytes(answer.read())
+
+    def cli(self, *args: str, cwd: Path | None = None, timeout_s: float = 120) -> Answer:
+        """Run the command line as a person on this machine does."""
+        env = {**self.env, "RUNYARD_URL": self.record.url, "RUNYARD_TOKEN": self.token}
+        done = subprocess.run(
+            [str(Path(sys.prefix) / "bin" / "runyard"), *args], cwd=cwd or TOP, env=env,
+            capture_output=True, timeout=timeout_s, check=False, stdin=subprocess.DEVNULL,
+        )
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def submit(self, folder: Path, *args: str, **more: Any) -> int:
+        """Submit through the command line: the run's number."""
+        answer = self.cli("submit", "--source", str(folder), *args, **more)
+        assert answer.code == 0, answer.stderr.decode()
+        return int(answer.stdout.splitlines()[0].split()[-1])
+
+    def run(self, number: int) -> dict[str, Any]:
+        """What REST says of a run."""
+        found: dict[str, Any] = self.api(f"/runs/{number}")
+        return found
+
+    def finished(self, number: int, timeout_s: float = 60) -> dict[str, Any]:
+        """Wait for the end of a run: what REST says of it then."""
+        def ended() -> dict[str, Any] | None:
+            found = self.run(number)
+            return found if found["status"] in {"completed", "failed", "canceled"} else None
+
+        return eventually(ended, timeout_s=timeout_s, what=f"run {number} to end")
+
+    def session_cookie(self) -> str:
+        """Sign in with a one-time link, as a browser does: the session cookie."""
+        link = subprocess.run(
+            [sys.executable, "manage.py", "login_link"], cwd=TOP, env=self.env, check=True,
+            capture_output=True, text=True,
+        ).stdout.strip()
+        jar = CookieJar()
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+        page = browser.open(link, timeout=30).read().decode()
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+        assert token, page
+        form = urllib.parse.urlencode({"csrfmiddlewaretoken": token[1]}).encode()
+        browser.open(urllib.request.Request(link, data=form, headers={"Referer": link}), timeout=30)
+        return next(f"{c.name}={c.value}" for c in jar if c.name.startswith("runyard_"))
+
+    def cancel_all(self) -> None:
+        """Cancel what is live, so that no test leaves a process behind."""
+        live = self.api("/runs?status=live")["items"]
+        for run in live:
+            self.api(f"/runs/{run['id']}/cancel", {})
+        for run in live:
+            self.finished(run["id"])
+
+    def _is_up(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+
+class Answer:
+    """What a command said and how it ended."""
+
+    def __init__(self, code: int, stdout: bytes, stderr: bytes) -> None:
+        self.code, self.stdout, self.stderr = code, stdout, stderr
