@@ -8,11 +8,9 @@ UV = $(BIN)/uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-config --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-ifeq ($(origin PY),undefined)
-PY := $(shell for python in python3.13 python3.12 python3.11 python3; do \
+PY ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
   "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
   && { echo "$$python"; break; }; done)
-endif
 
 .PHONY: help install dev up demo test check bench lock clean needs
 .DEFAULT_GOAL := help
@@ -27,12 +25,15 @@ help:
 	@echo "make lock     resolve the dependencies anew; make clean: remove what was installed"
 
 install: $(STAMPS)/install
+	@:
 dev: $(STAMPS)/dev
+	@:
 
 $(STAMPS)/python:
-	@test -n "$(PY)" || { echo "Runyard needs Python 3.11 or newer with venv: install it" \
-	  "('apt install python3-venv' on Debian), or name one: make PY=/path/to/python3" >&2; exit 1; }
-	@"$(PY)" -m venv $(VENV) || { echo "$(PY) cannot make a virtual environment:" \
+	@python="$(PY)"; test -n "$$python" || { echo "Runyard needs Python 3.11 or newer with venv:" \
+	  "install it ('apt install python3-venv' on Debian), or name one: make PY=/path/to/python3" >&2; \
+	  exit 1; }; \
+	"$$python" -m venv $(VENV) || { echo "$$python cannot make a virtual environment:" \
 	  "'apt install python3-venv', or name another: make PY=/path/to/python3" >&2; exit 1; }
 	@mkdir -p $(STAMPS) && touch $@
 

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Router, Schema
 
-from runs.selectors.files import snapshot_file, snapshot_get
-from runs.services.snapshots import blobs_receive, snapshot_create, snapshot_manifest
+from runs.selectors.files import snapshot_file, snapshot_get, snapshot_manifest
+from runs.services.snapshots import blobs_receive, snapshot_create
 from studio.api_auth import caller
 from studio.api_types import REFUSALS, Text
 from studio.lib.downloads import file_response

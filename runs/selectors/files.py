@@ -9,8 +9,7 @@ from typing import Any
 
 from runs.models import Run, Snapshot
 from runs.selectors.runs import run_attempt
-from runs.services.snapshots import snapshot_manifest
-from runs.snapshots import Entry
+from runs.snapshots import Entry, Manifest
 from runs.stores import blob_store, log_store
 from studio.lib.refusal import NotFound
 from studio.models import User, Workspace
@@ -35,6 +34,12 @@ def snapshot_get(*, user: User, workspace: Workspace, digest: str) -> Snapshot:
     if found is None:
         raise NotFound(f"There is no snapshot '{digest[:12]}' that you can see.")
     return found
+
+
+def snapshot_manifest(*, snapshot: Snapshot) -> Manifest:
+    """The list of its files."""
+    with blob_store().open(snapshot.digest) as file:
+        return Manifest.trusted(file.read())
 
 
 def snapshot_file(*, snapshot: Snapshot, path: str) -> tuple[Entry, Path]:

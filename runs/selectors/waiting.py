@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from compute.models import ComputeTarget
 from environments.models import Build
+from runs.disk import studio_disk_is_full
 from runs.models import Run
-from runs.services.dispatch import studio_disk_is_full
 from runs.states import HOLDS_SLOT, Status
 from studio.lib.queue import queue_health
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Now
@@ -21,6 +19,7 @@ from compute.session import RunnerRefused, Session, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.models import Build
 from environments.services import Building, Ready, build_ensure
+from runs.disk import studio_disk_is_full
 from runs.models import Attempt, Run
 from runs.services.cancel import preparing_cancel
 from runs.services.launch import attempt_launch
@@ -34,8 +33,6 @@ STRETCH_S = 30.0
 LEASE = timedelta(seconds=60)
 """Longer than one step may take; after it another worker may try the step again."""
 UNREACHABLE_PAUSE = timedelta(seconds=2)
-DISK_FLOOR_BYTES = 200 * 1024 * 1024
-"""With less than this free on the studio's disk nothing new is started."""
 
 _UNLEASED = Q(lease_until=None) | Q(lease_until__lt=Now())
 
@@ -76,11 +73,6 @@ def slots_fill(*, target_id: int) -> int:
     for run_id in waiting.values_list("pk", flat=True)[: target.slots - busy]:
         given += run_move(run_id=run_id, to=Status.PREPARING, text="A slot is free.")
     return given
-
-
-def studio_disk_is_full() -> bool:
-    """Whether the studio's disk is too full to take more logs and artifacts."""
-    return shutil.disk_usage(settings.DATA_DIR).free < DISK_FLOOR_BYTES
 
 
 def _claim_steps(target_id: int) -> Iterator[tuple[int, str]]:

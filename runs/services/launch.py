@@ -10,8 +10,8 @@ from compute.session import AlreadyClaimed, CouldNotStart, Session
 from environments.clientpackage import client_package
 from environments.services import Ready
 from runs.models import Attempt, Run
+from runs.selectors.files import snapshot_manifest
 from runs.services.move import run_move
-from runs.services.snapshots import snapshot_manifest
 from runs.snapshots import Manifest
 from runs.states import Status
 from runs.stores import blob_store

@@ -16,7 +16,7 @@ from compute.services import target_place
 from compute.session import RunnerRefused, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
 from runs.models import Artifact, Attempt, Blob, Run, Snapshot
-from runs.services.snapshots import snapshot_manifest
+from runs.selectors.files import snapshot_manifest
 from runs.states import FINAL
 from runs.stores import blob_store, log_store
 from studio.lib.push import push

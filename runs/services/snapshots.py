@@ -14,6 +14,7 @@ from django.utils import timezone
 from runs.archives import snapshot_zip
 from runs.models import Blob, Snapshot
 from runs.packs import read_pack
+from runs.selectors.files import snapshot_manifest
 from runs.snapshots import Manifest, ManifestRefused, snapshot_folder
 from runs.stores import blob_store
 from runs.submission import FolderSource, SnapshotSource, ZipSource
@@ -137,12 +138,6 @@ def source_freeze(
     except (FolderRefused, ManifestRefused) as error:
         raise Refused(str(error), field="source") from error
     return snapshot_store(workspace=workspace, manifest=manifest), manifest, facts
-
-
-def snapshot_manifest(*, snapshot: Snapshot) -> Manifest:
-    """The list of its files."""
-    with blob_store().open(snapshot.digest) as file:
-        return Manifest.trusted(file.read())
 
 
 def linked_folder(path: str) -> Path:

@@ -16,13 +16,12 @@ from pygments.lexers import TextLexer, get_lexer_for_filename
 from pygments.util import ClassNotFound
 
 from runs.models import Run
-from runs.selectors.files import run_diff, snapshot_file
+from runs.selectors.files import run_diff, snapshot_file, snapshot_manifest
 from runs.selectors.runs import run_get
-from runs.services.snapshots import snapshot_manifest
 from runs.snapshots import Entry
 from runs.stores import blob_store
 from runs.views.run import run_frame
-from runs.views.streams import file_download
+from studio.lib.downloads import file_response
 from studio.pages import PageRequest, page
 
 VIEW_BYTES = 512 * 1024
@@ -71,7 +70,7 @@ def raw(request: PageRequest, run_id: int, path: str) -> HttpResponseBase:
     """A file of the snapshot as a download."""
     run = run_get(user=request.user, ref=str(run_id))
     entry, content = snapshot_file(snapshot=run.snapshot, path=path)
-    return file_download(content, name=path, size=entry.size)
+    return file_response(request, content, name=PurePosixPath(path).name, sha=entry.sha)
 
 
 @page
