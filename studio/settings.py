@@ -41,7 +41,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 64 << 20  # the manifest of a full snapshot is one
 DEBUG = False
 SECRET_KEY = env_text("RUNYARD_SECRET_KEY") or key_from_file(DATA_DIR / "secret.key")
 _served_by_tls = _public.scheme == "https"
-ALLOWED_HOSTS = sorted({"127.0.0.1", "localhost", "[::1]", HOST, _public.hostname or "localhost"})
+# One who opens the studio to a network without naming it must be found under any name.
+_names = _public.hostname or ("*" if HOST in {"0.0.0.0", "::"} else HOST)  # noqa: S104
+ALLOWED_HOSTS = list(dict.fromkeys(["127.0.0.1", "localhost", "[::1]", HOST, _names]))
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"] if PUBLIC_URL else []
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _served_by_tls
 SECURE_HSTS_SECONDS = 31_536_000 if _served_by_tls else 0
@@ -53,6 +55,10 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W008",  # the proxy redirects to https; the command line here speaks to loopback
     "security.W021",
 ]
+if not _served_by_tls:
+    # Plain HTTP is the rule on one machine: a secure cookie would never come back over it, and
+    # studio.W002 warns when others listen that way.
+    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W012", "security.W016"]
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -62,7 +68,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
-    "django_htmx",
     "ninja",  # its pages of documentation, without a foreign server
     "studio",  # before django_rq: its `rqworker` is the one
     "django_rq",
