@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
 from environments.lock import lock_pins, pin_name
 from environments.models import Build, Environment, EnvironmentVersion, Lock
 from environments.modules import distribution_for
+from environments.requirements import requirements_read
 from studio.lib.refusal import NotFound
 from studio.models import User, Workspace
 from studio.selectors import workspaces_of
@@ -73,13 +74,19 @@ def module_advice(*, workspace: Workspace, missing: str) -> tuple[str, str | Non
     Curated environments come before others; None when no environment has it.
     """
     distribution = distribution_for(missing)
-    locks = Lock.objects.filter(
-        version__in=_latest_versions(workspace), text__contains=distribution
-    ).values_list("version__environment__name", "text")
-    for name, text in locks.order_by("version__environment__origin", "version__environment__name"):
-        if distribution in map(pin_name, lock_pins(text)):
-            return distribution, name
+    with_it = Prefetch("locks", Lock.objects.filter(text__contains=distribution))
+    versions = _latest_versions(workspace).select_related("environment").prefetch_related(with_it)
+    for version in versions.order_by("environment__origin", "environment__name"):
+        if distribution in _packages(version):
+            return distribution, version.environment.name
     return distribution, None
+
+
+def _packages(version: EnvironmentVersion) -> set[str]:
+    """What is known to be in a version: asked for, or in one of its locks."""
+    asked = requirements_read(version.spec.get("requirements", ""))
+    pinned = [pin for lock in version.locks.all() for pin in lock_pins(lock.text)]
+    return {line.name for line in asked} | {pin_name(pin) for pin in pinned}
 
 
 def _latest_versions(workspace: Workspace) -> QuerySet[EnvironmentVersion]:

@@ -83,7 +83,7 @@ def build_launch(*, build: Build, session: Session, python: str, path: str) -> N
                 _move(build.pk, Build.Status.FAILED, error=str(error), ended_at=timezone.now())
         finally:
             Build.objects.filter(pk=build.pk, lease_token=token).update(lease_until=None)
-    build.refresh_from_db(fields=["status", "error"])
+    build.refresh_from_db(fields=["status", "error", "handle", "started_at"])
 
 
 @transaction.atomic

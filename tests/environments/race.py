@@ -1,0 +1,85 @@
+"""Many threads at once against a database file of their own; run by test_races.py.
+
+Usage: race.py FOLDER; prints what each thread got, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+THREADS = 8
+
+
+def at_once(work: Callable[[int], int]) -> list[int]:
+    """What `work` answers in each thread; all begin together."""
+    from django.db import connection
+
+    barrier = threading.Barrier(THREADS)
+
+    def one(number: int) -> int:
+        try:
+            barrier.wait(timeout=30)
+            return work(number)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(one, range(THREADS)))
+
+
+def main(folder: str) -> None:
+    os.environ["RUNYARD_DATA_DIR"] = folder
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    from compute.models import ComputeTarget
+    from environments.models import Build, Lock
+    from environments.services import environment_create, environment_pick
+    from environments.services.ensure import _current
+    from studio.models import Membership, User, Workspace
+
+    workspace = Workspace.objects.create(slug="main", name="team")
+    user = User.objects.create_user("ada")
+    Membership.objects.create(user=user, workspace=workspace)
+    target = ComputeTarget.objects.create(workspace=workspace, name="local", kind="local")
+
+    def create(number: int) -> int:
+        return environment_create(
+            user=user, workspace=workspace, name="mine", requirements=f"tool=={number}"
+        ).number
+
+    def create_same(number: int) -> int:
+        return environment_create(
+            user=user, workspace=workspace, name="same", requirements="tool"
+        ).number
+
+    def pick(number: int) -> int:
+        return environment_pick(
+            workspace=workspace, name="", folder_requirements="tool==1"
+        )[0].pk
+
+    versions, same, picked = at_once(create), at_once(create_same), at_once(pick)
+    version, _ = environment_pick(workspace=workspace, name="mine:1", folder_requirements=None)
+    lock = Lock.objects.create(version=version, python_version="3.11", platform="any", text="")
+    builds = at_once(lambda number: _current(target, version, lock, "key").pk)
+    Build.objects.update(status=Build.Status.FAILED)
+    after_failure = at_once(lambda number: _current(target, version, lock, "key").pk)
+    found = {
+        "versions": versions, "same": same, "picked": picked,
+        "builds": builds, "after_failure": after_failure,
+        "current": list(Build.objects.filter(is_current=True).values_list("pk", flat=True)),
+    }
+    sys.stdout.write(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

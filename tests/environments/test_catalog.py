@@ -1,0 +1,64 @@
+"""The curated environments that ship: each lock is what its requirements resolve to, and works."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from uv import find_uv_bin
+
+from environments.catalog import CURATED, Template, templates
+from environments.lock import lock_pins, pin_name
+from environments.requirements import requirements_read
+
+each_template = pytest.mark.parametrize("template", templates(), ids=lambda t: t.name)
+
+
+def uv(*arguments: str) -> None:
+    done = subprocess.run(
+        [find_uv_bin(), *arguments], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@each_template
+def test_the_lock_is_what_the_requirements_resolve_to(template: Template, tmp_path: Path) -> None:
+    shutil.copytree(CURATED / template.name, tmp_path / "template")
+    lock = tmp_path / "template" / "lock.txt"
+    uv(
+        "pip", "compile", str(tmp_path / "template" / "requirements.txt"), "--universal",
+        "--python-version", template.lock_python, "--generate-hashes", "--no-header",
+        "--no-annotate", "--python", sys.executable, "--output-file", str(lock),
+    )
+    assert lock.read_text() == template.lock
+
+
+@each_template
+def test_the_lock_names_no_address_and_all_that_is_asked_for(template: Template) -> None:
+    assert "://" not in template.lock
+    asked = {line.name for line in requirements_read(template.requirements)}
+    assert asked <= {pin_name(pin) for pin in lock_pins(template.lock)}
+    assert template.description.endswith(".")
+
+
+@each_template
+def test_the_locked_packages_install_and_pass_the_smoke_script(
+    template: Template, tmp_path: Path
+) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text(template.lock)
+    uv("venv", "--python", sys.executable, str(tmp_path / "venv"))
+    python = tmp_path / "venv" / "bin" / "python"
+    uv(
+        "pip", "sync", "--python", str(python), "--require-hashes", "--allow-empty-requirements",
+        str(lock),
+    )
+    done = subprocess.run(
+        [python, template.smoke], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+    assert len(template.smoke.read_text().splitlines()) == 2
