@@ -95,7 +95,7 @@ def line_html(line: str, pen: Pen) -> str:
     A progress bar that went back with a carriage return shows only its last state.
     """
     gone, shown = _folded(line)
-    _skim(gone, pen)
+    skim(gone, pen)
     return "".join(_drawn(shown, pen))
 
 
@@ -124,7 +124,8 @@ def _folded(line: str) -> tuple[str, str]:
     return "".join(parts[:shown]), parts[shown]
 
 
-def _skim(text: str, pen: Pen) -> None:
+def skim(text: str, pen: Pen) -> None:
+    """Move the pen over text that is not shown."""
     if "\x1b" in text:
         for match in _SEQUENCE.finditer(text):
             if match[1] is not None:

@@ -122,6 +122,12 @@ def number(value: float | None) -> str:
 
 
 @register.filter
+def thousands(count: int) -> str:
+    """A count with commas: "1,204,332"."""
+    return f"{count:,}"
+
+
+@register.filter
 def item(mapping: Mapping[str, Any], key: str) -> Any:
     """The value under a key, or nothing."""
     return mapping.get(key)

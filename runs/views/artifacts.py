@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -11,7 +13,7 @@ from runs.selectors.runs import run_artifacts, run_get
 from runs.services.retention import run_keep_file
 from runs.stores import blob_store
 from runs.views.run import panel_of, run_frame
-from runs.views.streams import file_download
+from studio.lib.downloads import file_response
 from studio.lib.refusal import NotFound
 from studio.pages import PageRequest, page
 
@@ -31,7 +33,8 @@ def download(request: PageRequest, run_id: int, path: str) -> HttpResponseBase:
     found = run_artifacts(run=run).filter(path=path).first()
     if found is None:
         raise NotFound(f"Run {run.pk} has no artifact '{path}'.")
-    return file_download(blob_store().path(found.sha), name=path, size=found.size_bytes)
+    stored = blob_store().path(found.sha)
+    return file_response(request, stored, name=PurePosixPath(path).name, sha=found.sha)
 
 
 @require_POST

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from environments.models import Build
@@ -22,6 +23,7 @@ def _frame(request: PageRequest, build: Build) -> dict[str, object]:
     return {
         "section": "environments",
         "build": build,
+        "took": build.ended_at - build.started_at if build.ended_at and build.started_at else None,
         "is_live": build.status in _LIVE,
         "may_change": is_contributor(request, build.target.workspace),
         "runs": build_runs(user=request.user, build=build),
@@ -38,6 +40,8 @@ def build(request: PageRequest, build_id: int) -> HttpResponse:
         "part": part,
         "is_part": bool(first),
         "log_name": f"build/{found.pk}",
+        "page_url": f"{reverse('runs:build', args=[found.pk])}?",
+        "raw_url": reverse("runs:build_raw", args=[found.pk]),
     }
     return render(request, "runs/build.html", context)
 

@@ -9,16 +9,25 @@ async function copy(text) {
   area.remove();
 }
 
+const DRAWING = {
+  copy: '<path d="M5.5 5.5h8v8h-8z"/><path d="M10.5 5.5v-3h-8v8h3"/>',
+  done: '<path d="m3 8.5 3.2 3.2L13 4.8"/>',
+};
+
+function drawn(name) {
+  return `<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${DRAWING[name]}</svg>`;
+}
+
 class CopyButton extends HTMLElement {
   connectedCallback() {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = "⧉";
+    button.innerHTML = drawn("copy");
     button.title = button.ariaLabel = `Copy ${this.dataset.what ?? ""}`.trim();
     button.addEventListener("click", async () => {
       await copy(this.dataset.text);
-      button.textContent = "✓";
-      setTimeout(() => (button.textContent = "⧉"), 1500);
+      button.innerHTML = drawn("done");
+      setTimeout(() => (button.innerHTML = drawn("copy")), 1500);
     });
     this.replaceChildren(button);
   }

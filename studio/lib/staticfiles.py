@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from django.contrib.staticfiles.storage import HashedFilesMixin
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+_RULES = HashedFilesMixin._js_module_import_aggregation_patterns[1]  # type: ignore[attr-defined]  # not in the stubs
 
 
 class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # not typed
-    """Renames what ES modules import too, so that a module and what it imports never differ."""
+    """Renames what our ES modules import too, so that a module and what it imports never differ.
+
+    Other people's scripts are left alone: what looks like an import there may be a comment.
+    """
 
     support_js_module_import_aggregation = True
+    _js_module_import_aggregation_patterns = ("js/*.js", _RULES)
