@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 
 from compute.models import ComputeTarget
 from compute.selectors import target_get, target_list, target_occupancy
@@ -96,11 +96,11 @@ def targets(request: HttpRequest, workspace: Text = "") -> list[TargetOut]:
 
 
 @router.post("", response={201: TargetOut, **REFUSALS}, summary="Register a target")
-def create(request: HttpRequest, payload: TargetIn, workspace: Text = "") -> tuple[int, TargetOut]:
+def create(request: HttpRequest, payload: TargetIn, workspace: Text = "") -> Status[TargetOut]:
     """Register a place to run; nothing is contacted until it is tested."""
     user = caller(request)
     where = workspace_for(user=user, slug=workspace)
-    return 201, _out(target_create(user=user, workspace=where, **payload.dict()))
+    return Status(201, _out(target_create(user=user, workspace=where, **payload.dict())))
 
 
 @router.get("/{name}", response={200: TargetOut, **REFUSALS}, summary="Show a target")
@@ -120,10 +120,10 @@ def change(
 
 
 @router.delete("/{name}", response={204: None, **REFUSALS}, summary="Delete a target")
-def delete(request: HttpRequest, name: Text, workspace: Text = "") -> tuple[int, None]:
+def delete(request: HttpRequest, name: Text, workspace: Text = "") -> Status[None]:
     """Forget a target that no run went to."""
     target_delete(user=caller(request), target=_target(request, name, workspace))
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/{name}/test", response={200: TargetOut, **REFUSALS}, summary="Test a target")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 
 from environments.models import Environment, EnvironmentVersion
 from environments.selectors import environment_get, environment_list
@@ -91,13 +91,13 @@ def environments(request: HttpRequest, workspace: Text = "") -> list[Environment
 )
 def create(
     request: HttpRequest, payload: EnvironmentIn, workspace: Text = ""
-) -> tuple[int, EnvironmentOut]:
+) -> Status[EnvironmentOut]:
     """Define an environment, or its next version; the same definition again changes nothing."""
     version = environment_create(
         user=caller(request), workspace=_workspace(request, workspace), **payload.dict()
     )
     version.environment.refresh_from_db()
-    return 201, _out(version.environment, version)
+    return Status(201, _out(version.environment, version))
 
 
 @router.get(

@@ -103,7 +103,7 @@ async def _points(series: MetricSeries) -> AsyncIterator[str]:
 
 def _chunk(series_id: int, index: int) -> list[tuple[float, float, float]] | None:
     found = MetricChunk.objects.filter(series_id=series_id, index=index).first()
-    return None if found is None else [tuple(point) for point in unpack(bytes(found.points))]
+    return None if found is None else list(unpack(bytes(found.points)))
 
 
 def _point(point: tuple[float, float, float]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 
 from runs.api.schemas import RunIn, RunOut, RunPageOut, run_out, run_page_url
 from runs.models import Run
@@ -32,7 +32,7 @@ def run_of(request: HttpRequest, ref: str) -> Run:
 
 
 @router.post("", response={201: RunOut, 409: ErrorOut, **REFUSALS}, summary="Submit a run")
-def submit(request: HttpRequest, payload: RunIn) -> tuple[int, RunOut]:
+def submit(request: HttpRequest, payload: RunIn) -> Status[RunOut]:
     """Queue a run of exactly these files.
 
     Answers 409 with the code `snapshot_missing` when the studio does not have the
@@ -48,7 +48,7 @@ def submit(request: HttpRequest, payload: RunIn) -> tuple[int, RunOut]:
     )
     workspace = workspace_for(user=user, slug=payload.workspace)
     run = run_submit(user=user, workspace=workspace, request=submission)
-    return 201, shown(request, run)
+    return Status(201, shown(request, run))
 
 
 class RunQuery(Schema):

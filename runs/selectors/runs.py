@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models import Prefetch, Q, QuerySet
+from django.db.models.fields.json import KeyTransform
 
 from runs.models import Artifact, Attempt, Experiment, MetricSeries, Run, RunEvent
 from runs.states import FINAL, LIVE, Status
@@ -94,7 +95,8 @@ def _filter(rows: QuerySet[Run], filters: RunFilters) -> QuerySet[Run]:
         name, equals, value = filters.tag.partition("=")
         rows = rows.filter(tags__has_key=name)
         if equals:
-            rows = rows.filter(**{f"tags__{name}": value} if "__" not in name else {"tags": {name: value}})
+            # not `tags__NAME`, which would take a tag called "contains" for a lookup
+            rows = rows.alias(tag=KeyTransform(name, "tags")).filter(tag=value)
     if filters.text:
         text = filters.text
         rows = rows.filter(
@@ -146,7 +148,7 @@ def run_get(*, user: User, ref: str, workspace: Workspace | None = None) -> Run:
 def _by_ref(rows: QuerySet[Run], ref: str, user: User) -> Run | None:
     if ref == "last":
         return rows.filter(submitted_by=user).order_by("-pk").first()
-    if ref.isdigit() and len(ref) < 12:
+    if ref.isdecimal() and len(ref) < 12:
         found = rows.filter(pk=int(ref)).first()
         if found is not None:
             return found

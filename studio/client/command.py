@@ -29,25 +29,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(words)
     except Refused as error:
-        print(f"runyard: {error}", file=sys.stderr)
+        sys.stderr.write(f"runyard: {error}\n")
         return 1
     except BrokenPipeError:
         _forget_output()
         return _PIPE_CLOSED
     except KeyboardInterrupt:
-        print("runyard: interrupted", file=sys.stderr)
+        sys.stderr.write("runyard: interrupted\n")
         return _INTERRUPTED
 
 
 def _dispatch(words: list[str]) -> int:
     if not words or words[0] in {"-h", "--help", "help"}:
-        print(_help())
+        sys.stdout.write(_help() + "\n")
         return 0 if words else _USAGE
     if words[0] in {"-V", "--version"}:
-        print(f"runyard {_version()}")
+        sys.stdout.write(f"runyard {_version()}\n")
         return 0
     if words[0] not in COMMANDS:
-        print(f"runyard: there is no command '{words[0]}'.\n\n{_help()}", file=sys.stderr)
+        sys.stderr.write(f"runyard: there is no command '{words[0]}'.\n\n{_help()}\n")
         return _USAGE
     module = __import__(f"studio.client.{COMMANDS[words[0]][0]}", fromlist=["run"])
     code: int = module.run(words[1:])

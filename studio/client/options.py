@@ -28,9 +28,16 @@ class Parser(argparse.ArgumentParser):
     @staticmethod
     def answer(asked: argparse.Namespace, found: object, text: str) -> None:
         """Print what was found: as JSON if asked so, else `text`."""
-        print(json.dumps(found, indent=2, ensure_ascii=False) if asked.json else text)
+        tell(json.dumps(found, indent=2, ensure_ascii=False) if asked.json else text)
+
+
+def tell(text: str) -> None:
+    """The answer, or a line of it, on standard output."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def say(text: str) -> None:
-    """Tell the person something that is no part of the answer."""
-    print(text, file=sys.stderr, flush=True)
+    """Something for the person that is no part of the answer, on standard error."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

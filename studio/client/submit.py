@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from studio.client.errors import Refused
 from studio.client.follow import exit_code, stay
 from studio.client.login import connect
-from studio.client.options import Parser
+from studio.client.options import Parser, tell
 
 TYPE_CHECKING = False  # importing typing would cost the command a tenth of its start
 if TYPE_CHECKING:
@@ -59,16 +59,16 @@ def run(argv: Sequence[str]) -> int:
     studio = connect()
     made = submit_folder(studio, folder, body)
     if not asked.json:
-        print(f"submitted {made['name']} as run {made['id']}", flush=True)
+        tell(f"submitted {made['name']} as run {made['id']}")
     if not asked.wait:
         if asked.json:
-            print(json.dumps(made, indent=2))
+            tell(json.dumps(made, indent=2))
         return 0
     ended = stay(studio, made["id"], quiet=asked.json)
     if ended is None:
         return 130
     if asked.json:
-        print(json.dumps({name: value for name, value in ended.items() if name != "t"}, indent=2))
+        tell(json.dumps({name: value for name, value in ended.items() if name != "t"}, indent=2))
     return exit_code(ended)
 
 
