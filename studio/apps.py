@@ -6,4 +6,4 @@ class StudioConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from studio import checks  # noqa: F401  (importing it registers the checks)
+        from studio import checks  # noqa: F401, PLC0415  (importing it registers the checks)

@@ -25,12 +25,14 @@ _LOSES_NOTHING = "CI"
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Where everything is installed (CI=true) a skipped test is a hole: it fails."""
     report: Any = yield
-    if report.skipped and os.environ.get(_LOSES_NOTHING) == "true" and not hasattr(report, "wasxfail"):
+    if (
+        report.skipped
+        and os.environ.get(_LOSES_NOTHING) == "true"
+        and not hasattr(report, "wasxfail")
+    ):
         report.outcome = "failed"
         report.longrepr = f"skipped although CI=true: {report.longrepr}"
     return report

@@ -9,7 +9,9 @@ from studio.models import Membership, Role, User, Workspace
 _numbers = itertools.count(1)
 
 
-def make_user(name: str = "", *, workspace: Workspace | None = None, role: str = Role.CONTRIBUTOR) -> User:
+def make_user(
+    name: str = "", *, workspace: Workspace | None = None, role: str = Role.CONTRIBUTOR
+) -> User:
     """Somebody who can sign in, and who is a member of the workspace if one is given."""
     user = User.objects.create_user(name or f"user-{next(_numbers)}")
     if workspace is not None:

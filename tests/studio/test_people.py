@@ -156,7 +156,9 @@ class TestRoles:
         with pytest.raises(NotFound, match="ask an admin"):
             workspace_for(user=bob)
 
-    def test_roles_by_name(self, alice: User, vera: User, charlie: User, workspace: Workspace) -> None:
+    def test_roles_by_name(
+        self, alice: User, vera: User, charlie: User, workspace: Workspace
+    ) -> None:
         assert role_of(user=alice, workspace=workspace) == Role.ADMIN
         assert role_of(user=vera, workspace=workspace) == Role.VIEWER
         assert role_of(user=charlie, workspace=workspace) is None
