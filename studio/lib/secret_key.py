@@ -16,7 +16,8 @@ def key_from_file(path: Path) -> str:
     into place, so the file is never seen half written and the first one wins.
 
     Raises:
-        ImproperlyConfigured: it cannot be made or read, or others may read it.
+        ImproperlyConfigured: it cannot be made or read, others may read it, or it is missing
+            beside a database: a new key could not read what the old one encrypted.
     """
     try:
         if not path.exists():
@@ -35,6 +36,12 @@ def key_from_file(path: Path) -> str:
 
 
 def _make(path: Path) -> None:
+    if (path.parent / "db.sqlite3").exists():
+        raise ImproperlyConfigured(
+            f"The key file {path} is missing although there is a database: put it back from a "
+            "copy, or set RUNYARD_SECRET_KEY. If it is lost, write 60 random characters there: "
+            "people sign in again, and stored secrets must be given again."
+        )
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import sqlite3
 from contextlib import closing
@@ -9,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connection
 
@@ -27,22 +30,25 @@ def prepare_database(data_dir: Path) -> Path | None:
 
     Only SQLite is copied; a PostgreSQL server has its own backups.
     """
-    pending = pending_migrations()
-    if not pending:
+    if not pending_migrations():
         return None
-    copy = _copy_database(data_dir)
+    copy = _copy_database(data_dir / "backups")
     call_command("migrate", verbosity=0, interactive=False)
     return copy
 
 
 def prepare_static() -> None:
-    """Collect static files for WhiteNoise when some are newer than the last collection."""
+    """Collect static files for WhiteNoise when they differ from those collected last."""
     root = Path(settings.STATIC_ROOT)
-    stamp = root / "staticfiles.json"
-    sources = [path for folder in settings.STATICFILES_DIRS for path in Path(folder).rglob("*")]
-    newest = max((path.stat().st_mtime for path in sources), default=0.0)
-    if not stamp.exists() or stamp.stat().st_mtime < newest:
-        call_command("collectstatic", verbosity=0, interactive=False)
+    collected, wanted = root / ".collected", _static_fingerprint()
+    if _text_of(collected) == wanted:
+        return
+    root.mkdir(exist_ok=True)
+    with (root / ".lock").open("w") as lock:  # studios of one checkout share the folder
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _text_of(collected) != wanted:
+            call_command("collectstatic", verbosity=0, interactive=False)
+            collected.write_text(wanted)
 
 
 def prepare_owner() -> User:
@@ -60,24 +66,43 @@ def prepare_token(data_dir: Path, owner: User, url: str) -> None:
     path = data_dir / "owner.json"
     try:
         token = json.loads(path.read_text())["token"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         token = ""
     if not token or token_user(token=token) is None:
         token = token_create(user=owner, name="command line on this machine")
     write_private(path, json.dumps({"url": url, "token": token}))
 
 
-def _copy_database(data_dir: Path) -> Path | None:
+def _copy_database(folder: Path) -> Path | None:
     if connection.vendor != "sqlite" or not connection.introspection.table_names():
         return None
-    folder = data_dir / "backups"
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"db-{datetime.now(UTC):%Y%m%d-%H%M%S}.sqlite3"
+    partial = path.with_suffix(".partial")
     with (
-        closing(sqlite3.connect(data_dir / "db.sqlite3")) as source,
-        closing(sqlite3.connect(path)) as copy,
+        closing(sqlite3.connect(settings.DATABASES["default"]["NAME"])) as source,
+        closing(sqlite3.connect(partial)) as copy,
     ):
         source.backup(copy)
+    partial.chmod(0o600)
+    partial.replace(path)
     for old in sorted(folder.glob("db-*.sqlite3"))[:-_BACKUPS_KEPT]:
         old.unlink()
     return path
+
+
+def _static_fingerprint() -> str:
+    """Changes when any static file of ours or of a package does."""
+    facts = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            file = Path(storage.path(name)).stat()
+            facts.update(f"{name}\0{file.st_size}\0{file.st_mtime_ns}\n".encode())
+    return facts.hexdigest()
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

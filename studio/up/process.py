@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
-_PATIENCE_S = 10.0
+_LINUX = platform.system() == "Linux"
+_LIBC = ctypes.CDLL(None) if _LINUX else None
 _LOOK_S = 0.02
+_LOG_BYTES = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Identity:
 
 
 def identify(pid: int) -> Identity | None:
-    """Who has this pid now; None when nobody has."""
+    """Who has this pid now; None when nobody has, or only a zombie."""
     started = _started(pid)
     return Identity(pid, started, _boot()) if started else None
 
@@ -37,40 +40,67 @@ def is_alive(who: Identity) -> bool:
     return identify(who.pid) == who
 
 
-def end(who: Identity, *, patience_s: float = _PATIENCE_S) -> None:
-    """Ask the process to end, and kill it when it does not; anybody else's is left alone."""
-    for number, wait_s in ((signal.SIGTERM, patience_s), (signal.SIGKILL, patience_s)):
-        if not is_alive(who):
-            return
-        try:
-            os.kill(who.pid, number)
-        except ProcessLookupError:
-            return
+def end_all(processes: Collection[Identity], *, patience_s: float) -> None:
+    """Ask these processes to end, and kill those that have not after `patience_s`.
+
+    Whoever has one of their numbers by now is left alone.
+    """
+    for number, wait_s in ((signal.SIGTERM, patience_s), (signal.SIGKILL, 5.0)):
+        left = [who for who in processes if is_alive(who)]
+        for who in left:
+            _send(who, number)
         deadline = time.monotonic() + wait_s
-        while is_alive(who) and time.monotonic() < deadline:
+        while any(map(is_alive, left)) and time.monotonic() < deadline:
             time.sleep(_LOOK_S)
 
 
-def spawn(argv: Sequence[str], *, log: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own that ends when this process dies.
+def spawn(
+    argv: Sequence[str],
+    *,
+    folder: Path,
+    log: Path,
+    env: Mapping[str, str],
+    keep: Collection[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start a child in `folder`, in a session of its own, that ends when this process dies.
 
-    Its output goes to the end of `log`.
+    Its output goes to the end of `log`, of which one full predecessor is kept. `keep` are
+    the file descriptors that it inherits.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > _LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
     with log.open("ab") as output:
         return subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            start_new_session=True, preexec_fn=_end_with_parent, env=dict(env),  # noqa: PLW1509
+            argv,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=partial(_end_with_parent, os.getpid()),  # noqa: PLW1509  (no threads here)
+            env=dict(env),
+            pass_fds=tuple(keep),
         )
 
 
-def _end_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _end_with_parent(parent: int) -> None:
+    """In the child: be told when the parent dies, also when it did so a moment ago."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def _send(who: Identity, number: signal.Signals) -> None:
+    try:
+        os.kill(who.pid, number)
+    except ProcessLookupError:
+        return
 
 
 def _started(pid: int) -> str:
-    if sys.platform == "linux":
+    if _LINUX:
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
@@ -14,12 +15,13 @@ from studio.up.process import Identity
 
 @dataclass(frozen=True)
 class Record:
-    """A studio that runs, or ran: its address and its processes."""
+    """A studio that runs, or ran: its address here, where it lay, and its processes."""
 
     url: str
+    data_dir: str
     supervisor: Identity
     ready: bool = False
-    children: dict[str, Identity] = field(default_factory=dict)
+    children: Mapping[str, Identity] = field(default_factory=dict)
 
 
 def read_record(data_dir: Path) -> Record | None:
@@ -28,11 +30,12 @@ def read_record(data_dir: Path) -> Record | None:
         raw = json.loads((data_dir / "up.json").read_text())
         return Record(
             url=raw["url"],
+            data_dir=raw["data_dir"],
             supervisor=Identity(**raw["supervisor"]),
             ready=raw["ready"],
             children={name: Identity(**who) for name, who in raw["children"].items()},
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

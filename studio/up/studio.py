@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import http.client
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import django.db
+from django.conf import settings
 from redis import Redis, RedisError
 
-from studio.lib.embedded import embedded_socket
-from studio.up.ports import free_port
+from studio.up.intact import require_intact
+from studio.up.ports import listen, local_url
 from studio.up.prepare import prepare_database, prepare_owner, prepare_static, prepare_token
-from studio.up.process import end, identify, is_alive
+from studio.up.process import Identity, end_all, identify, is_alive
 from studio.up.record import Record, lock_data_dir, read_record, write_record
 from studio.up.redis import server_command
-from studio.up.supervise import Supervisor, child_env, studio_children
+from studio.up.supervise import Supervisor
 
 _ANSWER_S = 30.0
 _LOOK_S = 0.03
+_LEFTOVER_S = 2.0
+_DOWN_S = 20.0
 _WORKERS = 2
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+Say = Callable[[str], None]
 
 
 class AlreadyUp(Exception):
@@ -33,116 +41,34 @@ class NotUp(Exception):
     """The studio did not come up; the sentence says which part, and where its log lies."""
 
 
-def run_studio(
-    data_dir: Path, *, host: str, wanted_port: int,
-    say: Callable[[str], None], ready: Callable[[Record], None],
-) -> None:
+def run_studio(data_dir: Path, *, say: Say, ready: Callable[[Record], None]) -> None:
     """Serve from `data_dir` until told to stop; running runs go on afterwards.
 
     `ready` is called once the first page answers.
 
     Raises:
         AlreadyUp: another studio serves from here.
-        NotUp: a part did not start.
+        NotIntact, NoPort, NoRedis, NotUp: it cannot; the sentence says why.
     """
     lock = lock_data_dir(data_dir)
     if lock is None:
         record = read_record(data_dir)
+        where = f" at {record.url}" if record else ""
         raise AlreadyUp(
-            f"Runyard already serves {data_dir}"
-            + (f" at {record.url}" if record else "")
-            + ": open that page, or stop it with 'manage.py down'."
+            f"Runyard already serves {data_dir}{where}: open that page, or stop it with "
+            "'manage.py down'."
         )
     with lock:
+        require_intact(data_dir, _sqlite_file())
         end_leftovers(data_dir)
-        _serve(data_dir, host=host, wanted_port=wanted_port, say=say, ready=ready)
+        _Start(data_dir, say, ready).run()
 
 
 def end_leftovers(data_dir: Path) -> None:
     """End what a killed studio left behind: only what is provably ours."""
     record = read_record(data_dir)
-    for who in (record.children if record else {}).values():
-        end(who, patience_s=2)
-
-
-def _serve(
-    data_dir: Path, *, host: str, wanted_port: int,
-    say: Callable[[str], None], ready: Callable[[Record], None],
-) -> None:
-    copy = prepare_database(data_dir)
-    if copy is not None:
-        say(f"The database was copied to {copy} before it was migrated.")
-    port = free_port(host, wanted_port)
-    if port != wanted_port:
-        say(f"Port {wanted_port} is taken: using {port}.")
-    me = identify(os.getpid())
-    assert me is not None  # noqa: S101  (we are alive)
-    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104
-    record = Record(url=f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/", supervisor=me)
-    write_record(data_dir, record)
-
-    def note(children: dict[str, object]) -> None:
-        nonlocal record
-        record = replace(record, children=children)  # type: ignore[arg-type]
-        write_record(data_dir, record)
-
-    supervisor = Supervisor(
-        log_dir=data_dir / "up", env=_env(data_dir, host, port), on_change=note, say=say  # type: ignore[arg-type]
-    )
-    try:
-        if not os.environ.get("REDIS_URL"):
-            supervisor.add("redis", server_command(data_dir))
-        for name, argv in studio_children(host=host, port=port, workers=_WORKERS).items():
-            supervisor.add(name, argv)
-        prepare_static()
-        owner = prepare_owner()
-        prepare_token(data_dir, owner, record.url)
-        _wait_for(lambda: _redis_answers(data_dir), supervisor, "redis", data_dir)
-        _wait_for(lambda: _page_answers(shown, port), supervisor, "web", data_dir)
-        record = replace(record, ready=True)
-        write_record(data_dir, record)
-        ready(record)
-        supervisor.watch()
-    finally:
-        supervisor.end()
-
-
-def _env(data_dir: Path, host: str, port: int) -> dict[str, str]:
-    extra = {"RUNYARD_DATA_DIR": str(data_dir), "RUNYARD_HOST": host, "RUNYARD_PORT": str(port)}
-    if host in LOOPBACK and "RUNYARD_LINK_ROOTS" not in os.environ:
-        extra["RUNYARD_LINK_ROOTS"] = str(Path.home())
-    return child_env(**extra)
-
-
-def _wait_for(
-    answers: Callable[[], bool], supervisor: Supervisor, name: str, data_dir: Path
-) -> None:
-    deadline = time.monotonic() + _ANSWER_S
-    while not answers():
-        if time.monotonic() > deadline:
-            raise NotUp(f"{name} did not answer in {_ANSWER_S:.0f} s: see {data_dir}/up/{name}.log")
-        supervisor.look()
-        time.sleep(_LOOK_S)
-
-
-def _redis_answers(data_dir: Path) -> bool:
-    url = os.environ.get("REDIS_URL") or f"unix://{embedded_socket(data_dir)}"
-    try:
-        with Redis.from_url(url) as redis:
-            return bool(redis.ping())
-    except (RedisError, OSError):
-        return False
-
-
-def _page_answers(host: str, port: int) -> bool:
-    connection = http.client.HTTPConnection(host, port, timeout=2)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200  # noqa: PLR2004
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    if record is not None:
+        end_all(record.children.values(), patience_s=_LEFTOVER_S)
 
 
 def stop_studio(data_dir: Path) -> bool:
@@ -151,6 +77,155 @@ def stop_studio(data_dir: Path) -> bool:
     if record is None:
         return False
     was_up = is_alive(record.supervisor)
-    end(record.supervisor, patience_s=20)
+    end_all([record.supervisor], patience_s=_DOWN_S)
     end_leftovers(data_dir)
     return was_up
+
+
+class _Stopped(Exception):
+    """It was told to stop before it was up."""
+
+
+class _Start:
+    """One start of the studio, and its life."""
+
+    def __init__(self, data_dir: Path, say: Say, ready: Callable[[Record], None]) -> None:
+        self.data_dir, self.say, self.ready = data_dir, say, ready
+        self.listener = listen(settings.HOST, settings.PORT)
+        self.port: int = self.listener.getsockname()[1]
+        if self.port != settings.PORT:
+            say(f"Port {settings.PORT} is taken: using {self.port}.")
+        me = identify(os.getpid())
+        assert me is not None  # noqa: S101  (we are alive)
+        self.record = Record(
+            url=local_url(settings.HOST, self.port), data_dir=str(data_dir), supervisor=me
+        )
+        self.supervisor = Supervisor(
+            folder=settings.BASE_DIR,
+            log_dir=data_dir / "up",
+            env=self._env(),
+            on_change=self._note_children,
+            say=say,
+        )
+
+    def run(self) -> None:
+        """Start everything, tell that it is ready, and keep it so until it is time to stop."""
+        self.supervisor.obey_signals()
+        write_record(self.data_dir, self.record)
+        try:
+            self._bring_up()
+            self.supervisor.watch()
+        except _Stopped:
+            return
+        finally:
+            self.supervisor.end()
+            self.listener.close()
+
+    def _bring_up(self) -> None:
+        if not os.environ.get("REDIS_URL"):
+            self.supervisor.add("redis", server_command(self.data_dir))
+        self._prepare()
+        self._start_web()
+        self._wait_for("redis", _redis_answers)
+        self._wait_for("web", self._page_answers)
+        self._start_background()
+        self.record = replace(self.record, ready=True)
+        write_record(self.data_dir, self.record)
+        self.ready(self.record)
+        django.db.connections.close_all()
+
+    def _prepare(self) -> None:
+        """Everything that the other processes rely on when they start."""
+        prepare_static()
+        try:
+            copy = prepare_database(self.data_dir)
+            if copy is not None:
+                self.say(f"The database was copied to {copy} before it was migrated.")
+            prepare_token(self.data_dir, prepare_owner(), self.record.url)
+        except django.db.Error as error:
+            advice = self._database_advice()
+            raise NotUp(f"The database cannot be used: {error}. {advice}") from error
+
+    def _database_advice(self) -> str:
+        file = _sqlite_file()
+        if file is None:
+            return "Check DATABASE_URL, and that the server runs."
+        return f"It is {file}; copies from before migrations lie in {self.data_dir / 'backups'}."
+
+    def _start_web(self) -> None:
+        handle = self.listener.fileno()
+        self.supervisor.add(
+            "web", [sys.executable, "-m", "studio.up.web", str(handle)], keep=[handle]
+        )
+
+    def _start_background(self) -> None:
+        """Only once the first page answers: it would come later if these were in its way."""
+        manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+        self.supervisor.add("monitor", [*manage, "monitor"])
+        for number in range(1, _WORKERS + 1):
+            self.supervisor.add(f"worker-{number}", [*manage, "rqworker", "--verbosity", "0"])
+
+    def _env(self) -> Mapping[str, str]:
+        """What the children need to know beside our own environment."""
+        known = {
+            "DJANGO_SETTINGS_MODULE": "studio.settings",
+            "RUNYARD_DATA_DIR": str(self.data_dir),
+            "RUNYARD_HOST": settings.HOST,
+            "RUNYARD_PORT": str(self.port),
+        }
+        if settings.HOST in LOOPBACK and "RUNYARD_LINK_ROOTS" not in os.environ:
+            known["RUNYARD_LINK_ROOTS"] = str(Path.home())
+        return {**os.environ, **known}
+
+    def _note_children(self, children: Mapping[str, Identity]) -> None:
+        self.record = replace(self.record, children=children)
+        write_record(self.data_dir, self.record)
+
+    def _wait_for(self, name: str, answers: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _ANSWER_S
+        while not answers():
+            if self.supervisor.stopping:
+                raise _Stopped
+            if time.monotonic() > deadline:
+                raise NotUp(self._silence_of(name))
+            self.supervisor.look()
+            time.sleep(_LOOK_S)
+
+    def _silence_of(self, name: str) -> str:
+        if name == "redis" and os.environ.get("REDIS_URL"):
+            return (
+                f"The Redis at {urlsplit(settings.REDIS_URL).hostname} did not answer: check "
+                "REDIS_URL, or unset it to use the embedded one."
+            )
+        log = self.supervisor.log_of(name)
+        lines = log.read_text(errors="replace").strip().splitlines() or ["nothing"]
+        return f"{name} did not answer in {_ANSWER_S:.0f} s; the last line of {log}: {lines[-1]}"
+
+    def _page_answers(self) -> bool:
+        """Whether a whole page comes, so that the first visitor finds everything loaded."""
+        host = urlsplit(self.record.url).hostname or ""
+        connection = http.client.HTTPConnection(host, self.port, timeout=1)
+        try:
+            connection.request("GET", "/sign-in/")
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        if status != http.client.OK:
+            log = self.supervisor.log_of("web")
+            raise NotUp(f"The first page answers {status}: {log} says why.")
+        return True
+
+
+def _redis_answers() -> bool:
+    try:
+        with Redis.from_url(settings.REDIS_URL, socket_timeout=2) as redis:
+            return bool(redis.ping())
+    except (RedisError, OSError):
+        return False
+
+
+def _sqlite_file() -> Path | None:
+    database = settings.DATABASES["default"]
+    return Path(database["NAME"]) if database["ENGINE"].endswith("sqlite3") else None

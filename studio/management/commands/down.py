@@ -14,6 +14,7 @@ class Command(BaseCommand):
     """Stop the studio; running runs go on."""
 
     help = "Stop the studio of this data directory; running runs go on."
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Stop it, or say that there was none."""

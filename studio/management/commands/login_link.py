@@ -16,6 +16,7 @@ class Command(BaseCommand):
     """Print a link that signs one user in once."""
 
     help = "Print a link that signs one user in once, within an hour."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Who shall sign in."""

@@ -19,6 +19,7 @@ class Command(BaseCommand):
     """Show the studio's processes and how many runs are live; exit 1 when it is down."""
 
     help = "Show the studio's processes and its live runs."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """For people or for programs."""

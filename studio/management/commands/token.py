@@ -14,6 +14,7 @@ class Command(BaseCommand):
     """Print a new API token; it is shown this once."""
 
     help = "Print a new API token of a user; it is shown this once."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Whose token, what for, and what it may do."""
