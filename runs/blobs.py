@@ -1,4 +1,8 @@
-"""Content store: whole, verified files under their SHA-256."""
+"""The blob store: contents under their own SHA-256, each there whole or not at all.
+
+    <root>/ab/ab12…          a content, read-only; the runner keeps its blobs the same way
+    <root>/tmp/…             contents that are still arriving
+"""
 
 from __future__ import annotations
 
@@ -6,91 +10,129 @@ import hashlib
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 _SHA = re.compile(r"[0-9a-f]{64}")
-_PIECE = 1 << 20
+_PIECE_BYTES = 1 << 20
+_ABANDONED_S = 24 * 3600
 
 
-class BlobWriter:
-    """A blob that is being written; `sha` and `size` are right once it is closed."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._hash = hashlib.sha256()
-        self.size = 0
-
-    def write(self, data: bytes) -> int:
-        self._hash.update(data)
-        self.size += len(data)
-        return self._file.write(data)
-
-    @property
-    def sha(self) -> str:
-        return self._hash.hexdigest()
+class WrongHash(ValueError):
+    """What arrived is not the content that was promised."""
 
 
 class BlobStore:
-    """Blobs under a folder, as `ab/<sha>`; each appears whole or not at all."""
+    """Contents by hash, for any number of processes at once.
+
+    A content that is there is whole, also after a power cut. Two that put the same one agree.
+    """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self._root = root
 
     def path(self, sha: str) -> Path:
+        """Where a content lies, if it is there."""
         if not _SHA.fullmatch(sha):
-            message = f"{sha!r} is no SHA-256"
-            raise ValueError(message)
-        return self.root / sha[:2] / sha
+            raise ValueError(f"{sha!r} is not a SHA-256: 64 hex digits in lower case.")
+        return self._root / sha[:2] / sha
 
     def has(self, sha: str) -> bool:
+        """Whether a content is there."""
         return self.path(sha).exists()
 
     def missing(self, shas: Iterable[str]) -> list[str]:
-        return [sha for sha in shas if not self.has(sha)]
+        """Those that are not there, each once, in the order asked."""
+        return [sha for sha in dict.fromkeys(shas) if not self.has(sha)]
 
     def put(self, content: bytes | BinaryIO, sha: str | None = None) -> tuple[str, int]:
+        """Keep a content: (its hash, its size).
+
+        Raises:
+            WrongHash: it is not the content that `sha` promises; nothing was kept.
+        """
         if isinstance(content, bytes):
             found = hashlib.sha256(content).hexdigest()
-            if self.has(found) and sha in (None, found):
+            if sha in (None, found) and self.has(found):
                 return found, len(content)
-        with self.writer(sha=sha) as into:
+        with self.writer(sha) as into:
             if isinstance(content, bytes):
                 into.write(content)
             else:
-                while piece := content.read(_PIECE):
+                while piece := content.read(_PIECE_BYTES):
                     into.write(piece)
         return into.sha, into.size
 
     @contextmanager
     def writer(self, sha: str | None = None) -> Iterator[BlobWriter]:
-        folder = self.root / "tmp"
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / secrets.token_hex(8)
+        """A content to be written piece by piece; it is kept when the block ends well.
+
+        Raises:
+            WrongHash: what was written is not the content that `sha` promises.
+        """
+        arriving = self._root / "tmp"
+        arriving.mkdir(parents=True, exist_ok=True)
+        temporary = arriving / secrets.token_hex(8)
         try:
             with temporary.open("xb") as file:
                 writer = BlobWriter(file)
                 yield writer
+                if sha not in (None, writer.sha):
+                    raise WrongHash(f"{sha} was promised, but {writer.sha} arrived.")
                 file.flush()
+                os.fchmod(file.fileno(), 0o444)
                 os.fsync(file.fileno())
-            if sha is not None and writer.sha != sha:
-                message = f"the content of {sha} arrived with the hash {writer.sha}"
-                raise ValueError(message)
-            temporary.chmod(0o444)
-            final = self.path(writer.sha)
-            final.parent.mkdir(exist_ok=True)
-            temporary.replace(final)
+            place = self.path(writer.sha)
+            place.parent.mkdir(exist_ok=True)
+            temporary.replace(place)
         finally:
             temporary.unlink(missing_ok=True)
 
     def open(self, sha: str) -> BinaryIO:
+        """A content, for reading.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
         return self.path(sha).open("rb")
 
     def delete(self, sha: str) -> None:
+        """Forget a content; one that is not there is forgotten already."""
         self.path(sha).unlink(missing_ok=True)
 
     def shas(self) -> Iterator[str]:
-        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
-            yield from sorted(path.name for path in folder.iterdir())
+        """Every content that is there, in order."""
+        for folder in sorted(self._root.glob("[0-9a-f][0-9a-f]")):
+            yield from sorted(file.name for file in folder.iterdir() if _SHA.fullmatch(file.name))
+
+    def sweep(self) -> None:
+        """Remove what was left behind a day ago by writers that were killed."""
+        for file in (self._root / "tmp").glob("*"):
+            try:
+                if file.stat().st_mtime < time.time() - _ABANDONED_S:
+                    file.unlink()
+            except FileNotFoundError:
+                continue
+
+
+class BlobWriter:
+    """A content on its way in: `sha` and `size` are of what was written so far."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._seen = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        """Add some bytes."""
+        self._seen.update(data)
+        self.size += len(data)
+        return self._file.write(data)
+
+    @property
+    def sha(self) -> str:
+        """The hash as it is now."""
+        return self._seen.hexdigest()

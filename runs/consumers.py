@@ -38,7 +38,7 @@ class _Tail:
     offset: int
 
 
-class LiveConsumer(AsyncWebsocketConsumer):
+class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is not typed
     """One page's connection. Every message is checked against the caller's workspaces."""
 
     async def connect(self) -> None:

@@ -175,6 +175,8 @@ class Attempt(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     exited = models.JSONField(null=True, blank=True)
     """exited.json as the target wrote it."""
+    sealed = models.JSONField(null=True, blank=True)
+    """sealed.json: size and hash of the masked log, fixed by the target."""
     end_reason = models.CharField(max_length=32, blank=True)
     receipt = models.JSONField(null=True, blank=True)
     """{log_bytes, stored_bytes, sha256_target, sha256_stored, masked, complete: bool, gap: sentence}"""

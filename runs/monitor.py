@@ -28,10 +28,12 @@ from compute.models import ComputeTarget
 from runs.services.sweep import sweep
 from runs.watcher import TargetWatcher
 from studio.lib.push import listen_hints
+from studio.lib.queue import enqueue
 
 log = logging.getLogger(__name__)
 
 SWEEP_S = 2.0
+PRUNE_S = 3600.0
 LEASE = timedelta(seconds=10)
 
 
@@ -43,6 +45,7 @@ class Monitor:
         self._watchers: dict[int, TargetWatcher] = {}
         self._stopped = threading.Event()
         self._wake = threading.Event()
+        self._prune_at = time.monotonic() + PRUNE_S
 
     def run(self) -> None:
         """Sweep until `stop`; hints only make it look earlier."""
@@ -50,6 +53,7 @@ class Monitor:
         while not self._stopped.is_set():
             _survive(self._lease_targets)
             _survive(sweep)
+            _survive(self._prune)
             self._wake.wait(SWEEP_S)
             self._wake.clear()
         for watcher in self._watchers.values():
@@ -86,6 +90,11 @@ class Monitor:
             self._watchers[target_id].start()
         for watcher in self._watchers.values():
             watcher.refresh()
+
+    def _prune(self) -> None:
+        if time.monotonic() >= self._prune_at:
+            self._prune_at = time.monotonic() + PRUNE_S
+            enqueue("runs.jobs.prune")
 
     def _give_back(self) -> None:
         ComputeTarget.objects.filter(monitor_token=self.token).update(

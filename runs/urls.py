@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from runs.views import actions, artifacts, builds, files, help, home, logs, run, runs, submit, targets
+from runs.views import (
+    actions,
+    artifacts,
+    builds,
+    driving,
+    files,
+    home,
+    logs,
+    run,
+    runs,
+    submit,
+    targets,
+)
 
 app_name = "runs"
 urlpatterns = [
@@ -12,7 +24,7 @@ urlpatterns = [
     path("live/home/", home.home_live, name="home_live"),
     path("example/", home.example, name="example"),
     path("workspace/", home.choose_workspace, name="workspace"),
-    path("help/", help.help_page, name="help"),
+    path("help/", driving.driving, name="help"),
     path("submit/", submit.submit, name="submit"),
     path("runs/", runs.listed, name="list"),
     path("runs/rows/", runs.rows, name="rows"),

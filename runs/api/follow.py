@@ -9,6 +9,7 @@ Items are one line of JSON each, `log` and `build` with that many bytes behind t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -25,6 +26,7 @@ from runs.selectors.runs import run_attempt, run_get
 from runs.states import FINAL
 from runs.stores import log_store
 from studio.lib.downloads import PIECE_BYTES
+from studio.lib.refusal import Refused
 from studio.models import User
 
 PING_S = 10.0
@@ -94,16 +96,23 @@ class Follower:
     async def items(self) -> AsyncIterator[Item]:
         """Everything, until the run is over and all its bytes are sent.
 
-        Hints of log growth are answered from the log store alone, without the database.
+        It breaks off without an end once the caller may not see the run any more; who asks
+        again is told. Hints of log growth are answered without the database.
         """
+        with contextlib.suppress(Refused):
+            async for item in self._items():
+                yield item
+
+    async def _items(self) -> AsyncIterator[Item]:
         log: Tail | None = None
         build: Tail | None = None
         shown = None
         pinged_at = time.monotonic()
         async with Hints(f"run.{self.run_id}") as hints:
             while True:
-                seen = await self._look() if hints.run_changed else None
-                hints.run_changed = False
+                # cleared first: what changes while we look makes us look again
+                is_due, hints.run_changed = hints.run_changed, False
+                seen = await self._look() if is_due else None
                 if seen is not None:
                     if seen.news != shown:
                         shown = seen.news

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Count, F, Q, QuerySet
-from django.db.models.functions import Now
-from django.utils import timezone
 
 from compute.models import ComputeTarget
 from compute.services import target_health, target_place
@@ -23,6 +19,7 @@ from runs.disk import studio_disk_is_full
 from runs.models import Attempt, Run
 from runs.services.cancel import preparing_cancel
 from runs.services.launch import attempt_launch
+from runs.services.lease import UNLEASED, attempt_lease, lease_pause
 from runs.services.move import run_move
 from runs.states import HOLDS_SLOT, EndReason, Status
 
@@ -30,11 +27,7 @@ log = logging.getLogger(__name__)
 
 STRETCH_S = 30.0
 """How long one dispatch may go on; the next hint or sweep takes over."""
-LEASE = timedelta(seconds=60)
-"""Longer than one step may take; after it another worker may try the step again."""
 UNREACHABLE_PAUSE = timedelta(seconds=2)
-
-_UNLEASED = Q(lease_until=None) | Q(lease_until__lt=Now())
 
 
 def target_dispatch(*, target_id: int) -> int:
@@ -50,7 +43,8 @@ def target_dispatch(*, target_id: int) -> int:
         return 0
     while time.monotonic() < until:
         slots_fill(target_id=target_id)
-        moved = sum([_walk(target, run_id, token) for run_id, token in _claim_steps(target_id)])
+        ready = _steppable().filter(run__target=target).order_by("-run__priority", "run_id")
+        moved = sum([_walk(target, *ids) for ids in ready.values_list("run_id", "pk")])
         steps += moved
         if not moved:
             break
@@ -75,42 +69,28 @@ def slots_fill(*, target_id: int) -> int:
     return given
 
 
-def _claim_steps(target_id: int) -> Iterator[tuple[int, str]]:
-    """Lease the runs whose next step can be tried now, one after the other."""
-    ready = _steppable().filter(run__target_id=target_id).order_by("-run__priority", "run_id")
-    for attempt_id, run_id in list(ready.values_list("pk", "run_id")):
-        token = secrets.token_hex(8)
-        mine = Attempt.objects.filter(_UNLEASED, pk=attempt_id).update(
-            lease_token=token, lease_until=timezone.now() + LEASE
-        )
-        if mine:
-            yield run_id, token
-
-
-def _walk(target: ComputeTarget, run_id: int, token: str) -> bool:
-    """Take one leased run through the steps that are ready: whether it got anywhere.
-
-    The lease is given back, whatever happens.
-    """
-    moved = True
-    try:
-        with session_for(target_place(target=target)) as session:
-            moved = _step(target, run_id, token, session)
-    except TargetUnreachable as error:
-        target_health(target=target, reachable=False, reason=str(error))
-        _release(run_id, token, pause=UNREACHABLE_PAUSE)
-        return False
-    except TargetRefused as error:
-        _fail(run_id, token, EndReason.LAUNCH_FAILED, str(error))
-    except RunnerRefused as error:
-        _fail(run_id, token, EndReason.PLACE_FAILED, str(error))
-    except Exception:
-        log.exception("run %s could not be dispatched", run_id)
-        _fail(run_id, token, EndReason.STUDIO_ERROR, "")
-        raise
-    else:
-        _release(run_id, token)
-    return moved
+def _walk(target: ComputeTarget, run_id: int, attempt_id: int) -> bool:
+    """Lease one run and take it through the steps that are ready: whether it got anywhere."""
+    with attempt_lease(attempt_id=attempt_id) as token:
+        if token is None:
+            return False
+        try:
+            with session_for(target_place(target=target)) as session:
+                return _step(target, run_id, token, session)
+        except TargetUnreachable as error:
+            target_health(target=target, reachable=False, reason=str(error))
+            lease_pause(attempt_id=attempt_id, token=token, pause=UNREACHABLE_PAUSE)
+            return False
+        except TargetRefused as error:
+            _fail(run_id, token, EndReason.LAUNCH_FAILED, str(error))
+        except RunnerRefused as error:
+            _fail(run_id, token, EndReason.PLACE_FAILED, str(error))
+        except DatabaseError:
+            raise  # the run is as it was: the next sweep tries again
+        except Exception:
+            log.exception("run %s could not be dispatched", run_id)
+            _fail(run_id, token, EndReason.STUDIO_ERROR, "")
+        return True
 
 
 def _step(target: ComputeTarget, run_id: int, token: str, session: Session) -> bool:
@@ -143,13 +123,6 @@ def _fail(run_id: int, token: str, reason: EndReason, sentence: str) -> None:
     )
 
 
-def _release(run_id: int, token: str, pause: timedelta | None = None) -> None:
-    until = timezone.now() + pause if pause else None
-    Attempt.objects.filter(run_id=run_id, lease_token=token).update(
-        lease_until=until, lease_token="" if until is None else token
-    )
-
-
 def targets_with_work() -> list[int]:
     """Targets on which a dispatch would find something to do now."""
     queued = ComputeTarget.objects.annotate(
@@ -162,7 +135,7 @@ def targets_with_work() -> list[int]:
 def _steppable() -> QuerySet[Attempt]:
     """Attempts that hold a slot, have not started, and that nobody walks right now."""
     return Attempt.objects.filter(
-        _UNLEASED, run__status__in=(Status.PREPARING, Status.STARTING)
+        UNLEASED, run__status__in=(Status.PREPARING, Status.STARTING)
     ).exclude(
         run__status=Status.PREPARING,
         run__cancel_requested_at=None,

@@ -16,6 +16,7 @@ from compute.session import Collected, RunnerRefused, Session, session_for
 from compute.transports.base import TargetUnreachable
 from environments.selectors import module_advice
 from runs.models import Artifact, Attempt, Run
+from runs.services.lease import attempt_lease
 from runs.services.metrics import metrics_ingest
 from runs.services.move import run_changed, run_move, run_note
 from runs.services.snapshots import blobs_claim
@@ -48,8 +49,7 @@ def attempt_ended(
     reason = end_reason(exited, rebooted=rebooted)
     with transaction.atomic():
         Attempt.objects.filter(pk=attempt.pk, ended_at=None).update(
-            exited=exited, ended_at=timezone.now(), end_reason=reason,
-            receipt={"sealed": dict(sealed)} if sealed else None,
+            exited=exited, sealed=sealed, ended_at=timezone.now(), end_reason=reason
         )
         run_move(
             run_id=attempt.run_id, to=Status.FINALIZING, text="The command ended.",
@@ -68,6 +68,7 @@ def end_reason(exited: Mapping[str, Any] | None, *, rebooted: bool) -> EndReason
         "exec_failed": EndReason.LAUNCH_FAILED,
         "out_of_memory": EndReason.OUT_OF_MEMORY,
         "keeper_lost": EndReason.EXIT_LOST,
+        "host_shutdown": EndReason.HOST_RESTARTED,
     }
     if exited.get("reason"):
         return named.get(exited["reason"], EndReason.STUDIO_ERROR)
@@ -88,8 +89,14 @@ def exit_code(exited: Mapping[str, Any] | None) -> int | None:
 def attempt_collect(*, attempt_id: int) -> None:
     """Take what is ready from an attempt: settled outputs while it runs, all at its end.
 
-    May be repeated and may run twice at once; the final move happens once.
+    May be repeated; while one worker is at it, others leave it alone.
     """
+    with attempt_lease(attempt_id=attempt_id) as token:
+        if token is not None:
+            _receive(attempt_id)
+
+
+def _receive(attempt_id: int) -> None:
     attempt = Attempt.objects.select_related("run__target", "run__workspace").get(pk=attempt_id)
     run, ended = attempt.run, attempt.ended_at is not None
     if run.is_final:
@@ -123,10 +130,10 @@ def attempt_lost(*, attempt: Attempt, text: str) -> None:
 
 def _seal(attempt: Attempt, session: Session) -> None:
     """Compare what the target wrote with what we stored, and close the log."""
-    if attempt.receipt and "complete" in attempt.receipt:
+    if attempt.receipt is not None:
         return
     mask = [decrypt(text) for text in attempt.run.secret_variables.values()]
-    sealed = (attempt.receipt or {}).get("sealed") or session.seal(attempt.folder, mask)
+    sealed = attempt.sealed or session.seal(attempt.folder, mask)
     if sealed is None:
         _seal_without_target(attempt)
         return

@@ -241,7 +241,7 @@ def _default_name(request: Submission, words: list[str]) -> str:
 
 def _git_record(workspace: Workspace, facts: dict[str, object]) -> dict[str, object]:
     """The facts with the diff moved into the blob store: a row stays small."""
-    record = {
+    record: dict[str, object] = {
         key: facts[key]
         for key in ("repository", "branch", "commit", "dirty", "untracked")
         if key in facts

@@ -15,12 +15,15 @@ from django.utils import timezone
 from django.utils.html import format_html, mark_safe
 from django.utils.safestring import SafeString
 
+from environments.lock import lock_pins
 from runs.templatetags.icons import ICONS
 from studio.models import User
 from studio.pages import WORKSPACE
 from studio.selectors import workspaces_of
 
 register = template.Library()
+
+register.filter("lock_pins", lock_pins)
 
 _STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _THEMES = frozenset({"light", "dark"})

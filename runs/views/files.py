@@ -36,7 +36,7 @@ class Folder:
     name: str
     path: str = ""
     folders: dict[str, Folder] = field(default_factory=dict)
-    files: list[Entry] = field(default_factory=list)
+    files: list[tuple[str, Entry]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,12 @@ def folder_tree(entries: Iterable[Entry]) -> Folder:
     """A manifest's flat list as folders within folders, both by name."""
     root = Folder("")
     for entry in sorted(entries, key=lambda e: e.path):
-        *parents, _ = entry.path.split("/")
+        *parents, file_name = entry.path.split("/")
         folder = root
         for name in parents:
             path = f"{folder.path}/{name}".lstrip("/")
             folder = folder.folders.setdefault(name, Folder(name, path))
-        folder.files.append(entry)
+        folder.files.append((file_name, entry))
     return root
 
 

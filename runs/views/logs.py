@@ -43,6 +43,7 @@ def log(request: PageRequest, run_id: int) -> HttpResponse:
         "streams": streams,
         "part": log_part(key, first=first) if first else log_tail(key),
         "is_part": bool(first),
+        "is_live": not run.is_final,
         "log_name": f"run/{run.pk}",
     }
     return render(request, "runs/run_log.html", context)
@@ -75,7 +76,7 @@ def raw_log(request: PageRequest, key: str, *, name: str) -> HttpResponseBase:
         limit = request.GET.get("limit", "")
         count = min(int(limit) if limit.isdigit() else PIECE_BYTES, PIECE_BYTES, size - start)
     response = ranged_response(request, lambda o, n: store.read(key, start + o, n), count)
-    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or "attachment"
     response["Runyard-Log-Size"] = str(size)
     response["Runyard-Log-Sealed"] = str(int(sealed))
     response["Cache-Control"] = "no-store"

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runs.templatetags.runyard import size
-
 
 @dataclass(frozen=True)
 class ReceiptSentence:
@@ -21,12 +19,12 @@ def receipt_sentence(receipt: Mapping[str, Any] | None) -> ReceiptSentence | Non
     """Whether every byte that was written is stored; None before the log is sealed."""
     if not receipt or "complete" not in receipt:
         return None
-    stored = f"{receipt['stored_bytes']:,} bytes ({size(receipt['stored_bytes'])})"
+    stored = f"{receipt['stored_bytes']:,} bytes"
     masked = receipt.get("masked") or 0
-    hidden = f" {masked:,} secret {'place is' if masked == 1 else 'places are'} masked." if masked else ""
+    places = "place is" if masked == 1 else "places are"
+    hidden = f" {masked:,} secret {places} masked." if masked else ""
     if receipt["complete"]:
-        return ReceiptSentence(
-            f"Complete: {stored} written on the target, all stored, hashes equal.{hidden}", True
-        )
-    gap = receipt.get("gap") or "the target could not confirm that this is everything."
-    return ReceiptSentence(f"{stored} stored; {gap}{hidden}", False)
+        text = f"Complete: {stored} written on the target, all stored, hashes equal.{hidden}"
+    else:
+        text = f"{stored} stored. {receipt['gap']}{hidden}"
+    return ReceiptSentence(text, is_whole=receipt["complete"])

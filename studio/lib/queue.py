@@ -16,15 +16,14 @@ from rq import Worker
 
 log = logging.getLogger(__name__)
 
-JOBS = frozenset(
-    {
-        "environments.jobs.stop",
-        "runs.jobs.collect",
-        "runs.jobs.dispatch",
-        "runs.jobs.prune",
-        "runs.jobs.stop",
-    }
-)
+JOBS = {
+    "environments.jobs.stop": 60,
+    "runs.jobs.collect": 4 * 3600,
+    "runs.jobs.dispatch": 3600,
+    "runs.jobs.prune": 4 * 3600,
+    "runs.jobs.stop": 60,
+}
+"""What may be asked of a worker, and how many seconds it may take: transfers may be long."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +35,18 @@ class QueueHealth:
     queued: int
 
 
-def enqueue(dotted_name: str, *args: int | str, timeout_s: int = 60) -> None:
+def enqueue(dotted_name: str, *args: int | str) -> None:
     """Ask a worker to call a job with plain arguments, once the transaction commits."""
     if dotted_name not in JOBS:
         message = f"{dotted_name} is not among the known jobs"
         raise ValueError(message)
-    transaction.on_commit(lambda: _enqueue(dotted_name, args, timeout_s))
+    transaction.on_commit(lambda: _enqueue(dotted_name, args))
 
 
-def _enqueue(dotted_name: str, args: tuple[int | str, ...], timeout_s: int) -> None:
+def _enqueue(dotted_name: str, args: tuple[int | str, ...]) -> None:
     try:
         django_rq.get_queue("default").enqueue(
-            dotted_name, *args, job_timeout=timeout_s, result_ttl=0, failure_ttl=3600
+            dotted_name, *args, job_timeout=JOBS[dotted_name], result_ttl=0, failure_ttl=3600
         )
     except (RedisError, OSError) as error:
         log.warning("the hint %s%s was lost: %s", dotted_name, args, error)

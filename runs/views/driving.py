@@ -9,7 +9,7 @@ from studio.pages import PageRequest, current_workspace, page
 
 
 @page
-def help_page(request: PageRequest) -> HttpResponse:
+def driving(request: PageRequest) -> HttpResponse:
     """The words, the command line, REST, and the client inside a script."""
     context = {
         "section": "help",
