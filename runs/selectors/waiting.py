@@ -19,14 +19,20 @@ def run_waiting(*, run: Run) -> str:
         return ""
     if run.cancel_requested_at is not None and run.status != Status.QUEUED:
         return _stopping(run)
+    unreachable = _unreachable(run.target)
     if run.status == Status.RUNNING:
-        return _unreachable(run.target)
-    return _studio_trouble(run.target) or {
-        Status.QUEUED: _queued,
-        Status.PREPARING: _preparing,
-        Status.STARTING: lambda _: "Its files are being placed on the target.",
-        Status.FINALIZING: lambda _: "The command ended; its results are being collected.",
-    }[Status(run.status)](run)
+        return unreachable and f"{unreachable}: the run goes on there, its log catches up afterwards."
+    return _studio_trouble(run.target) or (unreachable and f"{unreachable}.") or _own_step(run)
+
+
+def _own_step(run: Run) -> str:
+    if run.status == Status.QUEUED:
+        return _queued(run)
+    if run.status == Status.PREPARING:
+        return _preparing(run)
+    if run.status == Status.STARTING:
+        return "Its files are being placed on the target."
+    return "The command ended; its results are being collected."
 
 
 def _stopping(run: Run) -> str:
@@ -40,12 +46,7 @@ def _stopping(run: Run) -> str:
 
 def _unreachable(target: ComputeTarget) -> str:
     since = target.unreachable_since
-    if since is None:
-        return ""
-    return (
-        f"{target.name} is unreachable since {since:%H:%M:%S} UTC; the run goes on there and its "
-        "log catches up afterwards."
-    )
+    return f"{target.name} is unreachable since {since:%H:%M:%S} UTC" if since else ""
 
 
 def _studio_trouble(target: ComputeTarget) -> str:
@@ -61,7 +62,7 @@ def _studio_trouble(target: ComputeTarget) -> str:
         return "No monitor is running: start one with 'manage.py monitor'."
     if studio_disk_is_full():
         return "The studio's disk is nearly full: free some space, then it goes on by itself."
-    return _unreachable(target)
+    return ""
 
 
 def _queued(run: Run) -> str:
