@@ -73,6 +73,8 @@ needs:
 test: dev needs check
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+# with a data directory of its own: looking at the settings makes a key and opens the database
+check: export RUNYARD_DATA_DIR = $(abspath $(STAMPS))/data
 check: dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check

@@ -13,7 +13,7 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +21,32 @@ import pytest
 
 pytest.register_assert_rewrite("tests.contract")
 
-_LOSES_NOTHING = "CI"
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Refuse a skipped test where everything should be installed."""
+    report = yield
+    if not hasattr(report, "wasxfail"):  # an expected failure is reported as a skip too
+        _refuse_skip(report)
+    return report
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Where everything is installed (CI=true) a skipped test is a hole: it fails."""
-    report: Any = yield
-    if (
-        report.skipped
-        and os.environ.get(_LOSES_NOTHING) == "true"
-        and not hasattr(report, "wasxfail")
-    ):
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Refuse a skipped module likewise."""
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if report.skipped and os.environ.get("CI") == "true":
         report.outcome = "failed"
         report.longrepr = f"skipped although CI=true: {report.longrepr}"
-    return report
 
 
 @pytest.fixture(autouse=True)
