@@ -8,6 +8,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+from compute.frames import receive_frame, send_frame
 from compute.place import Place
 from compute.transports.base import Channel, TargetRefused, TargetUnreachable
 from compute.transports.loader import LOADER
@@ -27,7 +28,7 @@ def runner_source() -> tuple[bytes, str]:
     return source, hashlib.sha256(source).hexdigest()
 
 
-def open_runner(place: Place, *arguments: str, timeout_s: float = CONTACT_S) -> tuple[Channel, str]:
+def open_runner(place: Place, *arguments: str) -> tuple[Channel, str]:
     """A channel that speaks frames with a subcommand of the runner, and that runner's SHA-256.
 
     Raises:
@@ -40,7 +41,11 @@ def open_runner(place: Place, *arguments: str, timeout_s: float = CONTACT_S) -> 
         [place.python, "-I", "-S", "-c", LOADER, place.root, sha, nonce, *arguments]
     )
     try:
-        _hand_over(channel, nonce, source, time.monotonic() + timeout_s)
+        deadline = time.monotonic() + CONTACT_S
+        _hand_over(channel, nonce, source, deadline)
+        # Only its own answer tells that the runner could be stored and works.
+        send_frame(channel, {"op": "ping"}, timeout_s=deadline - time.monotonic())
+        receive_frame(channel, timeout_s=deadline - time.monotonic())
     except TargetUnreachable as error:
         gave_up = channel.wait(timeout_s=0) in _PYTHON_GAVE_UP
         channel.close()

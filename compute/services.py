@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from compute.backends import LOCAL, Backend, backend_of
+from compute.backends import KINDS, LOCAL, Backend, backend_of
 from compute.models import ComputeTarget
 from compute.place import Place
 from compute.session import RunnerRefused, session_for
@@ -156,7 +156,7 @@ def target_test(*, target: ComputeTarget) -> dict[str, Any]:
         target_health(target=target, reachable=False, reason=str(error))
         return {}
     except (TargetRefused, RunnerRefused) as error:
-        _note_health(target, ComputeTarget.Health.FAULTY, f"{error} {_what_next(target)}")
+        _note_health(target, ComputeTarget.Health.FAULTY, f"{error}{_what_next(target)}")
         return {}
     target_health(target=target, reachable=True, facts=facts)
     return facts
@@ -280,8 +280,11 @@ def _complaint(facts: Mapping[str, Any]) -> str:
 
 
 def _what_next(target: ComputeTarget) -> str:
-    fields = " and ".join(field.label.lower() for field in backend_of(target.kind).fields)
-    return f"Check its {fields}, then test it again."
+    backend = KINDS.get(target.kind)
+    if backend is None:
+        return ""
+    fields = " and ".join(field.label.lower() for field in backend.fields)
+    return f" Check its {fields}, then test it again."
 
 
 def _cores() -> int:

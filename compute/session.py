@@ -18,6 +18,7 @@ from typing import Any, Protocol, Self
 from compute.contact import open_runner
 from compute.frames import FrameTooBig, Header, receive_frame, send_frame
 from compute.place import Place
+from compute.transports.base import TargetUnreachable
 
 ANSWER_S = 30.0
 """How long the runner may be silent before an answer; while it works it says so every 5 s."""
@@ -189,16 +190,14 @@ class Session:
         `secrets` are variables that live in memory only, `mask` the values to be hidden
         in the log, `build` becomes the task's build.json.
         """
-        answer, _ = self._ask(
-            {
-                "op": "start",
-                "name": name,
-                "spec": dict(spec),
-                "secrets": dict(secrets or {}),
-                "mask": list(mask),
-                "build": build,
-            }
-        )
+        request = {"op": "start", "name": name, "spec": dict(spec), "build": build}
+        request |= {"secrets": dict(secrets or {}), "mask": list(mask)}
+        try:
+            answer, _ = self._ask(request)
+        except RunnerRefused as error:
+            if error.code == "timeout":  # it may start yet: nobody may take that for an end
+                raise TargetUnreachable(str(error)) from error
+            raise
         if answer.get("started"):
             return Started(keeper=answer["keeper"], command=answer["command"])
         if answer.get("claimed"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,8 @@ from compute.contact import open_runner
 from compute.frames import Header, receive_frame, send_frame
 from compute.place import Place
 from compute.transports.base import TargetUnreachable
+
+log = logging.getLogger(__name__)
 
 _PING_S = 5.0
 """The runner ends when it hears nothing from us for 30 s."""
@@ -191,4 +194,6 @@ def _event(header: Header, payload: bytes) -> Event | None:
         return Gone(task)
     if kind == "short":
         return Short(task, header["stream"], header["size"])
+    if kind == "error":  # a request of ours that makes no sense: the others go on
+        log.warning("the target refused a request about %s: %s", task, header.get("error"))
     return None

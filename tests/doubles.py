@@ -10,7 +10,7 @@ import os
 import shlex
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from compute.launchers.base import Handle, Launcher, LaunchSpec, Report
@@ -65,7 +65,9 @@ class BannerTransport:
 
     def popen(self, argv: Sequence[str]) -> Channel:
         text = self.banner.decode("ascii").replace("%", "%%").replace("\n", "\\n")
-        return self.behind.popen(["/bin/sh", "-c", f'printf {shlex.quote(text)}; exec "$@"', "sh", *argv])
+        return self.behind.popen(
+            ["/bin/sh", "-c", f'printf {shlex.quote(text)}; exec "$@"', "sh", *argv]
+        )
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class _LyingChannel(ChannelInFront):
 
 @dataclass(frozen=True)
 class CuttableTransport:
-    """A link that breaks when `cut` is called and stands again after `mend`; equal to itself alone."""
+    """A link that breaks when `cut` is called and stands again after `mend`."""
 
     behind: Transport
     _channels: list[Channel] = field(default_factory=list, hash=False, compare=False)
@@ -185,7 +187,11 @@ class PatientTransport:
 
 class _PatientChannel(ChannelInFront):
     def read_exact(self, n: int, *, timeout_s: float) -> bytes:
-        return super().read_exact(n, timeout_s=timeout_s) if self.readable(timeout_s=timeout_s) else b""
+        return (
+            super().read_exact(n, timeout_s=timeout_s)
+            if self.readable(timeout_s=timeout_s)
+            else b""
+        )
 
 
 @dataclass(frozen=True)
@@ -291,5 +297,3 @@ class StrictLauncher(LauncherInFront):
         if not self.alive(handle):
             raise ValueError("nothing to stop")
         super().stop(handle, grace_s=grace_s, reason=reason)
-
-

@@ -26,6 +26,8 @@ def end_tasks(place: Place) -> None:
     """Stop whatever still runs there, and wait until it is dead."""
     tasks = Path(place.root) / "tasks"
     names = [path.name for path in tasks.iterdir()] if tasks.exists() else []
+    if not names:
+        return
     with Session(place) as session:
         for name in names:
             session.stop(name, reason="canceled_by_user", grace_s=0)

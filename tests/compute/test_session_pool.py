@@ -62,7 +62,9 @@ def test_many_threads_never_share_one(pool: SessionPool, place: Place) -> None:
     assert wrong == []
 
 
-def test_another_place_gets_another_session(pool: SessionPool, place: Place, tmp_path: Path) -> None:
+def test_another_place_gets_another_session(
+    pool: SessionPool, place: Place, tmp_path: Path
+) -> None:
     elsewhere = replace(place, root=str(tmp_path / "second"))
     with pool.lend(place) as one:
         one.hello()

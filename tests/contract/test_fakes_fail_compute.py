@@ -42,9 +42,7 @@ def test_a_transport_that_leaves_channels_open_fails_its_suite() -> None:
     leaky = doubles.LeakyTransport(LocalTransport())
     try:
         with pytest.raises(SPOILED):
-            TransportContract().test_nothing_can_be_read_or_written_after_close(
-                leaky, own_python()
-            )
+            TransportContract().test_nothing_can_be_read_or_written_after_close(leaky, own_python())
     finally:
         leaky.drop()
 
