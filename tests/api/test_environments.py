@@ -1,0 +1,102 @@
+"""Environments and their builds over REST."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from environments.models import Build, Lock
+from runs.models import Run
+from runs.stores import log_store
+from tests.api.caller import Caller
+
+
+@pytest.fixture
+def build(run: Run) -> Build:
+    version = run.environment_version
+    lock = version.locks.first() or Lock.objects.create(
+        version=version, python_version="3.11", platform="linux", text=""
+    )
+    return Build.objects.create(target=run.target, version=version, lock=lock, key="k")
+
+
+def test_a_member_defines_versions(member: Caller) -> None:
+    first = member.post("/environments", {"name": "mine", "requirements": "numpy\n"})
+    assert (first.status, first.json["version"], first.json["kind"]) == (201, 1, "requirements")
+    again = member.post("/environments", {"name": "mine", "requirements": "numpy\n"}).json
+    assert again["version"] == 1
+    second = member.post(
+        "/environments", {"name": "mine", "requirements": "numpy\nscipy", "description": "more"}
+    ).json
+    assert (second["version"], second["description"]) == (2, "more")
+    shown = member.get("/environments/mine").json
+    assert [version["number"] for version in shown["versions"]] == [2, 1]
+    assert "scipy" in shown["versions"][0]["requirements"]
+
+
+def test_an_interpreter_of_ones_own(member: Caller) -> None:
+    made = member.post("/environments", {"name": "own", "interpreter_path": "/opt/bin/python"}).json
+    assert made["kind"] == "user-managed"
+    (version,) = member.get("/environments/own").json["versions"]
+    assert version["interpreter_path"] == "/opt/bin/python"
+    assert version["requirements"] is None
+
+
+def test_the_list_has_the_curated_ones(member: Caller, run: Run) -> None:
+    found = {item["name"]: item for item in member.get("/environments").json}
+    assert found["minimal"]["origin"] == "curated"
+    assert found["minimal"]["version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"name": "e"}, "neither was given"),
+        ({"name": "e", "requirements": "x", "interpreter_path": "/p"}, "not both"),
+        ({"name": "a b", "requirements": "x"}, "'a b' cannot name an environment"),
+        ({"requirements": "x"}, "`name` is missing."),
+        ({"name": "e", "requirements": ["x"]}, "`requirements` must be text"),
+        ({"name": "e", "interpreter_path": "python"}, "must be an absolute path"),
+    ],
+)
+def test_what_cannot_work_is_refused(member: Caller, body: dict[str, Any], words: str) -> None:
+    answer = member.post("/environments", body)
+    assert answer.status == 422
+    assert words in answer.detail
+
+
+def test_viewers_and_strangers(
+    viewer: Caller, stranger: Caller, nobody: Caller, build: Build
+) -> None:
+    body = {"name": "e", "requirements": "numpy"}
+    assert viewer.get("/environments/minimal").status == 200
+    assert viewer.post("/environments", body).status == 403
+    assert viewer.get(f"/builds/{build.pk}").status == 200
+    for answer in (
+        stranger.get("/environments/minimal"),
+        stranger.get("/environments/minimal?workspace=main"),
+        stranger.get("/environments?workspace=main"),
+        stranger.post("/environments?workspace=main", body),
+        stranger.get(f"/builds/{build.pk}"),
+        stranger.get(f"/builds/{build.pk}/log"),
+    ):
+        assert answer.status == 404
+    for path in ("/environments", "/environments/minimal", f"/builds/{build.pk}"):
+        assert nobody.get(path).status == 401
+
+
+def test_a_build_and_its_log(member: Caller, build: Build) -> None:
+    found = member.get(f"/builds/{build.pk}").json
+    assert (found["status"], found["environment"], found["target"]) == (
+        "queued", "minimal:1", "local",
+    )
+    log_store().append(f"build/{build.pk}/run.log", 0, b"collecting numpy\n")
+    log = member.get(f"/builds/{build.pk}/log")
+    assert log.content == b"collecting numpy\n"
+    assert (log.headers["Runyard-Log-Size"], log.headers["Runyard-Log-Sealed"]) == ("17", "0")
+    part = member.get(f"/builds/{build.pk}/log", headers={"Range": "bytes=-6"})
+    assert (part.status, part.content) == (206, b"numpy\n")
+    for number in ("0", "99999999999999999999999"):
+        assert member.get(f"/builds/{number}").status == 404
+    assert member.get("/builds/x").status == 422
