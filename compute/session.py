@@ -190,7 +190,7 @@ class Session:
         `secrets` are variables that live in memory only, `mask` the values to be hidden
         in the log, `build` becomes the task's build.json.
         """
-        request = {"op": "start", "name": name, "spec": dict(spec), "build": build}
+        request: Header = {"op": "start", "name": name, "spec": dict(spec), "build": build}
         request |= {"secrets": dict(secrets or {}), "mask": list(mask)}
         try:
             answer, _ = self._ask(request)
