@@ -20,7 +20,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "studio.settings"
 
 from studio.settings import *  # noqa: E402, F403
 
-STATIC_ROOT = _folder  # any that is there: nothing was collected
+STATIC_ROOT = _spare  # any that is there: nothing was collected
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
