@@ -1,10 +1,10 @@
 """Runs commands on a target so that they need nobody, and tells the studio what became of them.
 
-One file, standard library only, Python 3.6 syntax, so that it starts on whatever Python a target has.
-PROTOCOL.md beside it is the released format: folders, files, frames and operations. Its sections:
-small files, frames, processes, masking and receipt, blobs, tasks and paths, the command, warden,
-keeper, sampler, files of a run, session, watch, build, main. What only some subcommands need is
-imported where it is needed, because every contact with a target pays for the imports above.
+One file, standard library only, Python 3.6 syntax: it starts on whatever Python a target has.
+PROTOCOL.md beside it is the released format: folders, files, frames, operations. Sections: small
+files, frames, processes, masking and receipt, blobs, tasks and paths, the command, warden, keeper,
+sampler, files of a run, session, watch, build, main. What only some subcommands need is imported
+where it is needed, because every contact with a target pays for the imports at the top.
 """
 
 import errno
@@ -19,6 +19,8 @@ import struct
 import sys
 import time
 from collections import deque
+from contextlib import suppress
+from functools import lru_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,27 +33,33 @@ if TYPE_CHECKING:
 PROTOCOL = 1
 LINUX = sys.platform.startswith("linux")
 
+# frames
 HEADER_MAX = 1 << 20
 PAYLOAD_MAX = 4 << 20
 JOINED_MAX = 256 << 20
 PIECE = 1 << 20
-PATIENCE_S = 30.0
-WORKING_S = 5.0
+PATIENCE_S = 30.0  # how long either side may be silent
+WORKING_S = 5.0  # how often a long operation says that it is still at work
 
+# how often things are looked at
 POLL_S = 0.02
+STOP_POLL_S = 0.5  # where no signal can reach a keeper, stop.json alone tells
 GROWTH_S = 0.25
 LIVENESS_S = 1.0
 BEAT_S = 2.0
 SAMPLE_S = 5.0
-SETTLED_S = 10.0
-SILENCE_S = 10.0
 
-LEAVE_S = 0.25
+# how long things are waited for
+SETTLED_S = 10.0  # an output that stood still for so long is whole
+SILENCE_S = 10.0  # a heartbeat that stood still for so long proves no life
+LEAVE_S = 0.25  # what outlives its command may leave by itself: `exec > >(tee log)` flushes
 STRAY_GRACE_S = 2.0
 START_WAIT_S = 10.0
 SEAL_STALL_S = 30.0
+
 BALLAST_BYTES = 64 << 10
-LOG_FILES_MAX = 2000
+LISTED_MAX = 1000
+LOG_FILES_MAX = 2000  # all sizes of a task's streams have to fit into one header
 
 TIMES = struct.Struct("<Qd")
 MAIN_STREAMS = ("run.log", "times", "metrics.jsonl", "samples.jsonl")
@@ -70,11 +78,12 @@ class Refusal(Exception):
 
 
 def refusal_of(error: OSError) -> Refusal:
+    """What the operating system said, for people."""
+    where = " (%s)" % error.filename if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        where = " (%s)" % error.filename if error.filename else ""
-        return Refusal("The disk of the target is full%s: free some space and try again." % where, "disk")
-    where = " %s" % error.filename if error.filename else ""
-    return Refusal("The target answered:%s %s." % (where, error.strerror or error), "os")
+        said = "The disk of the target is full%s: free some space and try again." % where
+        return Refusal(said, "disk")
+    return Refusal("The target answered: %s%s." % (error.strerror or error, where), "os")
 
 
 # ---------------------------------------------------------------------------------- small files
@@ -90,39 +99,52 @@ def read_json(path: str) -> "Json | None":
     return value if isinstance(value, dict) else None
 
 
-def write_json(path: str, value: "object", durable: bool = False) -> None:
+def write_json(path: str, value: "object", *, durable: bool = False) -> None:
+    """Put a value into a file as `write_file` does."""
+    write_file(path, json.dumps(value).encode("utf-8"), durable=durable)
+
+
+def write_file(path: str, data: bytes, *, durable: bool = False) -> None:
     """Replace a file at once: readers see the old or the new content, never a part.
 
-    `durable`: it also survives a power cut that follows the return.
+    With `durable` it also survives a power cut that follows the return.
     """
-    write_file(path, json.dumps(value).encode("utf-8"), durable)
-
-
-def write_file(path: str, data: bytes, durable: bool = False) -> None:
-    temp = "%s.%d.part" % (path, os.getpid())
-    try:
-        fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        try:
-            write_all(fd, data)
-            if durable:
-                os.fsync(fd)
-        finally:
-            os.close(fd)
-        os.rename(temp, path)
-    except OSError:
-        unlink(temp)
-        raise
+    temp = write_part(path, data, durable=durable)
+    os.rename(temp, path)
     if durable:
         sync_folder(os.path.dirname(path))
 
 
+def part_of(path: str) -> str:
+    """A name for a file in the making. Not by pid: in every container the keeper is process 1."""
+    return "%s.%s.part" % (path, os.urandom(6).hex())
+
+
+def write_part(path: str, data: bytes, *, durable: bool = False) -> str:
+    """Write what shall become `path` beside it, and say where; nothing is left of a failure."""
+    temp = part_of(path)
+    fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    try:
+        write_all(fd, data)
+        if durable:
+            os.fsync(fd)
+    except OSError:
+        unlink(temp)
+        raise
+    finally:
+        os.close(fd)
+    return temp
+
+
 def write_all(fd: int, data: bytes) -> None:
+    """Write every byte, however many writes it takes."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
 
 
 def sync_folder(path: str) -> None:
+    """Make the names in a folder survive a power cut."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
@@ -131,21 +153,30 @@ def sync_folder(path: str) -> None:
 
 
 def unlink(path: str) -> None:
-    try:
+    """Remove a file if that is possible."""
+    with suppress(OSError):
         os.unlink(path)
+
+
+def read_text(path: str) -> str:
+    """The text in a file; "" when there is none."""
+    try:
+        with open(path) as file:
+            return file.read()
     except OSError:
-        pass
+        return ""
 
 
 def size_of(path: str) -> int:
+    """The size of a file; 0 when there is none."""
     try:
         return os.stat(path).st_size
     except OSError:
         return 0
 
 
-def lock_file(path: str, wait: bool = False) -> "int | None":
-    """Hold a file's lock until the answer is closed or this process dies; None when another holds it."""
+def lock_file(path: str, *, wait: bool = False) -> "int | None":
+    """Hold a lock until the answer is closed or this process dies; None when another holds it."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -157,22 +188,28 @@ def lock_file(path: str, wait: bool = False) -> "int | None":
     return fd
 
 
-def remove_tree(path: str) -> None:
-    """Remove a folder with all that is in it, folders without write permission included."""
-    import shutil
+def nothing() -> None:
+    """For callers that have nothing to do meanwhile."""
 
-    def permit(function: "Callable[..., Any]", name: str, error: "object") -> None:
-        os.chmod(os.path.dirname(name), 0o700)
-        if os.path.isdir(name) and not os.path.islink(name):
-            os.chmod(name, 0o700)
-            shutil.rmtree(name, ignore_errors=True)
-        if os.path.lexists(name):
-            function(name)
 
-    if os.path.islink(path) or os.path.isfile(path):
-        os.unlink(path)
-    elif os.path.isdir(path):
-        shutil.rmtree(path, onerror=permit)
+def remove_tree(path: str, tick: "Callable[[], None]" = nothing) -> None:
+    """Remove a folder, or whatever is there, with all in it; folders closed to us are opened."""
+    if os.path.islink(path) or not os.path.isdir(path):
+        unlink(path)
+        return
+    folders = [path]
+    for folder in folders:  # grows while we go through it
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            os.chmod(folder, 0o700)
+        for entry in list(os.scandir(folder)):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            else:
+                os.unlink(entry.path)
+            tick()
+    for folder in reversed(folders):
+        os.rmdir(folder)
+        tick()
 
 
 def which(name: str) -> "str | None":
@@ -206,10 +243,8 @@ class Wire:
         self._output: "deque[memoryview]" = deque()
         for fd in (0, 1):
             os.set_blocking(fd, False)
-            try:
-                fcntl.fcntl(fd, 1031, PIECE)  # F_SETPIPE_SZ: a bulk transfer wakes us 16 times less
-            except OSError:
-                pass
+            with suppress(OSError):
+                fcntl.fcntl(fd, 1031, PIECE)  # F_SETPIPE_SZ: bulk transfers wake us 16 times less
 
     def pull(self) -> None:
         """Take what has arrived into `frames`; Hangup at the end of input."""
@@ -251,6 +286,7 @@ class Wire:
         return True
 
     def put(self, header: "Json", payload: bytes = b"") -> None:
+        """Queue a frame, to be written by `push`."""
         head = json.dumps(header).encode("utf-8")
         self._output.append(memoryview(self.HEAD.pack(len(head), len(payload)) + head))
         if payload:
@@ -298,83 +334,74 @@ class Process:
 
     __slots__ = ("cpu_s", "gone", "pgid", "pid", "ppid", "rss_bytes", "sid", "start_time")
 
-    def __init__(
-        self,
-        pid: int,
-        ppid: int,
-        pgid: int,
-        sid: int,
-        start_time: "int | str",
-        cpu_s: float,
-        rss_bytes: int,
-        gone: bool,
-    ) -> None:
+    def __init__(self, pid: int, ppid: int, pgid: int, sid: int) -> None:
         self.pid = pid
         self.ppid = ppid
         self.pgid = pgid
         self.sid = sid
-        self.start_time = start_time
-        self.cpu_s = cpu_s  # with that of its ended and awaited children
-        self.rss_bytes = rss_bytes
-        self.gone = gone  # a zombie: it has ended, only its parent has not asked yet
+        self.start_time: "int | str" = 0  # compared for equality only
+        self.cpu_s = 0.0  # with that of its ended and awaited children
+        self.rss_bytes = 0
+        self.gone = False  # a zombie: it has ended, only its parent has not asked yet
 
     @property
     def id(self) -> "ProcessId":
+        """What no other process of this boot has."""
         return (self.pid, self.start_time)
 
 
-_TICKS = os.sysconf("SC_CLK_TCK")
+_TICKS = float(os.sysconf("SC_CLK_TCK"))
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def read_process(pid: int) -> "Process | None":
+    """The process with this number now, if there is one."""
     if not LINUX:
-        return _processes_by_ps(["-p", str(pid)]).get(pid)
+        return processes_by_ps(["-p", str(pid)]).get(pid)
     try:
         with open("/proc/%d/stat" % pid, "rb") as file:
             text = file.read()
     except OSError:
         return None
     row = text[text.rindex(b")") + 2 :].split()  # the name before it may hold anything
-    return Process(
-        pid,
-        int(row[1]),
-        int(row[2]),
-        int(row[3]),
-        int(row[19]),
-        (int(row[11]) + int(row[12]) + int(row[13]) + int(row[14])) / float(_TICKS),
-        int(row[21]) * _PAGE,
-        row[0] in (b"Z", b"X", b"x"),
-    )
+    process = Process(pid, int(row[1]), int(row[2]), int(row[3]))
+    process.start_time = int(row[19])
+    process.cpu_s = sum(map(int, row[11:15])) / _TICKS
+    process.rss_bytes = int(row[21]) * _PAGE
+    process.gone = row[0] in (b"Z", b"X", b"x")
+    return process
 
 
 def process_table() -> "dict[int, Process]":
+    """All processes that we can see, by number."""
     if not LINUX:
-        return _processes_by_ps(["-A"])
+        return processes_by_ps(["-A"])
     rows = (read_process(int(name)) for name in os.listdir("/proc") if name.isdigit())
     return {row.pid: row for row in rows if row is not None}
 
 
-def _processes_by_ps(which_ones: "list[str]") -> "dict[int, Process]":
+def processes_by_ps(which_ones: "list[str]") -> "dict[int, Process]":
+    """The process table of a system without /proc."""
     import subprocess
 
-    columns = "pid=,ppid=,pgid=,rss=,stat=,time=,lstart="
+    command = ["ps", *which_ones, "-o", "pid=,ppid=,pgid=,rss=,stat=,time=,lstart="]
     environment = dict(os.environ, LC_ALL="C", TZ="UTC")
-    answer = subprocess.Popen(
-        ["ps"] + which_ones + ["-o", columns], stdout=subprocess.PIPE, env=environment
-    ).communicate()[0]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as ps:
+        answer = ps.communicate()[0].decode("utf-8", "replace")
     table = {}
-    for line in answer.decode("utf-8", "replace").splitlines():
-        row = line.split(None, 6)
-        pid, ppid, pgid = int(row[0]), int(row[1]), int(row[2])
-        table[pid] = Process(
-            pid, ppid, pgid, pgid, row[6].strip(), _ps_seconds(row[5]), int(row[3]) * 1024, row[4][0] == "Z"
-        )
+    for line in answer.splitlines():
+        pid, ppid, pgid, rss, state, cpu, start_time = line.split(None, 6)
+        process = Process(int(pid), int(ppid), int(pgid), int(pgid))
+        process.start_time = start_time.strip()
+        process.cpu_s = _ps_seconds(cpu)
+        process.rss_bytes = int(rss) * 1024
+        process.gone = state.startswith("Z")
+        table[process.pid] = process
     return table
 
 
 def _ps_seconds(text: str) -> float:
-    """ps prints [[days-]hours:]minutes:seconds[.hundredths]."""
+    """Seconds of [[days-]hours:]minutes:seconds[.hundredths]."""
     days, _, clock = text.rpartition("-")
     seconds = 0.0
     for part in clock.split(":"):
@@ -386,28 +413,26 @@ def signal_process(process: Process, number: int) -> None:
     """Send a signal to exactly this process, never to a later one with its number."""
     now = read_process(process.pid)
     if now is not None and now.id == process.id:
-        try:
+        with suppress(OSError):
             os.kill(process.pid, number)
-        except OSError:
-            pass
 
 
-_boot_id = ""
-
-
+@lru_cache(maxsize=None)
 def boot_id() -> str:
-    global _boot_id
-    if not _boot_id:
-        if LINUX:
-            with open("/proc/sys/kernel/random/boot_id") as file:
-                _boot_id = file.read().strip()
-        else:
-            with os.popen("sysctl -n kern.bootsessionuuid") as answer:
-                _boot_id = answer.read().strip()
-    return _boot_id
+    """What changes with every start of this machine."""
+    if LINUX:
+        return read_text("/proc/sys/kernel/random/boot_id").strip()
+    with os.popen("sysctl -n kern.bootsessionuuid") as answer:  # noqa: S605  a fixed command
+        return answer.read().strip()
+
+
+def host() -> str:
+    """What this machine is called."""
+    return os.uname().nodename
 
 
 def pid_namespace() -> str:
+    """Within what the numbers of processes count; "" where there are no namespaces."""
     try:
         return os.readlink("/proc/self/ns/pid")
     except OSError:
@@ -415,26 +440,26 @@ def pid_namespace() -> str:
 
 
 def identity(pid: int) -> "Json":
-    """What tells this process from every other one: pid and start time, and where they count."""
+    """What tells a process from every other one: number, start time, and where they count."""
     row = read_process(pid)
     return {
         "pid": pid,
         "start_time": row.start_time if row else None,
         "boot_id": boot_id(),
-        "host": os.uname().nodename,
+        "host": host(),
         "pid_namespace": pid_namespace(),
     }
 
 
 def place_of(who: "Json") -> str:
-    """Where an identity's pid counts: "here", "rebooted" (here, but before a reboot) or "elsewhere"."""
-    if who.get("boot_id") == boot_id():
-        return "here" if who.get("pid_namespace", pid_namespace()) == pid_namespace() else "elsewhere"
-    return "rebooted" if who.get("host", os.uname().nodename) == os.uname().nodename else "elsewhere"
+    """Where an identity counts: "here", "rebooted" (here, until a reboot) or "elsewhere"."""
+    if who.get("boot_id") != boot_id():
+        return "rebooted" if who.get("host", host()) == host() else "elsewhere"
+    return "here" if who.get("pid_namespace", pid_namespace()) == pid_namespace() else "elsewhere"
 
 
 def lives(who: "Json | None") -> bool:
-    """Whether a process of this boot and pid namespace, known by pid and start time, still lives."""
+    """Whether the process with this identity, which must count here, still lives."""
     if not who:
         return False
     row = read_process(int(who["pid"]))
@@ -453,21 +478,23 @@ def carries(pid: int, mark: bytes) -> bool:
 class Family:
     """Finds every living process of a task, also those that left its group and session.
 
-    A process belongs by descent from `root` (the keeper, which as subreaper inherits every orphan), by
-    the command's group and session, by the cookie in its environment, by having been found before, or by
-    descent from any of these. A group number counts only while it cannot have passed to strangers.
+    A process belongs by descent from `root` (the keeper, which as subreaper inherits every orphan),
+    by the command's group and session, by the cookie in its environment, by having been found
+    before, or by descent from any of these. A group number counts only while it cannot have
+    passed to strangers.
     """
 
     def __init__(self, command: "Json | None", cookie: str, root: int = 0) -> None:
         self.root = root
-        self.descent_is_complete = False
-        self.without = {os.getpid()}
+        self.descent_is_complete = False  # then no other way of belonging has to be looked at
+        self.without = {os.getpid()}  # these and what descends from them do not belong
         self._command = command
         self._mark = ("RUNYARD_COOKIE=" + cookie).encode("utf-8") if cookie else b""
         self._known: "set[ProcessId]" = set()
         self._strangers: "set[ProcessId]" = set()
 
     def living(self) -> "list[Process]":
+        """All of them that have not ended."""
         table = process_table()
         children: "dict[int, list[Process]]" = {}
         for row in table.values():
@@ -513,10 +540,8 @@ def close_files(keep: "Iterable[int]") -> None:
         fds = list(range(3, 1024))
     for fd in fds:
         if fd > 2 and fd not in keep:
-            try:
+            with suppress(OSError):
                 os.close(fd)
-            except OSError:
-                pass
 
 
 def redirect(errors: str) -> None:
@@ -546,7 +571,7 @@ def detach(work: "Callable[[], object]", keep: "Iterable[int]" = ()) -> None:
             close_files(keep)
             work()
         code = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001  nothing may run on into our caller's code
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(code)
@@ -556,44 +581,35 @@ def reset_signals() -> None:
     """Undo what Python and we did to signals, so that the next program meets none of it."""
     signal.set_wakeup_fd(-1)
     for number in range(1, signal.NSIG):
-        try:
+        with suppress(OSError, ValueError, RuntimeError):
             signal.signal(number, signal.SIG_DFL)
-        except (OSError, ValueError, RuntimeError):
-            pass
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
 def become_subreaper() -> bool:
-    """Let the orphans among our descendants become our children; False where that is impossible."""
+    """Let the orphans among our descendants become our children; False where that cannot be."""
     try:
         import ctypes
 
         return bool(ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0)  # PR_SET_CHILD_SUBREAPER
-    except Exception:
+    except (ImportError, OSError, AttributeError):
         return False
 
 
 def oom_kills() -> int:
     """How many processes of our control group were killed for want of memory."""
-    try:
-        with open("/proc/self/cgroup") as file:
-            rows = [line.strip().split(":", 2) for line in file]
-    except OSError:
-        return 0
     candidates = []
-    for _, controllers, path in rows:
+    for line in read_text("/proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
         if not controllers:
             candidates.append("/sys/fs/cgroup%s/memory.events" % path.rstrip("/"))
         elif "memory" in controllers.split(","):
             candidates.append("/sys/fs/cgroup/memory%s/memory.oom_control" % path.rstrip("/"))
             candidates.append("/sys/fs/cgroup/memory/memory.oom_control")  # inside a container
     for candidate in candidates:
-        try:
-            with open(candidate) as file:
-                counts = dict(line.split(None, 1) for line in file)
-            return int(counts["oom_kill"])
-        except (OSError, ValueError, KeyError):
-            continue
+        found = re.search(r"^oom_kill (\d+)$", read_text(candidate), re.MULTILINE)
+        if found:
+            return int(found.group(1))
     return 0
 
 
@@ -601,10 +617,10 @@ def oom_kills() -> int:
 
 
 class Masker:
-    """Replaces every byte that any occurrence of a secret covers by "*", however the bytes arrive.
+    """Replaces every byte that any occurrence of a secret covers by "*", however they arrive.
 
-    Values shorter than 4 bytes are not masked: they would eat ordinary text. `masked` counts the maximal
-    covered ranges. Feeding in other pieces gives the same bytes.
+    Values shorter than 4 bytes are not masked: they would eat ordinary text. `masked` counts the
+    maximal covered ranges. In whatever pieces the bytes are fed, the same bytes come out.
     """
 
     def __init__(self, values: "Iterable[str]") -> None:
@@ -617,9 +633,11 @@ class Masker:
         self._covered = -1  # where the last covered range ends
 
     def feed(self, data: bytes) -> bytes:
+        """Take the next bytes; as many masked ones as no later byte can change."""
         return self._advance(data, self._hold) if self._secrets else data
 
     def flush(self) -> bytes:
+        """The masked bytes that were held back; nothing may follow."""
         return self._advance(b"", 0)
 
     def _advance(self, data: bytes, hold: int) -> bytes:
@@ -649,11 +667,13 @@ class Masker:
 
 
 def _period(value: bytes) -> int:
-    return next(shift for shift in range(1, len(value) + 1) if value[shift:] == value[: len(value) - shift])
+    """The shortest shift by which a value overlaps itself."""
+    shifts = range(1, len(value) + 1)
+    return next(shift for shift in shifts if value.startswith(value[shift:]))
 
 
 def _run_end(raw: bytes, end: int, step: bytes) -> int:
-    """Where a run of a repeated value ends; in big strides, as a progress bar may be made of one."""
+    """Where a run of a repeated value ends; in big strides, as a whole log may be made of it."""
     if not raw.startswith(step, end):
         return end
     stride = step * max(1, 65536 // len(step))
@@ -711,8 +731,13 @@ class Digest:
             os.close(fd)
 
     def receipt(self) -> "Json":
+        """Size, hash and number of masked places of the whole log; nothing may follow."""
         self._hash.update(self._masker.flush())
-        return {"log_bytes": self._offset, "sha256": self._hash.hexdigest(), "masked": self._masker.masked}
+        return {
+            "log_bytes": self._offset,
+            "sha256": self._hash.hexdigest(),
+            "masked": self._masker.masked,
+        }
 
 
 # ----------------------------------------------------------------------------------------- blobs
@@ -721,18 +746,20 @@ class Digest:
 class Blobs:
     """The content store of a target: whole, verified files under their SHA-256."""
 
-    def __init__(self, root: str, own: bool) -> None:
-        self.root = root
+    def __init__(self, root: str, *, own: bool) -> None:
+        self._root = root
         self._own = own  # not the studio's own store: there a damaged blob is not ours to remove
         self._verified: "set[str]" = set()
         self._can_clone = True
 
-    def path(self, sha: str) -> str:
+    def path(self, sha: "object") -> str:
+        """Where the blob with this hash lies, or would lie."""
         if not isinstance(sha, str) or not SHA.match(sha):
-            raise Refusal("%r is not a SHA-256." % sha, "request")
-        return os.path.join(self.root, sha[:2], sha)
+            raise Refusal("%r is not a SHA-256." % (sha,), "request")
+        return os.path.join(self._root, sha[:2], sha)
 
-    def missing(self, shas: "Iterable[str]") -> "list[str]":
+    def missing(self, shas: "Iterable[object]") -> "list[object]":
+        """Those of `shas` that are not here."""
         return [sha for sha in shas if not os.path.isfile(self.path(sha))]
 
     def receive(self, sha: str, size: int, pieces: "Iterable[bytes]") -> None:
@@ -740,36 +767,35 @@ class Blobs:
         import hashlib
 
         path = self.path(sha)
-        temp = "%s.%d.part" % (path, os.getpid())
+        temp = part_of(path)
         digest = hashlib.sha256()
-        failure: "OSError | None" = None
-        fd = -1
-        try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
-        except OSError as error:
-            failure = error
         received = 0
+        fault: "OSError | None" = None
+        fd = -1
         for piece in pieces:
             digest.update(piece)
             received += len(piece)
-            try:
-                if failure is None:
+            if fault is None:
+                try:
+                    if fd < 0:
+                        os.makedirs(os.path.dirname(path), exist_ok=True)
+                        fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
                     write_all(fd, piece)
-            except OSError as error:
-                failure = error
+                except OSError as error:
+                    fault = error
         if fd >= 0:
             os.close(fd)
-        if failure is None and digest.hexdigest() == sha and received == size:
+        if fault is None and digest.hexdigest() == sha and received == size:
             os.rename(temp, path)
             return
         unlink(temp)
-        if failure is not None:
-            raise refusal_of(failure)
-        raise Refusal("What arrived for blob %s has another hash or size: send it again." % sha, "hash")
+        if fault is not None:
+            raise refusal_of(fault)
+        said = "What arrived for blob %s has another hash or size: send it again." % sha
+        raise Refusal(said, "hash")
 
     def copy(self, sha: str, size: int, fd: int, tick: "Callable[[], None]") -> None:
-        """Write a blob's verified content to `fd`; Refusal "missing" when it is absent or damaged."""
+        """Write a blob's content to `fd`; Refusal "missing" when it is absent or damaged."""
         import hashlib
 
         path = self.path(sha)
@@ -799,13 +825,13 @@ class Blobs:
         self._verified.add(sha)
 
     def _clone(self, source: int, fd: int) -> bool:
+        """Share the bytes, not the file, where the file system can: FICLONE."""
         if self._can_clone:
             try:
-                fcntl.ioctl(fd, 0x40049409, source)  # FICLONE: shares the bytes, not the file
-                return True
+                fcntl.ioctl(fd, 0x40049409, source)
             except OSError:
                 self._can_clone = False
-        return False
+        return self._can_clone
 
     def _damaged(self, sha: str, what: str) -> Refusal:
         if self._own:
@@ -825,38 +851,43 @@ class Task:
         self.code = os.path.join(folder, "code")
 
     def path(self, name: str) -> str:
+        """Where one of its files lies."""
         return os.path.join(self.folder, name)
 
     def read(self, name: str) -> "Json | None":
+        """The object in one of its files, if there is one."""
         return read_json(self.path(name))
 
     def exists(self) -> bool:
+        """Whether it has a folder."""
         return os.path.isdir(self.folder)
 
     def claimed(self) -> bool:
+        """Whether it was started, or stopped for ever."""
         return os.path.lexists(self.path("claim"))
 
     def claim(self, record: "Json") -> bool:
-        """Take the task for ever; False when someone was first. The claim appears with its content."""
-        temp = self.path("claim.%d.part" % os.getpid())
-        write_file(temp, json.dumps(record).encode("utf-8"))
+        """Take it for ever; False when someone was first. The claim appears with its content."""
+        path = self.path("claim")
+        data = json.dumps(record).encode("utf-8")
+        temp = write_part(path, data)
         try:
-            os.link(temp, self.path("claim"))
-            return True
+            os.link(temp, path)
         except FileExistsError:
-            return os.stat(temp).st_nlink == 2  # a network file system may lose its own answer
+            return os.path.samefile(temp, path)  # a network file system may lose its own answer
         except OSError:
-            return self._claim_without_links(temp)
+            return self._claim_without_links(path, data)
         finally:
             unlink(temp)
+        return True
 
-    def _claim_without_links(self, temp: str) -> bool:
+    @staticmethod
+    def _claim_without_links(path: str, data: bytes) -> bool:
         try:
-            fd = os.open(self.path("claim"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:
             return False
-        with open(temp, "rb") as content:
-            write_all(fd, content.read())
+        write_all(fd, data)
         os.close(fd)
         return True
 
@@ -872,6 +903,7 @@ class Task:
         return self.read("keeper.json") or claim
 
     def family(self) -> Family:
+        """Its processes, as far as its files tell."""
         spec = self.read("spec.json") or {}
         return Family(self.read("started.json"), str(spec.get("cookie", "")))
 
@@ -904,39 +936,43 @@ class Task:
         return dict(states, rebooted=place == "rebooted")
 
     def write_exited(self, record: "Json", waiting: "Callable[[], None]") -> None:
-        """Write the end of the task, however full the disk is; `waiting` is called before each new try.
+        """Record the end, however full the disk is; `waiting` is called before each new try.
 
-        The ballast makes room for it. It comes back unwritten only when the folder is gone.
+        The ballast makes room for it. Only when the folder is gone there is nothing to write.
         """
-        while True:
+        while self.exists():
             try:
-                return write_json(self.path("exited.json"), record, durable=True)
+                write_json(self.path("exited.json"), record, durable=True)
             except OSError:
                 if os.path.exists(self.path("ballast")):
                     unlink(self.path("ballast"))
                     continue
-            if not self.exists():
-                return None
+            else:
+                return
             waiting()
             time.sleep(1)
 
-    def log_files(self) -> "tuple[list[str], int]":
-        """The first files in the run's own logs folder, and how many more there are."""
-        names = sorted(found.path for found in walk(self.code, "logs") if found.kind == "file")
-        return names[:LOG_FILES_MAX], max(0, len(names) - LOG_FILES_MAX)
+    def log_files(self) -> "list[str]":
+        """The files in the run's own logs folder; of very many the first by name."""
+        found = walk(self.code, "logs")
+        return sorted(file.path for file in found if file.kind == "file")[:LOG_FILES_MAX]
 
     def streams(self) -> "dict[str, int]":
-        """The sizes of all streams of this task."""
+        """The sizes of all its streams."""
         names = [name for name in MAIN_STREAMS if os.path.exists(self.path(name))]
-        sizes = {name: size_of(self.stream_path(name)) for name in names + self.log_files()[0]}
-        if "times" in sizes:
-            sizes["times"] -= sizes["times"] % TIMES.size
-        return sizes
+        return {name: self.stream_size(name) for name in names + self.log_files()}
 
     def stream_path(self, name: str) -> str:
+        """Where a stream lies."""
         return self.path(name) if name in MAIN_STREAMS else os.path.join(self.code, name)
 
+    def stream_size(self, name: str) -> int:
+        """How much of a stream there is; of `times` only whole records count."""
+        size = size_of(self.stream_path(name))
+        return size - size % TIMES.size if name == "times" else size
+
     def write_sealed(self, receipt: "Json") -> "Json":
+        """Keep the receipt, with the sizes of all streams."""
         sealed = dict(receipt, protocol=PROTOCOL, streams=self.streams())
         write_json(self.path("sealed.json"), sealed)
         return sealed
@@ -952,11 +988,11 @@ class Task:
         return sealed
 
 
-def nothing() -> None:
-    """For callers that have nothing to do meanwhile."""
-
-
 # ----------------------------------------------------------------------------------- the command
+
+
+class CannotStart(Exception):
+    """A command that cannot be started; the sentence becomes the end of its task."""
 
 
 def check_spec(spec: "Json") -> None:
@@ -964,12 +1000,10 @@ def check_spec(spec: "Json") -> None:
     if not spec.get("argv"):
         raise Refusal("spec.argv must name the program to run.", "spec")
     for name in ("argv", "path", "pythonpath", "outputs"):
-        value = spec.get(name, [])
-        if not isinstance(value, list) or not all(is_text(word) for word in value):
-            raise Refusal("spec.%s must be a list of texts without NUL, not %r." % (name, value), "spec")
+        check_texts(spec.get(name, []), "spec." + name)
     for name in ("cwd", "cookie", "task"):
         if not is_text(spec.get(name, "")):
-            raise Refusal("spec.%s must be a text without NUL, not %r." % (name, spec[name]), "spec")
+            raise Refusal("spec.%s must be a text without NUL." % name, "spec")
     for name in ("time_limit_s", "grace_s"):
         value = spec.get(name)
         if value is not None and not (is_number(value) and value >= 0):
@@ -978,16 +1012,33 @@ def check_spec(spec: "Json") -> None:
     check_files(spec.get("files", {}))
 
 
+def check_texts(values: "object", where: str) -> None:
+    """Refuse what is not a list of texts. They may be secret: they are not told."""
+    if not isinstance(values, list) or not all(is_text(value) for value in values):
+        raise Refusal("%s must be a list of texts without NUL." % where, "spec")
+
+
+def check_variables(variables: "object", where: str) -> None:
+    """Refuse variables that no program can be given. They may be secret: values are not told."""
+    if not isinstance(variables, dict):
+        raise Refusal("%s must be an object of texts." % where, "spec")
+    for name, value in variables.items():
+        if not name or "=" in name or not is_text(name):
+            raise Refusal("%s: %r cannot be the name of a variable." % (where, name), "spec")
+        if not is_text(value):
+            raise Refusal("%s: the value of %s must be a text without NUL." % (where, name), "spec")
+
+
 def check_files(files: "object") -> None:
-    """Refuse files that would not lie in a sub-folder of the task, apart from its code."""
+    """Refuse files that would not lie in a folder of the task of their own, beside its code."""
     if not isinstance(files, dict):
         raise Refusal("spec.files must be an object of texts.", "spec")
-    for name, text in files.items():
-        parts = name.split("/")
-        if len(parts) < 2 or not all(NAME.match(part) or part == "__init__.py" for part in parts) or parts[0] == "code":
-            raise Refusal("spec.files: %r must lie in a folder beside the code." % name, "spec")
+    for path, text in files.items():
+        parts = path.split("/")
+        if len(parts) < 2 or parts[0] == "code" or not {"", ".", ".."}.isdisjoint(parts):
+            raise Refusal("spec.files: %r must lie in a folder beside the code." % path, "spec")
         if not is_text(text):
-            raise Refusal("spec.files: %r must be a text." % name, "spec")
+            raise Refusal("spec.files: %r must be a text." % path, "spec")
 
 
 def to_bytes(text: str) -> bytes:
@@ -1004,133 +1055,109 @@ def is_text(value: "object") -> bool:
 
 
 def is_number(value: "object") -> bool:
+    """Whether a value is a number, which in JSON a truth value is not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def check_variables(variables: "object", where: str) -> None:
-    """Refuse variables that no program can be given. Their values may be secret: they are not told."""
-    if not isinstance(variables, dict):
-        raise Refusal("%s must be an object of texts." % where, "spec")
-    for name, value in variables.items():
-        if not name or "=" in name or not is_text(name):
-            raise Refusal("%s: %r cannot be the name of a variable." % (where, name), "spec")
-        if not is_text(value):
-            raise Refusal("%s: the value of %s must be a text without NUL." % (where, name), "spec")
-
-
-INHERITED = frozenset(
-    "PATH HOME USER LOGNAME SHELL LANG TZ TMPDIR LD_LIBRARY_PATH SSL_CERT_FILE SSL_CERT_DIR"
-    " REQUESTS_CA_BUNDLE CURL_CA_BUNDLE PIP_CERT NODE_EXTRA_CA_CERTS GIT_SSL_CAINFO"
-    " http_proxy https_proxy no_proxy all_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY".split()
+INHERITED = re.compile(
+    r"(PATH|HOME|USER|LOGNAME|SHELL|LANG|TZ|TMPDIR|LD_LIBRARY_PATH|LC_.*|CUDA.*|NVIDIA_.*"
+    r"|(http|https|no|all)_proxy|(HTTP|HTTPS|NO|ALL)_PROXY|SSL_CERT_FILE|SSL_CERT_DIR"
+    r"|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|PIP_CERT|NODE_EXTRA_CA_CERTS|GIT_SSL_CAINFO)\Z"
 )
-INHERITED_FAMILIES = ("LC_", "CUDA", "NVIDIA_")
 
 
 class Command:
-    """What to execute, where and with which environment: all of it known before anything starts."""
+    """What to execute, where and with which environment: all known before anything starts."""
 
     def __init__(self, task: Task, spec: "Json", secrets: "dict[str, str]") -> None:
-        self.argv: "list[str]" = spec["argv"]
-        self.cwd = os.path.normpath(os.path.join(task.folder, spec.get("cwd", "code")))
-        self.environment = self._environment(task, spec, secrets)
+        self._argv: "list[str]" = spec["argv"]
+        self._cwd = os.path.normpath(os.path.join(task.folder, spec.get("cwd", "code")))
         self._make_folders(task)
-        self.program = self._find()
+        self._environment = self._build_environment(task, spec, secrets)
+        self._program = self._find_program()
 
-    def _environment(self, task: Task, spec: "Json", secrets: "dict[str, str]") -> "dict[str, str]":
-        env = {
-            name: value
-            for name, value in os.environ.items()
-            if name in INHERITED or name.startswith(INHERITED_FAMILIES)
-        }
+    def _make_folders(self, task: Task) -> None:
+        if inside(self._cwd, task.folder):
+            os.makedirs(self._cwd, exist_ok=True)
+        if not os.path.isdir(self._cwd):
+            said = "Cannot start: the working directory %s does not exist." % self._cwd
+            raise CannotStart(said)
+        if os.path.isdir(task.code):
+            for name in ("outputs", "logs"):
+                with suppress(FileExistsError):  # then the snapshot has a file of that name
+                    os.makedirs(os.path.join(task.code, name), exist_ok=True)
+
+    def _build_environment(
+        self, task: Task, spec: "Json", secrets: "dict[str, str]"
+    ) -> "dict[str, str]":
+        env = {name: value for name, value in os.environ.items() if INHERITED.match(name)}
         env["PYTHONUNBUFFERED"] = "1"
         env["RUNYARD_TASK"] = spec.get("task", "")
         env["RUNYARD_DIR"] = task.folder
         env["RUNYARD_METRICS"] = task.path("metrics.jsonl")
-        env["RUNYARD_OUTPUTS"] = os.path.join(self.cwd, "outputs")
+        env["RUNYARD_OUTPUTS"] = os.path.join(self._cwd, "outputs")
         pythonpath = [os.path.join(task.folder, path) for path in spec.get("pythonpath", [])]
         if pythonpath:
             env["PYTHONPATH"] = os.pathsep.join(pythonpath)
-        env["PATH"] = os.pathsep.join(spec.get("path", []) + [env.get("PATH", os.defpath)])
+        env["PATH"] = os.pathsep.join([*spec.get("path", []), env.get("PATH", os.defpath)])
         env.update(spec.get("env", {}))
         env.update(secrets)
         env["RUNYARD_COOKIE"] = spec["cookie"]  # last: by it we find processes that got away
         return env
 
-    def _make_folders(self, task: Task) -> None:
-        if _inside(self.cwd, task.folder):
-            os.makedirs(self.cwd, exist_ok=True)
-        for name in ("outputs", "logs"):
-            if os.path.isdir(task.code):
-                try:
-                    os.makedirs(os.path.join(task.code, name), exist_ok=True)
-                except FileExistsError:
-                    pass  # the snapshot has a file of that name: it is the user's
-        if not os.path.isdir(self.cwd):
-            raise Refusal("Cannot start: the working directory %s does not exist." % self.cwd, "spec")
-
-    def _find(self) -> str:
-        name = self.argv[0]
-        if "/" in name:
-            path = os.path.join(self.cwd, name)
-            if not os.path.isfile(path):
-                raise Refusal("Cannot start %s: there is no such file." % name, "spec")
-            if not os.access(path, os.X_OK):
-                raise Refusal(
-                    "Cannot start %s: it is not executable. Set its executable bit (chmod +x) or name"
-                    " its interpreter, for example: bash %s" % (name, name),
-                    "spec",
-                )
-            return path
-        for folder in self.environment["PATH"].split(os.pathsep):
-            path = os.path.join(self.cwd, folder, name)
-            if os.path.isfile(path) and os.access(path, os.X_OK):
+    def _find_program(self) -> str:
+        name, search = self._argv[0], self._environment["PATH"]
+        folders = [""] if "/" in name else search.split(os.pathsep)
+        found = [os.path.join(self._cwd, folder, name) for folder in folders]
+        found = [path for path in found if os.path.isfile(path)]
+        for path in found:
+            if os.access(path, os.X_OK):
                 return path
-        raise Refusal(
-            "Cannot start %s: there is no such program on PATH (%s)." % (name, self.environment["PATH"]),
-            "spec",
-        )
+        if found:
+            said = "it is not executable. Set its executable bit (chmod +x) or name its interpreter"
+            raise CannotStart("Cannot start %s: %s, for example: bash %s" % (name, said, name))
+        if "/" in name:
+            raise CannotStart("Cannot start %s: there is no such file." % name)
+        raise CannotStart("Cannot start %s: no such program is on PATH (%s)." % (name, search))
 
     def execute(self, log: int, go: int, failed: int) -> "NoReturn":
-        """Become the command, once a byte arrives on `go`; its end of file means never to start."""
+        """Become the command once a byte arrives on `go`; its end without one means never to."""
         try:
             os.setsid()
             reset_signals()
             null = os.open(os.devnull, os.O_RDONLY)
             for target, source in ((0, null), (1, log), (2, log)):
                 os.dup2(source, target)
-            os.chdir(self.cwd)
-            argv = [to_bytes(word) for word in self.argv]
-            environment = {to_bytes(name): to_bytes(value) for name, value in self.environment.items()}
+            os.chdir(self._cwd)
+            argv = [to_bytes(word) for word in self._argv]
+            env = {to_bytes(name): to_bytes(value) for name, value in self._environment.items()}
             if os.read(go, 1):
-                os.execve(to_bytes(self.program), argv, environment)
+                os.execve(to_bytes(self._program), argv, env)  # noqa: S606  what we are here for
         except OSError as error:
             os.write(failed, str(error.errno).encode("ascii"))
         finally:
             os._exit(127)
 
-    def failure(self, number: int) -> str:
-        """Why the program could not be executed, in a sentence."""
-        name = self.argv[0]
-        if number == errno.ENOENT:
-            return "Cannot start %s: the interpreter that its first line names does not exist." % name
-        if number == errno.ENOEXEC:
-            return (
-                "Cannot start %s: it is not a program for this machine."
-                " A script needs a first line such as #!/bin/sh" % name
-            )
-        if number == errno.E2BIG:
-            return "Cannot start %s: its arguments and variables are too large for this machine." % name
-        return "Cannot start %s: %s." % (name, os.strerror(number))
+    def failure(self, number: int) -> CannotStart:
+        """Why the program could not be executed."""
+        why = {
+            errno.ENOENT: "the interpreter that its first line names does not exist.",
+            errno.ENOEXEC: "this machine cannot run it."
+            " A script needs a first line such as #!/bin/sh",
+            errno.E2BIG: "its arguments and variables are too large for this machine.",
+        }.get(number, os.strerror(number) + ".")
+        return CannotStart("Cannot start %s: %s" % (self._argv[0], why))
 
 
 # ---------------------------------------------------------------------------------------- warden
 
 
 class Warden:
-    """Ends a task in time, on a wish and whole.
+    """Ends a task in time, on a wish, and whole.
 
-    While the command lives: the time limit and stop.json lead to TERM for all its processes and, after
-    the grace, KILL. When it has ended, what it left behind gets a moment to leave, then TERM, then KILL.
+    While the command lives: the time limit and stop.json lead to TERM for all its processes and,
+    after the grace, KILL. When it has ended, what it left behind gets a moment to leave by itself,
+    then TERM, then KILL.
     """
 
     def __init__(
@@ -1170,14 +1197,15 @@ class Warden:
     def begin(self, reason: str, grace_s: "float | None" = None) -> None:
         """Start to stop the command, or stop it sooner than was begun."""
         now = time.monotonic()
-        grace = self._spec.get("grace_s", 10) if grace_s is None else grace_s
-        self._kill_at = min(self._kill_at, now + max(0, grace or 0))
+        if grace_s is None:
+            grace_s = self._spec.get("grace_s") or 0.0
+        self._kill_at = min(self._kill_at, now + max(0.0, grace_s))
         if self.reason is None and self._command_lives():
             self.reason = reason
             living = self._living()
             self._warned.update(row.id for row in living)
             self._signal(living, signal.SIGTERM)
-            self._signal(living, signal.SIGCONT)  # a suspended process hears TERM only when it goes on
+            self._signal(living, signal.SIGCONT)  # a suspended process hears TERM when it goes on
 
     def _look(self) -> None:
         try:
@@ -1187,16 +1215,17 @@ class Warden:
         if self._wish != (row.st_ino, row.st_mtime_ns):
             self._wish = (row.st_ino, row.st_mtime_ns)
             wish = self._task.read("stop.json") or {}
-            grace_s = wish.get("grace_s")
-            self.begin(str(wish.get("reason") or "canceled_by_user"), grace_s if is_number(grace_s) else None)
+            grace_s = wish["grace_s"] if is_number(wish.get("grace_s")) else None
+            self.begin(str(wish.get("reason") or "canceled_by_user"), grace_s)
 
     def _mind_command(self, now: float) -> float:
         if self.reason is None and self._deadline is not None and now >= self._deadline:
             self.begin("timed_out")
         if now >= self._kill_at:
             return self._kill()
-        due = [self._kill_at] + ([self._deadline] if self._deadline and self.reason is None else [])
-        return max(0.0, min(due) - now)
+        if self.reason is None and self._deadline is not None:
+            return max(0.0, min(self._kill_at, self._deadline) - now)
+        return self._kill_at - now
 
     def _mind_strays(self, living: "list[Process]", now: float) -> float:
         if self._ended_at is None:
@@ -1226,10 +1255,8 @@ class Warden:
 
     def _signal(self, living: "list[Process]", number: int) -> None:
         if any(row.pgid == self._group for row in living):
-            try:
+            with suppress(OSError):
                 os.killpg(self._group, number)
-            except OSError:
-                pass
         for row in living:
             if row.pgid != self._group:
                 signal_process(row, number)
@@ -1267,17 +1294,16 @@ def exit_record(started: "Json | None" = None) -> "Json":
 class Keeper:
     """Starts the command of one task and stays with it to the end: its parent, and the sampler's.
 
-    It needs nobody: the session that started it may go at once. `report` is told once what became of
-    the start: {"started"}, {"claimed"} or {"failed"}.
+    It needs nobody: the session that started it may go at once. `report` is told once what became
+    of the start: {"started"}, {"claimed"} or {"failed"}.
     """
 
     def __init__(self, task: Task, request: "Json", report: "Callable[[Json], None]") -> None:
         self._task = task
+        self._request = request
         self._spec: "Json" = request["spec"]
         self._secrets: "dict[str, str]" = request.get("secrets", {})
         self._mask: "list[str]" = request.get("mask", [])
-        self._build = request.get("build")
-        self._secrets_to_come = request.get("stdin", False)
         self._report = report
         self._wakeup = wakeup_pipe()  # before the claim: whoever reads the claim may signal us
         self._subreaper = become_subreaper()
@@ -1286,7 +1312,6 @@ class Keeper:
         self._started: "Json" = {}
         self._deadline: "float | None" = None
         self._family = Family(None, "")
-        self._warden: "Warden | None" = None
         self._sampler = 0
         self._sampler_at = 0.0
         self._control = -1
@@ -1301,17 +1326,18 @@ class Keeper:
         os.rename(ballast, self._task.path("ballast"))
         try:
             answer = self._start()
-        except Refusal as refusal:
+        except (CannotStart, Refusal) as refusal:
             answer = self._fail(str(refusal))
         except OSError as error:
             answer = self._fail("Cannot start. %s" % refusal_of(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  claimed is claimed: its end must be recorded
             sys.excepthook(*sys.exc_info())
-            answer = self._fail("Cannot start: the runner failed: %s: %s" % (type(error).__name__, error))
+            said = "the runner failed: %s: %s" % (type(error).__name__, error)
+            answer = self._fail("Cannot start: " + said)
         if "started" in answer:
             self._report(answer)
             self._supervise()
-        self._task.write_exited(self._record(), waiting=lambda: self._report(answer))
+        self._task.write_exited(self._end, waiting=lambda: self._report(answer))
         self._report(answer)
         self._seal()
         unlink(self._task.path("ballast"))
@@ -1319,19 +1345,17 @@ class Keeper:
 
     def _lay_ballast(self) -> str:
         """Room for exited.json on a disk that the command may fill. A full disk is refused here."""
-        path = self._task.path("ballast.%d" % os.getpid())
         try:
-            write_file(path, os.urandom(BALLAST_BYTES))
+            return write_part(self._task.path("ballast"), os.urandom(BALLAST_BYTES))
         except OSError as error:
             raise refusal_of(error) from None
-        return path
 
     # -- start
 
     def _start(self) -> "Json":
-        if self._secrets_to_come:
+        if self._request.get("stdin"):
             self._take_secrets()
-        write_task_files(self._task, self._spec, self._build)
+        self._spec = write_task_files(self._task, self._request)
         command = Command(self._task, self._spec, self._secrets)
         wish = self._task.read("stop.json")
         if wish is not None:
@@ -1343,10 +1367,12 @@ class Keeper:
         try:
             frame = Wire().receive()[0]
         except Hangup:
-            raise Refusal("Cannot start: the secret variables did not arrive on stdin.", "spec") from None
+            said = "Cannot start: the secret variables did not arrive on stdin."
+            raise CannotStart(said) from None
         self._secrets = frame.get("secrets", {})
         self._mask = frame.get("mask", [])
         check_variables(self._secrets, "secrets")
+        check_texts(self._mask, "mask")
         redirect(self._task.path("keeper.err"))
 
     def _launch(self, command: Command) -> "Json":
@@ -1371,7 +1397,7 @@ class Keeper:
         number = os.read(failed, 16)  # closes by itself when the program has taken over
         os.close(failed)
         if number:
-            raise Refusal(command.failure(int(number)), "spec")
+            raise command.failure(int(number))
         return {"started": True, "keeper": self._task.read("keeper.json"), "command": self._started}
 
     def _get_ready(self, pid: int) -> None:
@@ -1382,9 +1408,6 @@ class Keeper:
         self._end["started_at"] = started["started_at"]
         self._family = Family(started, self._spec["cookie"], root=os.getpid())
         self._family.descent_is_complete = self._subreaper
-        self._warden = Warden(
-            self._task, self._spec, self._deadline, pid, lambda: self._end["ended_at"] is None, self._living
-        )
         self._start_sampler()
         self._introduce()
         write_json(self._task.path("started.json"), started)
@@ -1396,33 +1419,39 @@ class Keeper:
         write_json(self._task.path("keeper.json"), keeper)
 
     def _fail(self, sentence: str) -> "Json":
-        self._end.update(reason="exec_failed", error=sentence, status=None, ended_at=time.time())
-        try:
-            with open(self._task.path("run.log"), "ab") as log:
-                log.write((sentence + "\n").encode("utf-8", "replace"))
-        except OSError:
-            pass
+        self._end.update(reason="exec_failed", error=sentence, ended_at=time.time())
+        with suppress(OSError), open(self._task.path("run.log"), "ab") as log:
+            log.write((sentence + "\n").encode("utf-8", "replace"))
         return {"failed": sentence}
 
     # -- supervise
 
     def _supervise(self) -> None:
-        assert self._warden is not None
-        while True:
+        group = self._started["pid"]
+        lives = lambda: self._end["ended_at"] is None  # noqa: E731
+        warden = Warden(self._task, self._spec, self._deadline, group, lives, self._living)
+        wait_s: "float | None" = 0.0
+        while wait_s is not None:
+            if self._hear(min(wait_s, STOP_POLL_S)) and not self._is_asked_to_stop():
+                warden.begin("host_shutdown")
             self._reap()
             self._mind_sampler()
-            wait_s = self._warden.step()
-            if wait_s is None:
-                return
-            self._hear(min(wait_s, 0.5))  # where no signal reaches us, stop.json alone tells
+            wait_s = warden.step()
+        self._end["reason"] = warden.reason or self._out_of_memory()
+        self._end["strays_killed"] = len(warden.strays)
 
-    def _hear(self, timeout_s: float) -> None:
-        """Wait for a signal. TERM without a stop.json is the host going down."""
+    def _is_asked_to_stop(self) -> bool:
+        return os.path.exists(self._task.path("stop.json"))
+
+    def _out_of_memory(self) -> "str | None":
+        killed = self._end["status"] == {"signaled": signal.SIGKILL}
+        return "out_of_memory" if killed and oom_kills() > self._oom_kills else None
+
+    def _hear(self, timeout_s: float) -> bool:
+        """Wait for a signal, or so long; whether we were told to end, as a host going down does."""
         if not select.select([self._wakeup], [], [], timeout_s)[0]:
-            return
-        asked = {signal.SIGTERM, signal.SIGINT} & set(os.read(self._wakeup, 4096))
-        if asked and self._warden and not os.path.exists(self._task.path("stop.json")):
-            self._warden.begin("host_shutdown")
+            return False
+        return not {signal.SIGTERM, signal.SIGINT}.isdisjoint(os.read(self._wakeup, 4096))
 
     def _reap(self) -> int:
         """Take the exit status of every child that has ended; how many there were."""
@@ -1447,8 +1476,8 @@ class Keeper:
     def _living(self) -> "list[Process]":
         """Every living process of the task; certain when empty.
 
-        What could be missed while looking has lost its parent meanwhile, and the topmost of the dead was
-        a child of ours: so look again whenever there was one to reap.
+        What could be missed while looking has lost its parent meanwhile, and the topmost of the
+        dead was a child of ours: so look again whenever there was one to reap.
         """
         while True:
             living = [] if self._childless() else self._family.living()
@@ -1456,7 +1485,7 @@ class Keeper:
                 return living
 
     def _childless(self) -> bool:
-        """Whether the sampler is our only child: then, being subreaper, we have no other descendants."""
+        """Whether the sampler is our only child; as subreaper we then have no other descendants."""
         pid = os.getpid()
         try:
             with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
@@ -1464,18 +1493,6 @@ class Keeper:
         except OSError:
             return False
         return self._subreaper and children <= {self._sampler}
-
-    def _record(self) -> "Json":
-        end = self._end
-        if self._warden is not None:
-            end["reason"] = end["reason"] or self._warden.reason
-            end["strays_killed"] = len(self._warden.strays)
-        if end["reason"] is None and end["status"] == {"signaled": signal.SIGKILL}:
-            if oom_kills() > self._oom_kills:
-                end["reason"] = "out_of_memory"
-        if end["reason"] == "exec_failed":
-            end["status"] = None
-        return end
 
     def _exit_code(self) -> int:
         status = self._end["status"] or {"exited": 127}
@@ -1485,6 +1502,7 @@ class Keeper:
 
     def _start_sampler(self) -> None:
         self._sampler_at = time.monotonic()
+        keeper = os.getpid()
         read, control = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -1493,8 +1511,8 @@ class Keeper:
                 reset_signals()
                 close_files({read})
                 sampler = Sampler(self._task, self._spec, self._mask, self._started, self._deadline)
-                sampler.serve(os.getppid(), self._subreaper, read, self._end)
-            except BaseException:
+                sampler.serve(keeper, read, self._end, is_subreaper=self._subreaper)
+            except BaseException:  # noqa: BLE001  the keeper's code is not ours to run
                 sys.excepthook(*sys.exc_info())
             finally:
                 os._exit(0)
@@ -1504,24 +1522,20 @@ class Keeper:
         os.set_blocking(control, False)
         self._control = control
         self._sampler = pid
-        self._family.without = {os.getpid(), pid}
+        self._family.without = {keeper, pid}
 
     def _mind_sampler(self) -> None:
         if self._sampler == 0 and time.monotonic() >= self._sampler_at + 1:
             self._start_sampler()
-            try:
+            with suppress(OSError):  # a full disk: the sampler works all the same
                 self._introduce()
-            except OSError:
-                pass  # a full disk; the sampler works all the same
 
     def _tell(self, message: "Json") -> None:
-        try:
+        with suppress(OSError):  # dead, and restarted with all it needs; or suspended
             os.write(self._control, json.dumps(message).encode("utf-8") + b"\n")
-        except OSError:
-            pass  # dead, and restarted with all it needs; or suspended
 
     def _seal(self) -> None:
-        """See that the task gets its receipt: by the sampler, or when that is dead or stuck, by us."""
+        """See that the task gets its receipt: by the sampler; when that is dead or stuck, by us."""
         self._tell({"seal": True})
         beat, since = "", time.monotonic()
         while self._sampler:
@@ -1535,9 +1549,10 @@ class Keeper:
         while self._task.exists():
             try:
                 self._task.seal(self._mask, nothing)
-                return
-            except OSError:
+            except OSError:  # a full disk
                 time.sleep(1)
+            else:
+                return
 
 
 # --------------------------------------------------------------------------------------- sampler
@@ -1546,8 +1561,8 @@ class Keeper:
 class Sampler:
     """Watches a task from beside it: log growth, resources, heartbeat, receipt.
 
-    When the keeper dies it takes over time limit and stop, and records the end. It is also all that is
-    left to start when keeper and sampler were both killed (`guard`).
+    When the keeper dies it takes over time limit and stop, and records the end. It is also what
+    `guard` starts when keeper and sampler were both killed.
     """
 
     def __init__(
@@ -1577,23 +1592,24 @@ class Sampler:
         self._growth_at = now
         self._sample_at = now + 1
 
-    def serve(self, keeper: int, subreaper: bool, control: int, end: "Json") -> None:
+    def serve(self, keeper: int, control: int, end: "Json", *, is_subreaper: bool) -> None:
         """Work beside a keeper until it says to seal, or in its place when it dies."""
         self._control = control
         self._end = end
         self._family.root = keeper
         self._family.without.add(keeper)
-        self._family.descent_is_complete = subreaper
+        self._family.descent_is_complete = is_subreaper
         self._work()
 
     def guard(self, keeper: "Json") -> None:
-        """Work without a keeper from the start; nothing when another guardian already does."""
+        """Work without a keeper from the start; not at all when another guardian does."""
         lock = lock_file(self._task.path("guard"))
         if lock is None:
             return
         me = identity(os.getpid())
         sampler = {"pid": me["pid"], "start_time": me["start_time"]}
-        write_json(self._task.path("keeper.json"), dict(keeper, sampler=sampler))
+        with suppress(OSError):  # a full disk: then only nobody sees us
+            write_json(self._task.path("keeper.json"), dict(keeper, sampler=sampler))
         self._take_over()
         self._work()
 
@@ -1602,12 +1618,12 @@ class Sampler:
             self._hear()
             self._tick()
             if self._warden is not None and self._warden.step() is None:
-                self._record_end()
+                self._record_end(self._warden)
                 self._sealing = True
         self._seal()
 
     def _hear(self) -> None:
-        """Wait for the keeper's word or the next thing due. The end of the pipe is the keeper's death."""
+        """Wait for the keeper's word or the next thing due. The pipe's end is the keeper's."""
         wait_s = max(0.0, min(self._growth_at, self._beat_at, self._sample_at) - time.monotonic())
         if self._warden is not None:
             time.sleep(min(wait_s, 0.1))
@@ -1631,23 +1647,22 @@ class Sampler:
         self._family.root = 0
         self._family.descent_is_complete = False
         group = int(self._started["pgid"]) if self._started else 0
-        self._warden = Warden(
-            self._task, self._spec, self._deadline, group, lambda: lives(self._started), self._living
-        )
+        alive = lambda: lives(self._started)  # noqa: E731
+        self._warden = Warden(self._task, self._spec, self._deadline, group, alive, self._living)
 
     def _living(self) -> "list[Process]":
-        return self._family.living() or self._family.living()  # twice: one may be born while we look
+        """Looked for twice before there is nobody: one may be born while we look."""
+        return self._family.living() or self._family.living()
 
-    def _record_end(self) -> None:
-        assert self._warden is not None
+    def _record_end(self, warden: Warden) -> None:
         if self._task.exited() is not None:
             return
         end = self._end
-        end["reason"] = end["reason"] or self._warden.reason
+        end["reason"] = end["reason"] or warden.reason
         if end["reason"] is None and end["status"] is None:
-            end["reason"] = "keeper_lost"
+            end["reason"] = "keeper_lost"  # who could have told the status is dead
         end["ended_at"] = end["ended_at"] or time.time()
-        end["strays_killed"] = len(self._warden.strays)
+        end["strays_killed"] = len(warden.strays)
         self._task.write_exited(end, waiting=self._beat)
 
     # -- what is due now and then
@@ -1671,12 +1686,10 @@ class Sampler:
     def _beat(self) -> None:
         self._beats += 1
         self._beat_at = time.monotonic() + BEAT_S
-        try:
+        with suppress(OSError):
             fd = os.open(self._task.path("beat"), os.O_WRONLY | os.O_CREAT, 0o644)
-            os.pwrite(fd, b"%020d\n" % self._beats, 0)
-            os.close(fd)
-        except OSError:
-            pass
+            with os.fdopen(fd, "wb") as file:
+                file.write(b"%020d\n" % self._beats)
 
     def _mend_times(self) -> int:
         """Drop a torn record that a killed predecessor may have left; the last offset noted."""
@@ -1722,22 +1735,15 @@ class Sampler:
         while self._task.exists():
             try:
                 self._task.write_sealed(receipt)
-                return
-            except OSError:
+            except OSError:  # a full disk
                 self._beat()
                 time.sleep(1)
-
-
-def read_text(path: str) -> str:
-    try:
-        with open(path) as file:
-            return file.read()
-    except OSError:
-        return ""
+            else:
+                return
 
 
 def guard(task: Task) -> None:
-    """Start a sampler in place of a dead keeper and a dead sampler, so that time limit and stop hold."""
+    """Have time limit and stop hold for a task whose keeper and sampler are both dead."""
     keeper = task.keeper()
     started = task.read("started.json")
     spec = task.read("spec.json") or {}
@@ -1765,9 +1771,10 @@ class Resources:
         self._cpu_s = 0.0
 
     def sample(self) -> "Json":
+        """The fields of one line of samples.jsonl."""
         rows = self._family.living()
         keeper = read_process(self._family.root) if self._family.root else None
-        counted = rows + ([keeper] if keeper else [])  # the keeper's holds that of all it has awaited
+        counted = rows + ([keeper] if keeper else [])  # in it is what it has awaited
         now = time.monotonic()
         cpu_s = max(self._cpu_s, sum(row.cpu_s for row in counted))
         percent = 100 * (cpu_s - self._cpu_s) / max(0.001, now - self._at)
@@ -1812,9 +1819,7 @@ def _network() -> "tuple[int, int]":
 
 
 class Gpus:
-    """The load of the GPUs as nvidia-smi tells it, asked beside our work: it may take seconds or hang."""
-
-    QUERY = ["--query-gpu=index,utilization.gpu,memory.used", "--format=csv,noheader,nounits"]
+    """The load of the GPUs by nvidia-smi, asked beside our work: it may take seconds or hang."""
 
     def __init__(self) -> None:
         self._program = which("nvidia-smi")
@@ -1825,26 +1830,30 @@ class Gpus:
         """The newest answer there is; asks for the next one."""
         if self._program is None:
             return []
-        import subprocess
-
         if self._asked is not None and self._asked.poll() is not None:
-            self._latest = [gpu for gpu in map(self._parse, self._asked.communicate()[0].splitlines()) if gpu]
+            rows = parse_table(self._asked.communicate()[0], 3)
+            self._latest = [
+                {"index": int(index), "util": float(load), "mem_bytes": int(mib) << 20}
+                for index, load, mib in rows
+            ]
             self._asked = None
         if self._asked is None:
-            try:
-                self._asked = subprocess.Popen(
-                    [self._program] + self.QUERY, stdout=subprocess.PIPE, universal_newlines=True
-                )
-            except OSError:
-                self._program = None
+            self._asked = ask_nvidia(self._program, "index,utilization.gpu,memory.used")
         return self._latest
 
-    def _parse(self, line: str) -> "Json | None":
-        try:
-            index, load, used = [float(word) for word in line.split(",")]
-        except ValueError:
-            return None
-        return {"index": int(index), "util": load, "mem_bytes": int(used) << 20}
+
+def ask_nvidia(program: str, columns: str) -> "Any":
+    """The running process that will print one row for each GPU."""
+    import subprocess
+
+    command = [program, "--query-gpu=" + columns, "--format=csv,noheader,nounits"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, universal_newlines=True)
+
+
+def parse_table(text: str, width: int) -> "list[list[str]]":
+    """The rows of so many columns whose numbers are known: a GPU may answer [N/A]."""
+    rows = [line.split(", ") for line in text.splitlines()]
+    return [row for row in rows if len(row) == width and "[" not in "".join(row)]
 
 
 # -------------------------------------------------------------------------------- files of a run
@@ -1865,15 +1874,15 @@ class Found:
 def walk(top: str, below: str = "") -> "Iterator[Found]":
     """Every file under top/below, with paths relative to `top`; never outside `top`.
 
-    A link to a file inside counts as that file; a link to a folder is not entered, as its files are
-    found where they are.
+    A link to a file inside counts as that file; a link to a folder is not entered, as its files
+    are found where they are.
     """
     home = os.path.realpath(top)
     start = os.path.join(top, below) if below else top
     if below and os.path.islink(start):
         yield _found(start, below, home)
         return
-    if not _inside(os.path.realpath(start), home):
+    if not inside(os.path.realpath(start), home):
         return
     todo = [below]
     while todo:
@@ -1887,13 +1896,11 @@ def walk(top: str, below: str = "") -> "Iterator[Found]":
             continue
         for entry in entries:
             path = os.path.join(folder, entry.name)
-            try:
+            with suppress(FileNotFoundError):  # gone since the listing
                 if entry.is_dir(follow_symlinks=False):
                     todo.append(path)
                 else:
                     yield _found(entry.path, path, home)
-            except FileNotFoundError:
-                pass  # gone since the listing
 
 
 def _found(full: str, path: str, home: str) -> Found:
@@ -1903,7 +1910,7 @@ def _found(full: str, path: str, home: str) -> Found:
     if not stat.S_ISLNK(row.st_mode):
         return Found(path, full, "not a regular file", row)
     real = os.path.realpath(full)
-    if not _inside(real, home):
+    if not inside(real, home):
         return Found(path, full, "a link out of the working directory", row)
     try:
         target = os.stat(real)
@@ -1911,15 +1918,20 @@ def _found(full: str, path: str, home: str) -> Found:
         return Found(path, full, "a link to nothing", row)
     if stat.S_ISDIR(target.st_mode):
         return Found(path, full, "a link to a folder", row)
-    return Found(path, real, "file" if stat.S_ISREG(target.st_mode) else "not a regular file", target)
+    kind = "file" if stat.S_ISREG(target.st_mode) else "not a regular file"
+    return Found(path, real, kind, target)
 
 
-def _inside(path: str, home: str) -> bool:
+def inside(path: str, home: str) -> bool:
+    """Whether a resolved path is `home` or lies below it."""
     return path == home or path.startswith(home.rstrip("/") + "/")
 
 
 class Globs:
-    """Patterns over relative paths: * and ? within a name, ** over folders; a folder means all in it."""
+    """Patterns over relative paths: * and ? within a name, ** over folders.
+
+    A pattern that names a folder means all in it.
+    """
 
     def __init__(self, patterns: "object") -> None:
         if not isinstance(patterns, list) or not all(isinstance(one, str) for one in patterns):
@@ -1927,28 +1939,26 @@ class Globs:
         for one in patterns:
             if one.startswith("/") or ".." in one.split("/"):
                 raise Refusal("The pattern %r leaves the working directory." % one)
-        self.bases = self._bases(patterns)
+        self.bases = self._find_bases(patterns)
         self._regex = re.compile("|".join(map(self._translate, patterns)) or r"(?!)", re.DOTALL)
 
     def match(self, path: str) -> bool:
+        """Whether any pattern does."""
         return self._regex.match(path) is not None
 
     @staticmethod
-    def _bases(patterns: "list[str]") -> "list[str]":
-        """The folders under which all matches lie, none of them inside another."""
-        bases: "list[str]" = []
+    def _find_bases(patterns: "list[str]") -> "list[str]":
+        """The paths under which all matches lie, none of them inside another."""
+        found = set()
         for pattern in patterns:
-            fixed = []
-            for part in pattern.split("/"):
-                if any(char in part for char in "*?["):
-                    break
-                fixed.append(part)
-            bases.append("/".join(part for part in fixed if part not in ("", ".")))
-        return [
-            base
-            for base in sorted(set(bases))
-            if not any(base != other and (not other or base.startswith(other + "/")) for other in bases)
-        ]
+            parts = [part for part in pattern.split("/") if part not in ("", ".")]
+            fixed = [not set(part) & set("*?[") for part in parts] + [False]
+            found.add("/".join(parts[: fixed.index(False)]))
+        bases: "list[str]" = []
+        for base in sorted(found):
+            if not any(not other or inside(base, other) for other in bases):
+                bases.append(base)
+        return bases
 
     @staticmethod
     def _translate(pattern: str) -> str:
@@ -1968,11 +1978,12 @@ def _translate_name(part: str) -> str:
     while rest:
         group = re.match(r"\[(!?)(\]?[^\]]*)\]", rest)
         if group:
-            regex += "[%s%s]" % ("^/" if group.group(1) else "", group.group(2).replace("\\", "\\\\"))
+            letters = group.group(2).replace("\\", "\\\\")
+            regex += ("[^/%s]" if group.group(1) else "[%s]") % letters
             rest = rest[group.end() :]
-            continue
-        regex += {"*": "[^/]*", "?": "[^/]"}.get(rest[0], re.escape(rest[0]))
-        rest = rest[1:]
+        else:
+            regex += {"*": "[^/]*", "?": "[^/]"}.get(rest[0], re.escape(rest[0]))
+            rest = rest[1:]
     return regex
 
 
@@ -1986,7 +1997,10 @@ def _fingerprint(row: os.stat_result) -> "list[int]":
 
 
 class Collection:
-    """What a run made: files by hash, other new files by size. Hashes are kept for the next time."""
+    """What a run made: files by hash, other new files by size.
+
+    Hashes are kept for the next time; they hold while size, times and inode of a file do.
+    """
 
     def __init__(self, task: Task, globs: Globs, tick: "Callable[[], None]") -> None:
         self._task = task
@@ -1997,6 +2011,7 @@ class Collection:
         self.skipped: "list[Json]" = []
         self.extra: "list[Json]" = []
         self.extra_count = 0
+        self.skipped_count = 0
 
     def settled(self, settled_s: float) -> None:
         """The matching files that have stood still for so long."""
@@ -2004,7 +2019,7 @@ class Collection:
             for found in walk(self._task.code, base):
                 self._tick()
                 if found.kind == "file" and stands_still(found.row, settled_s):
-                    self._take(found, changing=False)
+                    self._take(found, even_changing=False)
 
     def whole(self) -> None:
         """All matching files, and the others that are new."""
@@ -2013,31 +2028,37 @@ class Collection:
             self._tick()
             if self._globs.match(found.path):
                 if found.kind == "file":
-                    self._take(found, changing=True)
+                    self._take(found, even_changing=True)
                 else:
                     self._skip(found.path, found.kind)
             elif found.kind == "file" and self._is_extra(found.path, known):
                 self.extra_count += 1
-                if len(self.extra) < 1000:
+                if len(self.extra) < LISTED_MAX:
                     self.extra.append({"path": found.path, "size": found.row.st_size})
 
     def answer(self) -> "Json":
-        try:
+        """The payload of `collect`."""
+        with suppress(OSError):  # a full disk: they are computed again next time
             write_json(self._task.path("hashes.json"), self._hashes)
-        except OSError:
-            pass  # a full disk: they are computed again next time
-        answer = {"files": self.files, "extra": self.extra}
-        return dict(answer, extra_count=self.extra_count, skipped=self.skipped)
+        return {
+            "files": self.files,
+            "extra": self.extra,
+            "extra_count": self.extra_count,
+            "skipped": self.skipped,
+            "skipped_count": self.skipped_count,
+        }
 
     @staticmethod
     def _is_extra(path: str, known: "set[str]") -> bool:
-        return path not in known and not path.startswith("logs/") and "__pycache__" not in path.split("/")
+        ours = path.startswith("logs/") or "__pycache__" in path.split("/")
+        return path not in known and not ours
 
     def _skip(self, path: str, why: str) -> None:
-        if len(self.skipped) < 1000:
+        self.skipped_count += 1
+        if len(self.skipped) < LISTED_MAX:
             self.skipped.append({"path": path, "why": why})
 
-    def _take(self, found: Found, changing: bool) -> None:
+    def _take(self, found: Found, *, even_changing: bool) -> None:
         if not self._globs.match(found.path):
             return
         fingerprint = _fingerprint(found.row)
@@ -2049,7 +2070,7 @@ class Collection:
             except OSError as error:
                 self._skip(found.path, error.strerror or str(error))
                 return
-            if _fingerprint(row) != fingerprint and not changing:
+            if _fingerprint(row) != fingerprint and not even_changing:
                 return  # it has moved again: next time
             known = [_fingerprint(row), sha]
             self._hashes[found.path] = known
@@ -2077,7 +2098,7 @@ class Collection:
 # --------------------------------------------------------------------------------------- session
 
 
-def check_manifest(entries: "list[Any]", folding: bool) -> "list[Json]":
+def check_manifest(entries: "list[Any]", *, folding: bool) -> "list[Json]":
     """The entries of a manifest that can be laid out safely; Refusal for any other.
 
     `folding`: names that differ in case alone are one file here.
@@ -2092,24 +2113,27 @@ def check_manifest(entries: "list[Any]", folding: bool) -> "list[Json]":
         folders.update(_parents(path))
     for path in folders & set(leaves):
         what = "a link" if "link" in leaves[path] else "a file"
-        raise Refusal("%r is %s in the manifest, but other paths pass through it." % (path, what), "manifest")
+        said = "%r is %s in the manifest, but other paths pass through it." % (path, what)
+        raise Refusal(said, "manifest")
     if folding:
         _check_folding(sorted(folders) + sorted(leaves))
     return entries
 
 
-def _check_entry(entry: "object") -> str:
-    path = entry.get("path") if isinstance(entry, dict) else None
-    if not isinstance(path, str) or not isinstance(entry, dict):
-        raise Refusal("A manifest entry must be an object with a path, not %r." % (entry,), "manifest")
-    if "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
-        raise Refusal("The path %r would leave the folder, or is not a plain relative path." % path, "manifest")
+def _check_entry(entry: "Any") -> str:
+    if not isinstance(entry, dict) or not is_text(entry.get("path")):
+        said = "A manifest entry must be an object with a path, not %r." % (entry,)
+        raise Refusal(said, "manifest")
+    path = str(entry["path"])
+    if not {"", ".", ".."}.isdisjoint(path.split("/")):
+        said = "The path %r would leave the folder, or is not a plain relative path." % path
+        raise Refusal(said, "manifest")
     if "link" in entry:
-        if not isinstance(entry["link"], str) or not entry["link"] or "\0" in entry["link"]:
+        if not is_text(entry["link"]) or not entry["link"]:
             raise Refusal("The link %r has no usable target." % path, "manifest")
         return path
-    sha, size, mode = entry.get("sha"), entry.get("size"), entry.get("mode")
-    if not isinstance(sha, str) or not SHA.match(sha) or not isinstance(size, int) or not isinstance(mode, int):
+    numbers = isinstance(entry.get("size"), int) and isinstance(entry.get("mode"), int)
+    if not numbers or not SHA.match(str(entry.get("sha"))):
         raise Refusal("The file %r needs sha, size and mode in the manifest." % path, "manifest")
     return path
 
@@ -2127,19 +2151,21 @@ def _check_folding(paths: "list[str]") -> None:
     for path in paths:
         other = seen.setdefault(unicodedata.normalize("NFC", path).casefold(), path)
         if other != path:
-            raise Refusal("On this target %r and %r would be one file: rename one." % (other, path), "manifest")
+            said = "On this target %r and %r would be one file: rename one." % (other, path)
+            raise Refusal(said, "manifest")
 
 
-def write_task_files(task: Task, spec: "Json", build: "Json | None") -> None:
+def write_task_files(task: Task, request: "Json") -> "Json":
+    """Write what a task is to run, and the files that come with it; the spec as it was kept."""
+    spec = dict(request["spec"], protocol=PROTOCOL)
     spec["cookie"] = spec.get("cookie") or os.urandom(16).hex()
-    spec["protocol"] = PROTOCOL
+    for path, text in spec.pop("files", {}).items():
+        os.makedirs(os.path.dirname(task.path(path)), exist_ok=True)
+        write_file(task.path(path), to_bytes(text))
+    if request.get("build") is not None:
+        write_json(task.path("build.json"), request["build"])
     write_json(task.path("spec.json"), spec)
-    for name, text in spec.get("files", {}).items():
-        path = task.path(name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        write_file(path, text.encode("utf-8"))
-    if build is not None:
-        write_json(task.path("build.json"), build)
+    return spec
 
 
 def make_root(root: str) -> str:
@@ -2154,7 +2180,16 @@ def field(request: "Json", name: str, kind: type, default: "object" = None) -> "
     """A field of a request; Refusal when it is of another kind, or missing without a default."""
     value = request.get(name, default)
     if not isinstance(value, kind):
-        raise Refusal("%s: %s must be %s, not %r." % (request.get("op"), name, kind.__name__, value))
+        said = "%s: %s must be %s, not %r." % (request.get("op"), name, kind.__name__, value)
+        raise Refusal(said)
+    return value
+
+
+def offset_in(values: "Json", name: str) -> int:
+    """A place in a file that a request names; Refusal for what is none."""
+    value = values.get(name, 0)
+    if not isinstance(value, int) or value < 0:
+        raise Refusal("The offset of %s must be a number of bytes, not %r." % (name, value))
     return value
 
 
@@ -2163,9 +2198,9 @@ class Session:
 
     def __init__(self, root: str, blobs: "str | None") -> None:
         self._root = make_root(root)
-        elsewhere = blobs is not None
-        place = os.path.abspath(os.path.expanduser(blobs)) if blobs else os.path.join(self._root, "blobs")
-        self._blobs = Blobs(place, own=not elsewhere)
+        own = os.path.join(self._root, "blobs")
+        place = os.path.abspath(os.path.expanduser(blobs or own))
+        self._blobs = Blobs(place, own=place == own)
         self._wire = Wire()
         self._worked_at = time.monotonic()
         self._operations: "dict[str, Callable[[Json, bytes], Frame]]" = {
@@ -2189,6 +2224,7 @@ class Session:
         }
 
     def serve(self) -> None:
+        """Answer until the other side ends; Hangup when it does."""
         while True:
             try:
                 header, payload = self._wire.receive()
@@ -2204,13 +2240,7 @@ class Session:
 
     def _answer(self, header: "Json", payload: bytes) -> "Frame":
         try:
-            if header.get("op") != "receive":
-                payload = b"".join(self._pieces(header, payload))
-            operation = self._operations.get(str(header.get("op")))
-            if operation is None:
-                known = ", ".join(sorted(self._operations))
-                raise Refusal("There is no operation %r. There are: %s." % (header.get("op"), known))
-            return operation(header, payload)
+            return self._operate(header, payload)
         except Refusal as refusal:
             if refusal.code == "frame":
                 raise
@@ -2218,12 +2248,28 @@ class Session:
         except OSError as error:
             fault = refusal_of(error)
             return {"error": str(fault), "code": fault.code}, b""
+        except UnicodeEncodeError as error:
+            said = (
+                "The locale of the target (%s) cannot write %r: set LC_CTYPE=C.UTF-8 for its user."
+            )
+            return {"error": said % (error.encoding, error.object), "code": "os"}, b""
         except Hangup:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  a fault of ours must not cost the session
             sys.excepthook(*sys.exc_info())
-            said = "The runner failed at %s: %s: %s" % (header.get("op"), type(error).__name__, error)
+            said = "The runner failed at %s: %s: %s"
+            said = said % (header.get("op"), type(error).__name__, error)
             return {"error": said, "code": "internal"}, b""
+
+    def _operate(self, header: "Json", payload: bytes) -> "Frame":
+        name = header.get("op")
+        if name != "receive":
+            payload = b"".join(self._pieces(header, payload))
+        operation = self._operations.get(str(name))
+        if operation is None:
+            known = ", ".join(sorted(self._operations))
+            raise Refusal("There is no operation %r. There are: %s." % (name, known))
+        return operation(header, payload)
 
     def _pieces(self, header: "Json", payload: bytes) -> "Iterator[bytes]":
         """The payload of a request and of the frames that continue it."""
@@ -2251,7 +2297,8 @@ class Session:
     def _present(self, request: "Json") -> Task:
         task = self._task(request)
         if not task.exists():
-            raise Refusal("The folder of task %s is gone from the target." % request["name"], "gone")
+            said = "The folder of task %s is gone from the target." % request["name"]
+            raise Refusal(said, "gone")
         return task
 
     # -- the target
@@ -2279,17 +2326,18 @@ class Session:
     def _materialise(self, request: "Json", payload: bytes) -> "Frame":
         task = self._task(request, "task")
         if task.claimed():
-            raise Refusal("Task %s was started already: its files stay." % request["task"], "claimed")
-        remove_tree(task.code)
+            said = "Task %s was started already: its files stay." % request["task"]
+            raise Refusal(said, "claimed")
+        remove_tree(task.code, self._tick)
         unlink(task.path("manifest.json"))
         os.makedirs(task.code)
         try:
             folding = os.path.exists(task.path("CODE"))
-            entries = check_manifest(parse_list(payload, "materialise"), folding)
+            entries = check_manifest(parse_list(payload, "materialise"), folding=folding)
             self._require({entry["sha"] for entry in entries if "sha" in entry})
             self._lay_out(task, entries)
             write_json(task.path("manifest.json"), entries)
-        except BaseException:
+        except BaseException:  # also when nobody waits for the answer any more
             remove_tree(task.code)
             raise
         return {"ok": True}, b""
@@ -2322,45 +2370,45 @@ class Session:
 
     def _prepare(self, request: "Json", payload: bytes) -> "Frame":
         task = self._task(request)
-        spec = dict(field(request, "spec", dict))
-        check_spec(spec)
+        check_spec(field(request, "spec", dict))
         if task.claimed():
             raise Refusal("Task %s was started already." % request["name"], "claimed")
         os.makedirs(task.folder, exist_ok=True)
-        write_task_files(task, spec, request.get("build"))
+        write_task_files(task, request)
         return {"ok": True}, b""
 
     def _start(self, request: "Json", payload: bytes) -> "Frame":
         task = self._task(request)
         check_spec(field(request, "spec", dict))
         check_variables(request.get("secrets", {}), "secrets")
+        check_texts(request.get("mask", []), "mask")
         if task.claimed():
             return {"claimed": True}, b""
         os.makedirs(task.folder, exist_ok=True)
-        try:
-            import ctypes  # noqa: F401  here, so that the keepers and samplers to come have it already
+        with suppress(ImportError):  # imported once here, for all keepers and samplers to come
+            import ctypes  # noqa: F401
             import hashlib  # noqa: F401
-        except ImportError:
-            pass
         answers, write = os.pipe()
         detach(lambda: keep_in_background(task, request, write), keep={write})
         os.close(write)
         try:
-            return self._started(answers), b""
+            return self._hear_of_start(answers), b""
         finally:
             os.close(answers)
 
-    def _started(self, answers: int) -> "Json":
-        text = b""
-        while select.select([answers], [], [], START_WAIT_S)[0]:
+    @staticmethod
+    def _hear_of_start(answers: int) -> "Json":
+        text, data = b"", b"?"
+        while data:
+            if not select.select([answers], [], [], START_WAIT_S)[0]:
+                said = "The task has not reported its start within %d s: look again."
+                raise Refusal(said % START_WAIT_S, "timeout")
             data = os.read(answers, 65536)
             text += data
-            if not data:
-                answer = json.loads(text.decode("utf-8")) if text else {}
-                if not answer:
-                    raise Refusal("The keeper died while it started the task: look what became of it.", "internal")
-                return dict(answer)
-        raise Refusal("The task has not reported its start within %d s: look again." % START_WAIT_S, "timeout")
+        if not text:
+            said = "The keeper died while it started the task: look what became of it."
+            raise Refusal(said, "internal")
+        return dict(json.loads(text.decode("utf-8")))
 
     def _look(self, request: "Json", payload: bytes) -> "Frame":
         names = field(request, "names", list)
@@ -2392,56 +2440,63 @@ class Session:
         self._wish(task, {"reason": reason, "grace_s": grace_s, "at": time.time()})
         record = dict(exit_record(), reason=reason, ended_at=time.time())
         if task.claim(dict(identity(os.getpid()), exited=record)):
-            task.write_exited(record, waiting=self._tick)
-            task.seal([], nothing)
+            with suppress(OSError):  # a full disk: the claim itself holds the end
+                write_json(task.path("exited.json"), record, durable=True)
+                task.seal([], nothing)
             return {"ok": True, "state": "never_started"}, b""
         return {"ok": True, "state": self._urge(task)}, b""
 
-    def _wish(self, task: Task, wish: "Json") -> None:
+    @staticmethod
+    def _wish(task: Task, wish: "Json") -> None:
         try:
             write_json(task.path("stop.json"), wish)
         except OSError:
-            unlink(task.path("ballast"))  # a full disk must not keep anybody from stopping what fills it
+            unlink(task.path("ballast"))  # a full disk must not protect what fills it
             write_json(task.path("stop.json"), wish)
 
-    def _urge(self, task: Task) -> str:
+    @staticmethod
+    def _urge(task: Task) -> str:
         """Make the wish known to whoever keeps the task; the sampler reads it by itself."""
         states = task.states()
         keeper = task.keeper()
         if keeper is not None and states["keeper"] == "alive":
-            for number in (signal.SIGUSR1, signal.SIGCONT):
-                os.kill(keeper["pid"], number)
+            with suppress(ProcessLookupError):
+                os.kill(keeper["pid"], signal.SIGUSR1)
+                os.kill(keeper["pid"], signal.SIGCONT)
         elif states["command"] == "alive" and states["sampler"] != "alive":
             guard(task)
-        elif not {"alive", "unknown"} & set(states.values()):
+        elif {"alive", "unknown"}.isdisjoint(states.values()):
             return "lost"
         return "stopping"
 
     def _seal(self, request: "Json", payload: bytes) -> "Frame":
         task = self._present(request)
+        mask = field(request, "mask", list, [])
+        check_texts(mask, "mask")
         if task.read("sealed.json") is None:
             self._refuse_living(task, "seal")
-        return {"sealed": task.seal(field(request, "mask", list, []), self._tick)}, b""
+        return {"sealed": task.seal(mask, self._tick)}, b""
 
-    def _refuse_living(self, task: Task, what: str) -> None:
+    @staticmethod
+    def _refuse_living(task: Task, what: str) -> None:
         states = task.states()
         living = [who for who in ("keeper", "sampler", "command") if states[who] == "alive"]
         if not living and "unknown" in states.values() and task.exited() is None:
-            living = ["something elsewhere, perhaps,"]
+            living = ["keeper perhaps, on another machine or in a container,"]
         if living:
-            name = os.path.basename(task.folder)
-            raise Refusal("Cannot %s task %s: its %s lives." % (what, name, " and ".join(living)), "alive")
+            said = "Cannot %s task %s: its %s lives."
+            said = said % (what, os.path.basename(task.folder), " and ".join(living))
+            raise Refusal(said, "alive")
 
     def _clear(self, request: "Json", payload: bytes) -> "Frame":
         task = self._task(request)
         folder, name = os.path.split(task.folder)
         if task.exists():
             self._refuse_living(task, "clear")
-            os.rename(task.folder, os.path.join(folder, ".clear-%s.%d" % (name, os.getpid())))
+            os.rename(task.folder, part_of(os.path.join(folder, ".clear-" + name)))
         for entry in os.listdir(folder) if os.path.isdir(folder) else ():
             if entry.startswith(".clear-%s." % name):  # ours, and what a killed predecessor left
-                remove_tree(os.path.join(folder, entry))
-                self._tick()
+                remove_tree(os.path.join(folder, entry), self._tick)
         return {"ok": True}, b""
 
     # -- what a run made
@@ -2451,17 +2506,18 @@ class Session:
         if request.get("settled_s") is None:
             collection.whole()
         else:
-            collection.settled(float(request["settled_s"]))
+            collection.settled(float(field(request, "settled_s", object)))
         return {}, json.dumps(collection.answer()).encode("utf-8")
 
     def _fetch(self, request: "Json", payload: bytes) -> "Frame":
         task = self._present(request)
         path = os.path.realpath(os.path.join(task.code, field(request, "path", str)))
-        if not _inside(path, os.path.realpath(task.code)):
+        if not inside(path, os.path.realpath(task.code)):
             raise Refusal("%r leads out of the working directory." % request["path"])
         if not os.path.isfile(path):
-            raise Refusal("There is no file %r in the working directory (any more)." % request["path"], "gone")
-        offset = field(request, "offset", int, 0)
+            said = "There is no file %r in the working directory (any more)." % request["path"]
+            raise Refusal(said, "gone")
+        offset = offset_in(request, "offset")
         fd = os.open(path, os.O_RDONLY)
         try:
             data = os.pread(fd, PIECE, offset)
@@ -2486,17 +2542,9 @@ class Session:
 
     def _envs(self, request: "Json", payload: bytes) -> "Frame":
         folder = os.path.join(self._root, "envs")
-        found = []
-        for key in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-            path = os.path.join(folder, key)
-            if os.path.isdir(path) and NAME.match(key):
-                complete = read_json(os.path.join(path, "complete"))
-                bytes_, used = None, os.stat(path).st_mtime
-                if complete is not None:
-                    bytes_ = sum(size for _, size, _ in complete["files"])
-                    used = os.stat(os.path.join(path, "complete")).st_mtime
-                found.append({"key": key, "bytes": bytes_, "last_used": used, "ready": complete is not None})
-        return {"envs": found}, b""
+        keys = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        paths = [os.path.join(folder, key) for key in keys if NAME.match(key)]
+        return {"envs": [describe_env(path) for path in paths if os.path.isdir(path)]}, b""
 
     def _remove_env(self, request: "Json", payload: bytes) -> "Frame":
         key = field(request, "key", str)
@@ -2511,11 +2559,8 @@ class Session:
             os.close(lock)
         return {"ok": True}, b""
 
-
     def _interpreter(self, request: "Json", payload: bytes) -> "Frame":
-        path = field(request, "path", str)
-        why, version = examine_python(path)
-        return {"ok": not why, "why": why, "version": version}, b""
+        return examine_python(field(request, "path", str)), b""
 
 
 def parse_list(payload: bytes, what: str) -> "list[Any]":
@@ -2540,9 +2585,8 @@ def keep_in_background(task: Task, request: "Json", report_to: int) -> None:
             os.close(report_to)
 
     redirect(task.path("keeper.err"))
-    keep = dict(request, spec=dict(request["spec"]), stdin=False)
     try:
-        Keeper(task, keep, report).keep()
+        Keeper(task, dict(request, stdin=False), report).keep()
     except Refusal as refusal:
         report({"error": str(refusal), "code": refusal.code})
 
@@ -2552,7 +2596,8 @@ def keep_in_front(folder: str) -> int:
     task = Task(os.path.abspath(os.path.expanduser(folder)))
     spec = task.read("spec.json")
     if spec is None:
-        raise Refusal("%s is missing or damaged: prepare the task first." % task.path("spec.json"), "spec")
+        said = "%s is missing or damaged: prepare the task first." % task.path("spec.json")
+        raise Refusal(said, "spec")
     check_spec(spec)
     close_files(())
     to_come = bool(spec.get("stdin"))
@@ -2562,6 +2607,7 @@ def keep_in_front(folder: str) -> int:
 
 
 def runner_sha() -> str:
+    """Which runner this is: the SHA-256 of its source."""
     name = os.path.basename(os.path.dirname(os.path.abspath(__file__)))
     if SHA.match(name):
         return name
@@ -2578,14 +2624,14 @@ def facts(root: str) -> "Json":
     return {
         "protocol": PROTOCOL,
         "runner_sha": runner_sha(),
-        "python": sys.executable,
+        "python": os.path.realpath(sys.executable),  # the base interpreter of a venv
         "python_version": "%d.%d.%d" % sys.version_info[:3],
         "platform": sys.platform,
         "machine": system.machine,
         "libc": _libc(),
         "hostname": system.nodename,
         "user": _user(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": _cores(),
         "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
         "disk_total_bytes": disk.f_blocks * disk.f_frsize,
         "disk_free_bytes": disk.f_bavail * disk.f_frsize,
@@ -2598,6 +2644,13 @@ def facts(root: str) -> "Json":
         "boot_id": boot_id(),
         "root": root,
     }
+
+
+def _cores() -> int:
+    """The cores that we may use, which may be fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _libc() -> str:
@@ -2622,13 +2675,16 @@ def _gpus() -> "list[Json]":
         return []
     import subprocess
 
-    query = [program, "--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits"]
-    try:
-        answer = subprocess.run(query, stdout=subprocess.PIPE, universal_newlines=True, timeout=10).stdout
-        rows = [line.split(", ") for line in answer.splitlines()]
-        return [{"index": int(i), "name": name, "memory_bytes": int(mib) << 20} for i, name, mib in rows]
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return []
+    with ask_nvidia(program, "index,name,memory.total") as asked:
+        try:
+            answer = asked.communicate(timeout=10)[0]
+        except subprocess.TimeoutExpired:  # a driver that hangs
+            asked.kill()
+            return []
+    return [
+        {"index": int(index), "name": name, "memory_bytes": int(mib) << 20}
+        for index, name, mib in parse_table(answer, 3)
+    ]
 
 
 # ----------------------------------------------------------------------------------------- watch
@@ -2651,7 +2707,7 @@ class Stream:
 class Followed:
     """One task that a watch follows."""
 
-    def __init__(self, key: str, task: Task, offsets: "dict[str, int]") -> None:
+    def __init__(self, key: str, task: Task, offsets: "Json") -> None:
         self.key = key
         self.task = task
         self.streams: "dict[str, Stream]" = {}
@@ -2661,31 +2717,34 @@ class Followed:
         self.settled: "set[tuple[str, int, int]]" = set()
         self.beat = ""
         self.beat_since = time.monotonic()
-        self.due = {"beat": 0.0, "slow": 0.0, "logs": 0.0, "liveness": 0.0, "settled": 0.0, "guard": 0.0}
-        for name in list(MAIN_STREAMS) + sorted(offsets):
+        self._due: "dict[str, float]" = {}
+        for name in [*MAIN_STREAMS, *sorted(offsets)]:
             if name in MAIN_STREAMS or (name.startswith("logs/") and ".." not in name.split("/")):
-                self.stream(name).offset = offsets.get(name, 0)
+                self.stream(name).offset = offset_in(offsets, name)
 
     def stream(self, name: str) -> Stream:
+        """The stream of this name, from its start on when it is new."""
         if name not in self.streams:
             self.streams[name] = Stream(name, self.task.stream_path(name), 0)
         return self.streams[name]
 
     def is_due(self, what: str, now: float, every_s: float) -> bool:
-        if now < self.due[what]:
+        """Whether it is time for something again; then the next time is `every_s` from now."""
+        if now < self._due.get(what, 0.0):
             return False
-        self.due[what] = now + every_s
+        self._due[what] = now + every_s
         return True
 
     def costs(self, what: str, since: float) -> None:
         """Let what took long come less often: it may use a twentieth of our time."""
-        self.due[what] = max(self.due[what], time.monotonic() + 20 * (time.monotonic() - since))
+        now = time.monotonic()
+        self._due[what] = max(self._due[what], now + 20 * (now - since))
 
 
 class Watch:
-    """Sends the bytes of many tasks as they grow, from any offset, and the end of each after its last byte.
+    """Sends the bytes of many tasks as they grow, and the end of each after its last byte.
 
-    One thread that polls: stat is cheap, and there is nothing to break when a file system has no events.
+    One thread that polls: stat is cheap, and works on file systems that have no events.
     """
 
     def __init__(self, root: str) -> None:
@@ -2696,6 +2755,7 @@ class Watch:
         self._poll_at = 0.0
 
     def serve(self) -> None:
+        """Watch until the other side ends or falls silent."""
         while time.monotonic() < self._wire.heard_at + PATIENCE_S:
             now = time.monotonic()
             if now >= self._poll_at:
@@ -2727,19 +2787,25 @@ class Watch:
             return
         key = field(request, "task", str)
         if operation == "follow":
-            name = field(request, "name", str)
-            if not NAME.match(name):
-                raise Refusal("%r cannot be the name of a task folder." % name, "name")
-            task = Task(os.path.join(self._root, "tasks", name))
-            self._drop(key)
-            self._followed[key] = Followed(key, task, field(request, "offsets", dict, {}))
-            self._poll_at = 0.0
+            self._follow(key, field(request, "name", str), field(request, "offsets", dict, {}))
         elif operation == "unfollow":
             self._drop(key)
         elif operation == "rewind":
-            self._rewind(key, field(request, "stream", str), field(request, "offset", int))
+            self._rewind(key, field(request, "stream", str), offset_in(request, "offset"))
         else:
-            raise Refusal("There is no operation %r. There are: follow, unfollow, rewind, ping." % operation)
+            said = "There is no operation %r. There are: follow, unfollow, rewind, ping."
+            raise Refusal(said % (operation,))
+
+    def _follow(self, key: str, name: str, offsets: "Json") -> None:
+        if not NAME.match(name):
+            raise Refusal("%r cannot be the name of a task folder." % name, "name")
+        task = Task(os.path.join(self._root, "tasks", name))
+        if ((task.keeper() or {}).get("protocol") or 0) > PROTOCOL:
+            said = "Task %s was started by a newer runner: this one cannot read its files."
+            raise Refusal(said % name, "protocol")
+        self._drop(key)
+        self._followed[key] = Followed(key, task, offsets)
+        self._poll_at = 0.0
 
     def _rewind(self, key: str, name: str, offset: int) -> None:
         followed = self._followed.get(key)
@@ -2779,7 +2845,7 @@ class Watch:
         if followed.is_due("slow", now, GROWTH_S):
             names = list(followed.streams)
         if followed.is_due("logs", now, 1.0):
-            for name in followed.task.log_files()[0]:
+            for name in followed.task.log_files():
                 followed.stream(name)
             followed.costs("logs", now)
         for name in names:
@@ -2790,15 +2856,11 @@ class Watch:
 
     def _measure(self, followed: Followed, stream: Stream) -> None:
         """See how far a stream has come, and put it in line when there is something to send."""
-        size = size_of(stream.path)
-        stream.size = size - size % TIMES.size if stream.name == "times" else size
-        if stream.size < stream.offset:
-            if not stream.short:
-                short = {"t": "short", "task": followed.key, "stream": stream.name, "size": stream.size}
-                self._wire.put(short)
-            stream.short = True
-        else:
-            stream.short = False
+        stream.size = followed.task.stream_size(stream.name)
+        was_short, stream.short = stream.short, stream.size < stream.offset
+        if stream.short and not was_short:
+            short = {"t": "short", "task": followed.key, "stream": stream.name}
+            self._wire.put(dict(short, size=stream.size))
         if stream.size > stream.offset and not stream.waiting:
             stream.waiting = True
             followed.line.append(stream)
@@ -2811,13 +2873,14 @@ class Watch:
             globs = Globs((followed.task.read("spec.json") or {}).get("outputs", []))
         except Refusal:
             return
-        new = set()
-        for base in globs.bases if os.path.isdir(followed.task.code) else ():
+        still = set()
+        for base in globs.bases:
             for found in walk(followed.task.code, base):
-                if found.kind == "file" and globs.match(found.path) and stands_still(found.row, SETTLED_S):
-                    new.add((found.path, found.row.st_size, found.row.st_mtime_ns))
-        count = len(new - followed.settled)
-        followed.settled = new
+                is_still = found.kind == "file" and stands_still(found.row, SETTLED_S)
+                if is_still and globs.match(found.path):
+                    still.add((found.path, found.row.st_size, found.row.st_mtime_ns))
+        count = len(still - followed.settled)
+        followed.settled = still
         if count:
             self._wire.put({"t": "settled", "task": followed.key, "count": count})
 
@@ -2832,15 +2895,18 @@ class Watch:
             return True
         states = self._states(followed, now)
         keeper, sampler, command = (states[who] for who in ("keeper", "sampler", "command"))
-        if command == "alive" and "alive" not in (keeper, sampler) and followed.is_due("guard", now, 5.0):
+        unwatched = command == "alive" and "alive" not in (keeper, sampler)
+        if unwatched and followed.is_due("guard", now, 5.0):
             guard(task)
-        if {"alive", "unknown"} & {keeper, sampler, command} and followed.is_due("beat", now, BEAT_S):
-            names = {"keeper": keeper, "sampler": sampler, "command": command}
-            self._wire.put(dict(names, t="beat", task=followed.key, beat=int(followed.beat.strip() or 0)))
+        is_there = not {"alive", "unknown"}.isdisjoint((keeper, sampler, command))
+        if is_there and followed.is_due("beat", now, BEAT_S):
+            beat = {"t": "beat", "task": followed.key, "beat": int(followed.beat.strip() or 0)}
+            self._wire.put(dict(beat, keeper=keeper, sampler=sampler, command=command))
         # what was dead stays dead, so an end record that is missing after this will never come
         exited = task.exited()
         if self._nothing_lives(followed, states, now) and (exited is not None or keeper == "dead"):
-            self._begin_end(followed, exited, task.read("sealed.json"), bool(states["rebooted"]))
+            sealed = task.read("sealed.json")
+            self._begin_end(followed, exited, sealed, rebooted=states["rebooted"])
             return True
         return False
 
@@ -2863,20 +2929,24 @@ class Watch:
     # -- what we send
 
     def _begin_end(
-        self, followed: Followed, exited: "Json | None", sealed: "Json | None", rebooted: bool = False
+        self,
+        followed: Followed,
+        exited: "Json | None",
+        sealed: "Json | None",
+        *,
+        rebooted: bool = False,
     ) -> None:
-        """Nothing grows any more: fix the sizes, send what is missing, then say so."""
-        for name in followed.task.log_files()[0]:
+        """Nothing grows any more: take the last sizes, send what is missing, then say so."""
+        for name in followed.task.log_files():
             followed.stream(name)
         for stream in followed.streams.values():
             self._measure(followed, stream)
-        sizes = followed.task.streams()
         followed.ending = {
             "t": "ended",
             "task": followed.key,
             "exited": exited,
             "sealed": sealed,
-            "streams": sizes,
+            "streams": followed.task.streams(),
             "rebooted": rebooted,
         }
         self._end_when_sent(followed)
@@ -2914,8 +2984,8 @@ class Watch:
         if not data:
             stream.size = stream.offset  # cut short meanwhile
             return
-        header = {"t": "bytes", "task": followed.key, "stream": stream.name, "offset": stream.offset}
-        self._wire.put(header, data)
+        header = {"t": "bytes", "task": followed.key, "stream": stream.name}
+        self._wire.put(dict(header, offset=stream.offset), data)
         stream.offset += len(data)
 
 
@@ -2929,9 +2999,10 @@ def env_fault(path: str) -> str:
         return "It has not been built to the end."
     if not os.access(os.path.join(path, "bin", "python"), os.X_OK):
         return "The Python that it was made with is gone."
-    changed = [name for name, size, mtime_ns in complete["files"] if not _is_as_noted(path, name, size, mtime_ns)]
+    changed = [noted[0] for noted in complete["files"] if not _is_as_noted(path, *noted)]
     if changed:
-        return "%d of its files were changed or removed since, the first being %s." % (len(changed), changed[0])
+        said = "%d of its files were changed or removed since, the first being %s."
+        return said % (len(changed), changed[0])
     return ""
 
 
@@ -2943,32 +3014,52 @@ def _is_as_noted(path: str, name: str, size: int, mtime_ns: int) -> bool:
     return row.st_size == size and row.st_mtime_ns == mtime_ns
 
 
-def examine_python(path: str) -> "tuple[str, str]":
-    """Why the interpreter at `path` cannot be used ("" when it can), and its version."""
+def describe_env(path: str) -> "Json":
+    """What `envs` tells of one environment."""
+    complete = read_json(os.path.join(path, "complete"))
+    used = os.stat(os.path.join(path, "complete") if complete else path).st_mtime
+    size = sum(size for _, size, _ in complete["files"]) if complete else None
+    key = os.path.basename(path)
+    return {"key": key, "bytes": size, "last_used": used, "ready": complete is not None}
+
+
+def examine_python(path: str) -> "Json":
+    """What `interpreter` answers: whether `path` is a Python, which one, and if not, why."""
     import subprocess
 
+    def no(why: str) -> "Json":
+        return {"ok": False, "why": why, "python": path, "version": ""}
+
     if not os.path.exists(path):
-        return "There is no %s." % path, ""
-    command = [path, "-I", "-S", "-c", "import platform; print(platform.python_version())"]
+        return no("There is no %s." % path)
+    script = "import platform; print(platform.python_version())"
+    command = [path, "-I", "-S", "-c", script]
     try:
-        answer = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10
+        asked = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            universal_newlines=True,
         )
     except OSError as error:
-        return "%s cannot be executed: %s." % (path, error.strerror), ""
-    except subprocess.TimeoutExpired:
-        return "%s did not answer within 10 s." % path, ""
-    version = answer.stdout.decode("utf-8", "replace").strip()
-    if answer.returncode or not version[:1].isdigit():
-        return "%s is not a Python interpreter." % path, ""
-    return "", version
+        return no("%s cannot be executed: %s." % (path, error.strerror))
+    with asked:
+        try:
+            version = asked.communicate(timeout=10)[0].strip()
+        except subprocess.TimeoutExpired:
+            asked.kill()
+            return no("%s did not answer within 10 s." % path)
+    if asked.returncode or not version[:1].isdigit():
+        return no("%s is not a Python interpreter." % path)
+    return {"ok": True, "why": "", "python": os.path.realpath(path), "version": version}
 
 
 def set_aside(path: str) -> None:
     """Remove an environment so that it is gone at once, also when we are killed meanwhile."""
     folder, key = os.path.split(path)
     if os.path.lexists(path):
-        os.rename(path, os.path.join(folder, ".removed-%s.%d" % (key, os.getpid())))
+        os.rename(path, part_of(os.path.join(folder, ".removed-" + key)))
     for entry in os.listdir(folder):
         if entry.startswith(".removed-%s." % key):
             remove_tree(os.path.join(folder, entry))
@@ -2986,9 +3077,10 @@ class Build:
             raise Refusal("%s/build.json is missing or damaged." % folder)
         self._folder = folder
         self._order = order
-        self._path: "str" = order["path"]
+        self._path = str(order["path"])
 
     def run(self) -> None:
+        """Build it unless it is there; Refusal with the reason when that fails."""
         os.makedirs(os.path.dirname(self._path), exist_ok=True)
         lock = lock_file(self._path + ".lock")
         if lock is None:
@@ -3006,26 +3098,25 @@ class Build:
     def _make(self) -> None:
         requirements = os.path.join(self._folder, "requirements.txt")
         write_file(requirements, self._order["requirements"].encode("utf-8"))
-        python = self._order["python"]
-        self._step("Making the environment with %s" % python, ["venv", "--python", python, self._path])
-        sync = ["pip", "sync", "--python", os.path.join(self._path, "bin", "python"), "--require-hashes"]
-        sync += ["--link-mode", "hardlink", "--compile-bytecode", "--allow-empty-requirements"]
-        sync += list(self._order.get("index", [])) + [requirements]
-        self._step("Installing the locked packages", sync)
+        base = self._order["python"]
+        self._step("Making the environment with %s" % base, "venv", "--python", base, self._path)
+        python = os.path.join(self._path, "bin", "python")
+        options = ["--python", python, "--require-hashes", "--link-mode", "hardlink"]
+        options += ["--compile-bytecode", "--allow-empty-requirements"]
+        self._step("Installing the locked packages", "pip", "sync", *options, requirements)
 
-    def _step(self, what: str, arguments: "list[str]") -> None:
+    def _step(self, what: str, *arguments: str) -> None:
         import subprocess
 
         say(what)
         uv = self._order.get("uv") or which("uv")
         if not uv:
-            raise Refusal("uv is not on this target: install it, or put it on the PATH of the login shell.")
-        environment = dict(os.environ, UV_CACHE_DIR=self._order["cache"], UV_PYTHON_DOWNLOADS="never")
-        # from the root folder: no project of the people who own the folders above may configure us
-        command = [uv, "--no-progress", "--color", "never"] + arguments
+            raise Refusal("uv is not on this target: install it, or put it on its user's PATH.")
+        env = dict(os.environ, UV_CACHE_DIR=self._order["cache"], UV_PYTHON_DOWNLOADS="never")
         began = time.monotonic()
         try:
-            code = subprocess.call(command, cwd="/", env=environment)
+            # in the root folder, as uv obeys any project above where it is started
+            code = subprocess.call([uv, "--color", "never", *arguments], cwd="/", env=env)
         except OSError as error:
             raise Refusal("Cannot start %s: %s." % (uv, error.strerror)) from None
         if code != 0:
@@ -3044,32 +3135,38 @@ class Build:
 
 
 def say(sentence: str) -> None:
+    """Put a line into the build's log, in order with what uv says."""
     print(sentence, flush=True)
 
 
 # ------------------------------------------------------------------------------------------ main
 
-USAGE = """usage: runner session ROOT [--blobs PATH] | watch ROOT | keep FOLDER | build FOLDER"""
+USAGE = "usage: runner session ROOT [--blobs PATH] | watch ROOT | keep FOLDER | build FOLDER"
 
 
 def main(argv: "list[str]") -> int:
     """Run one subcommand; its exit code. What each does is said in PROTOCOL.md."""
     try:
-        if len(argv) in (2, 4) and argv[0] == "session" and argv[2:3] in ([], ["--blobs"]):
-            Session(argv[1], argv[3] if len(argv) == 4 else None).serve()
-        elif len(argv) == 2 and argv[0] == "watch":
-            Watch(argv[1]).serve()
-        elif len(argv) == 2 and argv[0] == "keep":
-            return keep_in_front(argv[1])
-        elif len(argv) == 2 and argv[0] == "build":
-            Build(os.path.abspath(argv[1])).run()
-        else:
-            raise Refusal(USAGE)
+        return run(argv)
     except Hangup:
-        pass
+        return 0
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return 2
+
+
+def run(argv: "list[str]") -> int:
+    """Run one subcommand; Hangup when the other side ends it, Refusal when it cannot be done."""
+    if argv[:1] == ["session"] and (len(argv) == 2 or (len(argv) == 4 and argv[2] == "--blobs")):
+        Session(argv[1], argv[3] if len(argv) == 4 else None).serve()
+    elif len(argv) == 2 and argv[0] == "watch":
+        Watch(argv[1]).serve()
+    elif len(argv) == 2 and argv[0] == "keep":
+        return keep_in_front(argv[1])
+    elif len(argv) == 2 and argv[0] == "build":
+        Build(os.path.abspath(argv[1])).run()
+    else:
+        raise Refusal(USAGE)
     return 0
 
 

@@ -22,7 +22,15 @@ UV = str(Path(sys.executable).parent / "uv")
 def lock(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("lock")
     (folder / "requirements.in").write_text("six==1.17.0\n")
-    command = [UV, "pip", "compile", "--generate-hashes", "--quiet", "--no-header", "requirements.in"]
+    command = [
+        UV,
+        "pip",
+        "compile",
+        "--generate-hashes",
+        "--quiet",
+        "--no-header",
+        "requirements.in",
+    ]
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
@@ -94,7 +102,10 @@ def test_a_killed_build_is_begun_again(target: Target, lock: str, cache: Path) -
     env = target.root / "envs" / "key-1"
     assert env.exists()
     session = target.session()
-    assert session.ask("env", path="key-1") == {"ready": False, "why": "It has not been built to the end."}
+    assert session.ask("env", path="key-1") == {
+        "ready": False,
+        "why": "It has not been built to the end.",
+    }
     exited, log = build_it(target, order(target, lock, cache), "build-2")
     assert exited["status"] == {"exited": 0}
     assert "Removing what an earlier build left" in log
@@ -126,7 +137,9 @@ def test_a_changed_environment_is_noticed(target: Target, lock: str, cache: Path
     assert "Python that it was made with is gone" in session.ask("env", path="key-1")["why"]
 
 
-def test_a_lock_with_a_wrong_hash_fails_with_a_sentence(target: Target, lock: str, cache: Path) -> None:
+def test_a_lock_with_a_wrong_hash_fails_with_a_sentence(
+    target: Target, lock: str, cache: Path
+) -> None:
     wrong = lock.replace("sha256:4", "sha256:5").replace("sha256:f", "sha256:e")
     assert wrong != lock
     exited, log = build_it(target, order(target, wrong, cache), "build-1")

@@ -63,7 +63,9 @@ def test_a_silent_command_has_a_receipt_of_nothing(target: Target) -> None:
 
 def environment_of(target: Target, session_env: dict[str, str], **fields: object) -> dict[str, str]:
     session = target.session(env=session_env)
-    spec = target.spec(sys.executable, "-c", "import os,json; print(json.dumps(dict(os.environ)))", **fields)
+    spec = target.spec(
+        sys.executable, "-c", "import os,json; print(json.dumps(dict(os.environ)))", **fields
+    )
     secrets = {"API_TOKEN": "s3cret-value"}
     assert "started" in session.ask("start", name="t-1", spec=spec, secrets=secrets, mask=[])
     target.wait_for("t-1", "exited.json")
@@ -106,7 +108,7 @@ def test_the_environment_is_built_and_not_inherited(target: Target) -> None:
 
 def test_no_file_of_the_task_holds_a_secret(target: Target) -> None:
     secret = "hunter2-hunter2"
-    run(target, "sh", "-c", "test -n \"$TOKEN\"", secrets={"TOKEN": secret}, mask=[secret])
+    run(target, "sh", "-c", 'test -n "$TOKEN"', secrets={"TOKEN": secret}, mask=[secret])
     files = [path for path in target.root.rglob("*") if path.is_file()]
     assert len(files) > 5
     assert not [path for path in files if secret.encode() in path.read_bytes()]
@@ -114,7 +116,14 @@ def test_no_file_of_the_task_holds_a_secret(target: Target) -> None:
 
 def test_the_receipt_is_of_the_masked_log(target: Target) -> None:
     secret = "hunter2-hunter2"
-    run(target, "sh", "-c", "echo before $TOKEN after $TOKEN", secrets={"TOKEN": secret}, mask=[secret])
+    run(
+        target,
+        "sh",
+        "-c",
+        "echo before $TOKEN after $TOKEN",
+        secrets={"TOKEN": secret},
+        mask=[secret],
+    )
     masked = log(target).replace(secret.encode(), b"*" * len(secret))
     sealed = target.read("t-1", "sealed.json")
     assert secret.encode() in log(target)
@@ -163,7 +172,7 @@ def test_outputs_and_logs_are_there_before_the_start(target: Target) -> None:
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
-        (["no-such-program"], "no such program on PATH"),
+        (["no-such-program"], "no such program is on PATH"),
         (["./absent.sh"], "no such file"),
         (["./plain.sh"], "not executable"),
         (["./headless.sh"], "A script needs a first line"),

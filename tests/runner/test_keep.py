@@ -52,7 +52,9 @@ def test_secrets_arrive_on_stdin_alone(target: Target) -> None:
     assert ended(keep(target, frame=frame)) == 0
     assert (target.folder("t-1") / "run.log").read_bytes() == b"got hunter2-hunter2\n"
     assert target.read("t-1", "sealed.json")["masked"] == 1
-    others = [path for path in target.folder("t-1").iterdir() if path.is_file() and path.name != "run.log"]
+    others = [
+        path for path in target.folder("t-1").iterdir() if path.is_file() and path.name != "run.log"
+    ]
     assert not [path for path in others if b"hunter2" in path.read_bytes()]
 
 
@@ -103,7 +105,15 @@ def test_as_the_first_process_of_a_container(target: Target) -> None:
     prepare(target, "sh", "-c", script)
     patched = target.root / "runner.py"
     patched.write_bytes(target.source)
-    argv = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    argv = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        "--kill-child",
+    ]
     argv += [sys.executable, "-I", "-S", str(patched), "keep", str(target.folder("t-1"))]
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:

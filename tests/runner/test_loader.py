@@ -47,7 +47,11 @@ def test_a_leading_tilde_is_the_home_folder(tmp_path: Path) -> None:
     argv = [sys.executable, "-I", "-S", "-c", LOADER, "~/yard", sha, NONCE, "session", "~/yard"]
     env = {**os.environ, "HOME": str(tmp_path)}
     process = subprocess.run(
-        argv, input=len(SOURCE).to_bytes(8, "big") + SOURCE, env=env, capture_output=True, check=True
+        argv,
+        input=len(SOURCE).to_bytes(8, "big") + SOURCE,
+        env=env,
+        capture_output=True,
+        check=True,
     )
     assert process.stdout == f"RUNYARD {NONCE} send\n".encode()
     assert (tmp_path / "yard" / "runner" / sha / "runner.py").exists()
@@ -79,7 +83,10 @@ def test_the_runner_is_written_for_python_3_6_and_alone() -> None:
 
 def test_wrong_words_are_answered_with_the_usage() -> None:
     process = subprocess.run(
-        [sys.executable, "-I", runner.__file__, "dance"], capture_output=True, text=True, check=False
+        [sys.executable, "-I", runner.__file__, "dance"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert process.returncode == 2
     assert process.stderr.startswith("usage: runner session ROOT")

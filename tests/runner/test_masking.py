@@ -34,7 +34,9 @@ texts = st.one_of(
 
 
 @given(text=texts, values=st.lists(few_letters, max_size=4), cuts=st.lists(st.integers(0, 300)))
-def test_it_masks_what_the_naive_reading_masks(text: str, values: list[str], cuts: list[int]) -> None:
+def test_it_masks_what_the_naive_reading_masks(
+    text: str, values: list[str], cuts: list[int]
+) -> None:
     data = text.encode()
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     masker = Masker(values)

@@ -42,9 +42,13 @@ def carriers_of(cookie: str) -> list[int]:
 
 
 def kill(target: Target, who: str, name: str = "t-1") -> None:
+    """Kill keeper, sampler or both, and see them dead."""
     keeper = target.read(name, "keeper.json")
-    for process in {"keeper": [keeper], "sampler": [keeper["sampler"]], "both": [keeper, keeper["sampler"]]}[who]:
+    processes = {"keeper": [keeper], "sampler": [keeper["sampler"]]}
+    processes["both"] = processes["keeper"] + processes["sampler"]
+    for process in processes[who]:
         os.kill(process["pid"], signal.SIGKILL)
+    eventually(lambda: not any(map(runner.lives, processes[who])), what="death")
 
 
 def test_a_polite_command_ends_within_its_grace(target: Target) -> None:
@@ -131,8 +135,8 @@ def test_stop_before_the_start_is_for_ever(target: Target) -> None:
 def test_a_stopper_that_dies_after_its_claim_has_still_stopped_it(target: Target) -> None:
     target.folder("t-1").mkdir(parents=True)
     target.sabotage(
-        "            task.write_exited(record, waiting=self._tick)\n",
-        "            os.kill(os.getpid(), 9)\n",
+        "                task.seal([], nothing)\n",
+        "                os.unlink(task.path('exited.json')); os.kill(os.getpid(), 9)\n",
     )
     session = target.session()
     session.send({"op": "stop", "name": "t-1", "reason": "canceled_by_user"})
@@ -152,7 +156,11 @@ def test_a_wish_that_comes_before_the_claim_is_read_by_the_keeper(target: Target
     (folder / "stop.json").write_text('{"reason": "canceled_by_user", "grace_s": 1}')
     assert "stopped before it started" in target.start("echo", "no")["failed"]
     exited = target.wait_for("t-1", "exited.json")
-    assert (exited["status"], exited["reason"], exited["started_at"]) == (None, "canceled_by_user", None)
+    assert (exited["status"], exited["reason"], exited["started_at"]) == (
+        None,
+        "canceled_by_user",
+        None,
+    )
     assert target.wait_for("t-1", "sealed.json")["log_bytes"] == 0
 
 
@@ -187,7 +195,9 @@ def test_a_dead_sampler_is_replaced(target: Target) -> None:
     start_stubborn(target)
     first = target.read("t-1", "keeper.json")["sampler"]
     kill(target, "sampler")
-    eventually(lambda: target.read("t-1", "keeper.json")["sampler"] != first, what="another sampler")
+    eventually(
+        lambda: target.read("t-1", "keeper.json")["sampler"] != first, what="another sampler"
+    )
     stop(target)
     exited = target.wait_for("t-1", "exited.json")
     size = (target.folder("t-1") / "run.log").stat().st_size
@@ -249,15 +259,21 @@ def test_a_keeper_that_dies_while_it_clears_up_has_told_the_status(target: Targe
     assert carriers(target) == []
 
 
-def test_a_keeper_that_dies_after_its_record_leaves_the_receipt_to_the_sampler(target: Target) -> None:
+def test_a_keeper_that_dies_after_its_record_leaves_the_receipt_to_the_sampler(
+    target: Target,
+) -> None:
     target.sabotage('        self._tell({"seal": True})\n', "        os.kill(os.getpid(), 9)\n")
     target.start("echo", "hello")
     assert target.wait_for("t-1", "exited.json")["status"] == {"exited": 0}
     assert target.wait_for("t-1", "sealed.json")["log_bytes"] == 6
 
 
-def test_a_sampler_that_dies_while_it_seals_leaves_the_receipt_to_the_keeper(target: Target) -> None:
-    target.sabotage("        receipt = self._digest.receipt()\n", "        os.kill(os.getpid(), 9)\n")
+def test_a_sampler_that_dies_while_it_seals_leaves_the_receipt_to_the_keeper(
+    target: Target,
+) -> None:
+    target.sabotage(
+        "        receipt = self._digest.receipt()\n", "        os.kill(os.getpid(), 9)\n"
+    )
     target.start("echo", "hello")
     assert target.wait_for("t-1", "exited.json")["status"] == {"exited": 0}
     assert target.wait_for("t-1", "sealed.json")["log_bytes"] == 6
@@ -302,7 +318,9 @@ def test_a_reboot_is_told(target: Target) -> None:
     os.killpg(target.read("t-1", "started.json")["pgid"], signal.SIGKILL)
     for name in ("claim", "started.json", "keeper.json"):
         record = target.read("t-1", name)
-        runner.write_json(str(target.folder("t-1") / name), {**record, "boot_id": "an-earlier-boot"})
+        runner.write_json(
+            str(target.folder("t-1") / name), {**record, "boot_id": "an-earlier-boot"}
+        )
     looked = target.session().ask("look", names=["t-1"])["payload"]["t-1"]
     assert looked["rebooted"] is True
     assert [looked[who] for who in ("keeper", "sampler", "command")] == ["dead"] * 3

@@ -17,7 +17,9 @@ def test_all_bytes_come_before_the_end(target: Target) -> None:
     session, watch = target.session(), target.watch()
     for number in range(8):
         name, task = f"t-{number}", f"run/{number}/1"
-        script = f"i=0; while [ $i -lt {number * 400} ]; do echo line $i; i=$((i+1)); done; printf end"
+        script = (
+            f"i=0; while [ $i -lt {number * 400} ]; do echo line $i; i=$((i+1)); done; printf end"
+        )
         spec = target.spec("sh", "-c", script)
         assert "started" in session.ask("start", name=name, spec=spec)
         watch.follow(name, task)
@@ -164,12 +166,16 @@ def test_gpus_are_asked_by_nvidia_smi(target: Target, tmp_path: Path) -> None:
     smi.chmod(0o755)
     target.sabotage("SAMPLE_S = 5.0", "SAMPLE_S = 0.2")
     session = target.session(env={**os.environ, "PATH": f"{smi.parent}:{os.environ['PATH']}"})
-    assert session.ask("hello")["gpus"] == [{"index": 0, "name": "A100", "memory_bytes": 40960 << 20}]
+    assert session.ask("hello")["gpus"] == [
+        {"index": 0, "name": "A100", "memory_bytes": 40960 << 20}
+    ]
     spec = target.spec("sleep", "600")
     session.ask("start", name="t-1", spec=spec)
     samples = target.folder("t-1") / "samples.jsonl"
     gpu = {"index": 0, "util": 87.0, "mem_bytes": 1024 << 20}
-    eventually(lambda: samples.exists() and json.dumps(gpu) in samples.read_text(), what="a GPU sample")
+    eventually(
+        lambda: samples.exists() and json.dumps(gpu) in samples.read_text(), what="a GPU sample"
+    )
 
 
 def test_a_folder_that_is_not_there_is_gone(target: Target) -> None:
