@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from pytest_django.fixtures import Settings
+from uv import find_uv_bin
 
 from compute.models import ComputeTarget
 from compute.place import Place
 from compute.session import Session
+from environments.catalog import Template
 from environments.interpreter import Interpreter, platform_name
 from studio.models import Membership, Role, User, Workspace
 from tests.compute.places import place_under
@@ -32,6 +37,30 @@ def interpreter() -> Interpreter:
         version="3.11.7",
         platform=platform_name("linux", "x86_64", "glibc 2.36"),
     )
+
+
+@pytest.fixture(scope="session")
+def curated_python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Template], Path]:
+    """A Python with exactly what a template's lock holds; each is made once."""
+
+    @cache
+    def make(template: Template) -> Path:
+        folder = tmp_path_factory.mktemp(template.name)
+        lock, python = folder / "lock.txt", folder / "venv" / "bin" / "python"
+        lock.write_text(template.lock)
+        sync = ["pip", "sync", "--require-hashes", "--allow-empty-requirements"]
+        for arguments in (
+            ["venv", "--python", sys.executable, folder / "venv"],
+            [*sync, "--python", python, lock],
+        ):
+            done = subprocess.run(
+                [find_uv_bin(), *arguments],
+                capture_output=True, text=True, timeout=300, check=False,
+            )
+            assert done.returncode == 0, done.stderr
+        return python
+
+    return make
 
 
 @pytest.fixture

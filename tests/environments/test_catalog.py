@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,22 +18,17 @@ from environments.requirements import requirements_read
 each_template = pytest.mark.parametrize("template", templates(), ids=lambda t: t.name)
 
 
-def uv(*arguments: str) -> None:
-    done = subprocess.run(
-        [find_uv_bin(), *arguments], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
-
-
 @each_template
 def test_the_lock_is_what_the_requirements_resolve_to(template: Template, tmp_path: Path) -> None:
     shutil.copytree(CURATED / template.name, tmp_path / "template")
     lock = tmp_path / "template" / "lock.txt"
-    uv(
-        "pip", "compile", str(tmp_path / "template" / "requirements.txt"), "--universal",
-        "--python-version", template.lock_python, "--generate-hashes", "--no-header",
-        "--no-annotate", "--python", sys.executable, "--output-file", str(lock),
-    )
+    command = [
+        find_uv_bin(), "pip", "compile", str(tmp_path / "template" / "requirements.txt"),
+        "--universal", "--python", sys.executable, "--python-version", template.lock_python,
+        "--generate-hashes", "--no-header", "--no-annotate", "--output-file", str(lock),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
     assert lock.read_text() == template.lock
 
 
@@ -46,18 +42,11 @@ def test_the_lock_names_no_address_and_all_that_is_asked_for(template: Template)
 
 @each_template
 def test_the_locked_packages_install_and_pass_the_smoke_script(
-    template: Template, tmp_path: Path
+    template: Template, curated_python: Callable[[Template], Path]
 ) -> None:
-    lock = tmp_path / "lock.txt"
-    lock.write_text(template.lock)
-    uv("venv", "--python", sys.executable, str(tmp_path / "venv"))
-    python = tmp_path / "venv" / "bin" / "python"
-    uv(
-        "pip", "sync", "--python", str(python), "--require-hashes", "--allow-empty-requirements",
-        str(lock),
-    )
     done = subprocess.run(
-        [python, template.smoke], capture_output=True, text=True, timeout=120, check=False
+        [curated_python(template), template.smoke],
+        capture_output=True, text=True, timeout=120, check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()

@@ -5,30 +5,22 @@ from __future__ import annotations
 import csv
 import json
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from uv import find_uv_bin
 
-from environments.catalog import CURATED
+from environments.catalog import Template, templates
 from environments.clientpackage import client_package
 
 EXAMPLE = Path(settings.BASE_DIR) / "runs" / "examples" / "ridge-diabetes"
 
 
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python with the packages of the curated scikit-learn."""
-    venv = tmp_path_factory.mktemp("scikit-learn") / "venv"
-    lock = CURATED / "scikit-learn" / "lock.txt"
-    for arguments in (
-        ["venv", "--python", sys.executable, venv],
-        ["pip", "sync", "--python", venv / "bin" / "python", "--require-hashes", lock],
-    ):
-        subprocess.run([find_uv_bin(), *arguments], check=True, capture_output=True, timeout=300)
-    return venv / "bin" / "python"
+@pytest.fixture
+def python(curated_python: Callable[[Template], Path]) -> Path:
+    """A Python with the packages of the curated environment that the example names."""
+    return curated_python(next(t for t in templates() if t.name == "scikit-learn"))
 
 
 def train(python: Path, cwd: Path, **variables: str) -> str:
