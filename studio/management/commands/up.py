@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.checks import ERROR, Tags, run_checks
@@ -43,15 +43,20 @@ class Command(BaseCommand):
             return
         try:
             run_studio(settings.DATA_DIR, say=self._say, ready=self._ready)
-        except (AlreadyUp, NotIntact, NotUp, NoPort, NoRedis, OSError) as error:
-            raise CommandError(str(error)) from error
+        except (AlreadyUp, CommandError, NotIntact, NotUp, NoPort, NoRedis, OSError) as error:
+            self._refuse(str(error))
 
     def _check_files(self) -> None:
         for found in run_checks(tags=[Tags.files]):
             sentence = f"{found.msg} {found.hint or ''}".strip()
             if found.level >= ERROR:
-                raise CommandError(sentence)
+                self._refuse(sentence)
             self._say(sentence)
+
+    def _refuse(self, sentence: str) -> NoReturn:
+        """End with nothing but the sentence: whoever starts a studio need not know Django."""
+        self.stderr.write(sentence)
+        sys.exit(1)
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
@@ -81,7 +86,7 @@ class Command(BaseCommand):
                 self._say(f"Runyard is up:  {_address(record)}")
                 return
             time.sleep(0.05)
-        raise CommandError(log.read_text().strip() or f"The studio did not come up: see {log}")
+        self._refuse(log.read_text().strip() or f"The studio did not come up: see {log}")
 
 
 def _address(record: Record) -> str:

@@ -1,0 +1,239 @@
+"""`manage.py up` as a person starts it: real processes on a data directory of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from studio.up.process import is_alive
+from studio.up.record import read_record
+from tests.studio_process import TOP, Studio
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.chaos
+
+
+def manage(studio: Studio, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command of `manage.py` on the studio's data directory."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=TOP,
+        env=studio.env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def taken() -> Iterator[int]:
+    """A port that somebody else listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield other.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory, taken: int) -> Iterator[Studio]:
+    """One studio for the tests that leave it as it was; the port that it wanted is taken."""
+    with Studio(tmp_path_factory.mktemp("up") / "data", port=taken) as studio:
+        yield studio
+
+
+def said(studio: Studio) -> str:
+    return (studio.data_dir.parent / f"{studio.data_dir.name}.up.log").read_text()
+
+
+def test_a_taken_port_is_named_and_the_next_free_one_used(studio: Studio, taken: int) -> None:
+    port = int(studio.record.url.rsplit(":", 1)[1].strip("/"))
+    assert port > taken
+    assert f"Port {taken} is taken: using {port}." in said(studio)
+
+
+def test_it_prints_one_link_that_signs_in(studio: Studio) -> None:
+    assert said(studio).count("/login/") == 1
+    link = said(studio).split("Runyard is up:")[1].split()[0]
+    assert link.startswith(studio.record.url)
+    with urllib.request.urlopen(link, timeout=10) as page:
+        assert b"used up by the button" in page.read()
+
+
+def test_a_second_one_is_refused_with_the_address_of_the_first(studio: Studio) -> None:
+    second = manage(studio, "up")
+    assert second.returncode == 1
+    assert f"already serves {studio.data_dir} at {studio.record.url}" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert manage(studio, "up", "--detach").stderr == second.stderr
+
+
+def test_status_names_every_process(studio: Studio) -> None:
+    shown = json.loads(manage(studio, "status", "--json").stdout)
+    assert shown["up"] is True
+    assert shown["live_runs"] == 0
+    assert set(shown["processes"]) == {"redis", "web", "monitor", "worker-1", "worker-2"}
+    assert all(process["alive"] for process in shown["processes"].values())
+    assert f"Runyard is up at {studio.record.url}" in manage(studio, "status").stdout
+
+
+def test_the_command_line_of_this_machine_needs_no_login(studio: Studio) -> None:
+    owner = studio.data_dir / "owner.json"
+    assert owner.stat().st_mode & 0o777 == 0o600
+    assert json.loads(owner.read_text())["url"] == studio.record.url
+    assert studio.api("/me")["is_owner"] is True
+
+
+def test_only_the_owner_of_the_account_can_look_inside(studio: Studio) -> None:
+    assert studio.data_dir.stat().st_mode & 0o777 == 0o700
+
+
+def test_everything_is_there_for_the_first_run(studio: Studio) -> None:
+    assert [target["name"] for target in studio.api("/targets")] == ["local"]
+    names = {environment["name"] for environment in studio.api("/environments")}
+    assert {"minimal", "scikit-learn"} <= names
+
+
+def test_static_files_carry_their_hash_and_are_kept(studio: Studio) -> None:
+    with urllib.request.urlopen(f"{studio.record.url}sign-in/", timeout=10) as page:
+        text = page.read().decode()
+        assert page.headers["Content-Security-Policy"].startswith("default-src 'self'")
+    path = text.split('rel="stylesheet" href="/')[1].split('"')[0]
+    with urllib.request.urlopen(studio.record.url + path, timeout=10) as style:
+        assert "immutable" in style.headers["Cache-Control"]
+
+
+def test_who_comes_while_the_web_process_is_away_waits_and_is_served(studio: Studio) -> None:
+    web = studio.record.children["web"]
+    os.kill(web.pid, signal.SIGKILL)
+    eventually(lambda: not is_alive(web), what="the web process to be dead")
+    with urllib.request.urlopen(f"{studio.record.url}healthz", timeout=60) as answer:
+        assert answer.read() == b"ok"
+    assert studio.record.children["web"] != web
+    assert "web was killed by signal 9 and is started again" in said(studio)
+
+
+def test_another_processes_settings_come_from_its_own_environment(studio: Studio) -> None:
+    """LINK_ROOTS was set here, so `up` left it; the web process has it."""
+    roots = Path(f"/proc/{studio.record.children['web'].pid}/environ").read_bytes()
+    assert f"RUNYARD_LINK_ROOTS={TOP}".encode() in roots.split(b"\0")
+
+
+def test_a_killed_studio_leaves_nothing_and_the_next_one_works(tmp_path: Path) -> None:
+    with Studio(tmp_path / "data", port=9700) as studio:
+        before = studio.record
+        os.kill(before.supervisor.pid, signal.SIGKILL)
+        eventually(
+            lambda: not any(map(is_alive, before.children.values())),
+            timeout_s=30,
+            what="the children of a killed studio to end",
+        )
+        studio.stop()
+        studio.start()
+        assert studio.api("/me")["user"] == "owner"
+        assert studio.record.supervisor != before.supervisor
+
+
+def test_detached_it_returns_when_it_serves_and_goes_down_again(tmp_path: Path) -> None:
+    studio = Studio(tmp_path / "data", port=9720)
+    try:
+        done = manage(studio, "up", "--detach")
+        assert done.returncode == 0, done.stderr
+        assert "/login/" in done.stdout
+        record = studio.record
+        assert urllib.request.urlopen(f"{record.url}healthz", timeout=5).status == 200
+        assert "/login/" not in (studio.data_dir / "up" / "up.log").read_text()
+    finally:
+        down = manage(studio, "down")
+    assert down.stdout == "Runyard is down.\n"
+    assert not any(map(is_alive, (record.supervisor, *record.children.values())))
+    assert manage(studio, "down").stdout == "No studio was running here.\n"
+    status = manage(studio, "status")
+    assert (status.returncode, status.stdout) == (
+        1,
+        "Runyard is down: start it with 'make up'.\n",
+    )
+
+
+def test_the_database_is_copied_before_it_is_migrated(tmp_path: Path) -> None:
+    studio = Studio(tmp_path / "data", port=9740)
+    done = manage(studio, "migrate", "--verbosity", "0")
+    assert done.returncode == 0, done.stderr
+    done = manage(studio, "migrate", "--verbosity", "0", "sessions", "zero")
+    assert done.returncode == 0, done.stderr
+    with studio:
+        copies = list((studio.data_dir / "backups").iterdir())
+        assert len(copies) == 1
+        assert copies[0].stat().st_mode & 0o777 == 0o600
+        assert f"copied to {copies[0]}" in said(studio)
+        assert not _has_sessions(copies[0])
+        assert _has_sessions(studio.data_dir / "db.sqlite3")
+
+
+def _has_sessions(database: Path) -> bool:
+    with closing(sqlite3.connect(database)) as connection:
+        query = "select count(*) from sqlite_master where name = 'django_session'"
+        return bool(connection.execute(query).fetchone()[0])
+
+
+class TestSentences:
+    """What cannot start says why in a sentence, and leaves nothing behind."""
+
+    def refused(self, studio: Studio) -> str:
+        done = manage(studio, "up")
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        record = read_record(studio.data_dir)
+        assert record is None or not any(map(is_alive, record.children.values()))
+        return done.stderr
+
+    def test_no_folder_to_write_to(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        assert "set RUNYARD_DATA_DIR" in self.refused(Studio(tmp_path / "file" / "data", port=9760))
+
+    def test_a_database_that_is_none(self, tmp_path: Path) -> None:
+        studio = Studio(tmp_path, port=9760)
+        tmp_path.chmod(0o700)
+        studio.env["RUNYARD_SECRET_KEY"] = "given"
+        (tmp_path / "db.sqlite3").write_bytes(b"torn" * 1000)
+        sentence = self.refused(studio)
+        assert "The database cannot be used: file is not a database." in sentence
+        assert str(tmp_path / "backups") in sentence
+
+    def test_a_moved_folder(self, tmp_path: Path) -> None:
+        studio = Studio(tmp_path, port=9760)
+        record = {
+            "url": "http://127.0.0.1:1/",
+            "data_dir": "/somewhere/else",
+            "supervisor": {"pid": 1, "started": "never", "boot": "none"},
+            "ready": True,
+            "children": {},
+        }
+        (tmp_path / "up.json").write_text(json.dumps(record))
+        assert "was made at /somewhere/else" in self.refused(studio)
+
+    def test_a_redis_that_is_not_there(self, tmp_path: Path) -> None:
+        studio = Studio(tmp_path / "data", port=9760)
+        studio.env["REDIS_URL"] = "redis://:secret@127.0.0.1:1/0"
+        sentence = self.refused(studio)
+        assert "The Redis at 127.0.0.1 did not answer: check REDIS_URL" in sentence
+        assert "secret" not in sentence
+
+    def test_a_foreign_address(self, tmp_path: Path) -> None:
+        studio = Studio(tmp_path / "data", port=9760)
+        studio.env["RUNYARD_HOST"] = "203.0.113.9"
+        assert "203.0.113.9 cannot be listened on" in self.refused(studio)
+
+    def test_a_setting_that_cannot_be_read(self, tmp_path: Path) -> None:
+        studio = Studio(tmp_path / "data", port=9760)
+        studio.env["RUNYARD_PORT"] = "eighty"
+        assert "RUNYARD_PORT='eighty'" in self.refused(studio)
