@@ -1,9 +1,9 @@
-"""The first words to a target: a program small enough for a command line that brings the runner there.
+"""The first words to a target: a program small enough for a command line, which fetches the runner.
 
-`PYTHON -I -S -c LOADER ROOT SHA NONCE SUBCOMMAND [ARGUMENTS]` prints one line, `RUNYARD <nonce> have` or
-`RUNYARD <nonce> send`. After `send` it takes an 8-byte big-endian length and the runner's source from
-stdin, checks its SHA-256 and keeps it. Then stdin and stdout belong to the runner: not one byte beyond
-the source has been read, as nothing here is buffered.
+`PYTHON -I -S -c LOADER ROOT SHA NONCE SUBCOMMAND [ARGUMENTS]` prints one line, `RUNYARD <nonce>
+have` or `RUNYARD <nonce> send`. After `send` it takes an 8-byte big-endian length and the runner's
+source from stdin, checks its SHA-256 and keeps it. Then stdin and stdout belong to the runner: not
+one byte beyond the source has been read, as nothing here is buffered.
 """
 
 LOADER = r"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -46,7 +47,8 @@ class Channel:
             env=env,
             pass_fds=pass_fds,
         )
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
         self.greeting = self._line()
         if self.greeting == f"RUNYARD {NONCE} send\n".encode():
@@ -257,10 +259,8 @@ class Target:
 
 
 def with_pid(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def put_blob(session: Session, data: bytes) -> str:

@@ -75,8 +75,8 @@ def test_an_environment_is_built_once(target: Target, lock: str, cache: Path) ->
     assert exited["status"] == {"exited": 0}, log
     assert "Installing the locked packages" in log
     python = target.root / "envs" / "key-1" / "bin" / "python"
-    said = subprocess.run([python, "-c", "import six; print(six.__version__)"], capture_output=True)
-    assert said.stdout == b"1.17.0\n"
+    script = "import six; print(six.__version__)"
+    assert subprocess.check_output([python, "-c", script]) == b"1.17.0\n"
     assert session.ask("env", path="key-1") == {"ready": True, "why": ""}
     exited, log = build_it(target, order(target, lock, cache), "build-2")
     assert exited["status"] == {"exited": 0}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.runner.rig import Header, Target
+from tests.waiting import eventually
 
 
 def run(target: Target, *argv: str, name: str = "t-1", **fields: object) -> Header:
@@ -39,7 +40,10 @@ def test_signals_are_told_as_they_are(target: Target, number: int) -> None:
 
 
 def test_the_log_holds_exactly_what_was_printed(target: Target) -> None:
-    script = "import sys,os; os.write(1,bytes(range(256))); os.write(2,b'err\\r\\n'); print('no newline',end='')"
+    script = (
+        "import os; os.write(1, bytes(range(256))); os.write(2, b'err\\r\\n');"
+        "print('no newline', end='')"
+    )
     run(target, sys.executable, "-c", script)
     assert log(target) == bytes(range(256)) + b"err\r\nno newline"
 
@@ -134,7 +138,8 @@ def test_the_receipt_is_of_the_masked_log(target: Target) -> None:
 def test_the_command_starts_with_a_clean_slate(target: Target) -> None:
     script = (
         "import os,signal,json;"
-        "print(json.dumps({'fds': sorted(os.listdir('/proc/self/fd')), 'stdin': os.read(0, 10).decode(),"
+        "print(json.dumps({'fds': sorted(os.listdir('/proc/self/fd')),"
+        "'stdin': os.read(0, 10).decode(),"
         "'group': os.getpgrp() == os.getsid(0) == os.getpid(),"
         "'blocked': [int(s) for s in signal.pthread_sigmask(signal.SIG_BLOCK, [])],"
         "'ignored': open('/proc/self/status').read().split('SigIgn:')[1].split()[0]}))"
@@ -230,3 +235,63 @@ def test_arguments_and_variables_in_any_language(target: Target) -> None:
     assert "started" in session.ask("start", name="t-1", spec=spec)
     target.wait_for("t-1", "exited.json")
     assert log(target).decode() == "größe жук"
+
+
+def test_files_that_come_with_the_spec_lie_beside_the_code(target: Target) -> None:
+    files = {"lib/tool/__init__.py": "WORD = 'жук'\n", "lib/tool/deep/_x.txt": "x"}
+    script = "import tool; print(tool.WORD)"
+    run(target, sys.executable, "-c", script, files=files, pythonpath=["lib"])
+    assert log(target).decode() == "жук\n"
+    assert (target.folder("t-1") / "lib/tool/deep/_x.txt").read_text() == "x"
+    assert "files" not in target.read("t-1", "spec.json")
+
+
+@pytest.mark.parametrize("path", ["claim", "../x/y", "/etc/x", "lib/../../x", "code/x", "lib//x"])
+def test_files_that_would_lie_elsewhere_are_refused(target: Target, path: str) -> None:
+    spec = target.spec("true", files={path: "x"})
+    answer = target.session().ask("start", name="t-1", spec=spec)
+    assert answer["code"] == "spec"
+    assert path in answer["error"]
+
+
+def test_a_command_killed_for_want_of_memory(target: Target) -> None:
+    """In a control group with little memory; a plain SIGKILL there is still a plain one."""
+    group = memory_group(limit_bytes=80 << 20)
+    session = target.session()
+    try:
+        (group / "cgroup.procs").write_text(str(session.process.pid))
+        greedy = [sys.executable, "-c", "hoard = []\nwhile True: hoard.append(b'x' * 1_000_000)"]
+        for name, argv in {"t-1": greedy, "t-2": ["sh", "-c", "kill -9 $$"]}.items():
+            assert "started" in session.ask("start", name=name, spec=target.spec(*argv))
+            assert target.wait_for(name, "exited.json")["status"] == {"signaled": 9}
+            target.wait_for(name, "sealed.json")
+            target.wait_gone(name)
+        assert target.read("t-1", "exited.json")["reason"] == "out_of_memory"
+        assert target.read("t-2", "exited.json")["reason"] is None
+    finally:
+        session.kill()
+        target.close()
+        eventually(lambda: not (group / "cgroup.procs").read_text().strip(), what="an empty group")
+        group.rmdir()
+
+
+def memory_group(*, limit_bytes: int) -> Path:
+    """A new control group with limited memory below our own, of whichever kind there is."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "memory":
+            parent, limit = Path("/sys/fs/cgroup/memory" + path), "memory.limit_in_bytes"
+        elif controllers == "":
+            parent, limit = Path("/sys/fs/cgroup" + path), "memory.max"
+        else:
+            continue
+        group = parent / f"runyard-test-{os.getpid()}"
+        try:
+            group.mkdir()
+            (group / limit).write_text(str(limit_bytes))
+        except OSError:
+            if group.is_dir():
+                group.rmdir()
+        else:
+            return group
+    pytest.skip("limiting memory needs the right to make a control group: run as root")

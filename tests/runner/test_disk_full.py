@@ -35,16 +35,18 @@ def small(tmp_path: Path) -> Iterator[Target]:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
+def write_for_ever(fd: int, data: bytes) -> None:
+    while True:
+        os.write(fd, data)
+
+
 def fill(target: Target) -> Path:
     """Take the last byte there is."""
     filler = target.root / "filler"
     fd = os.open(filler, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for size in (4096, 1):
-        try:
-            while True:
-                os.write(fd, b"x" * size)
-        except OSError as error:
-            assert error.errno == errno.ENOSPC
+        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+            write_for_ever(fd, b"x" * size)
     os.close(fd)
     return filler
 

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from pathlib import Path
+
+import pytest
 
 from tests.runner.rig import HEAD, Target
 from tests.waiting import eventually
@@ -14,7 +18,7 @@ def test_hello_tells_what_the_target_is(target: Target) -> None:
     assert facts["cores"] >= 1
     assert facts["disk_free_bytes"] > 0
     assert facts["memory_bytes"] > 1 << 20
-    assert os.path.exists(facts["python"])
+    assert Path(facts["python"]).resolve() == Path(facts["python"])
     assert facts["boot_id"]
 
 
@@ -78,3 +82,26 @@ def test_payloads_of_any_size_travel_in_pieces(target: Target) -> None:
         header, piece = session.receive()
         answer += piece
     assert json.loads(answer) == shas
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("/no/python", "There is no"),
+        ("/bin/sh", "is not a Python"),
+        ("/etc", "cannot be executed"),
+    ],
+)
+def test_what_is_no_interpreter_is_said(target: Target, path: str, word: str) -> None:
+    answer = target.session().ask("interpreter", path=path)
+    assert answer["ok"] is False
+    assert word in answer["why"]
+
+
+def test_an_interpreter_is_known_by_its_real_path_and_version(target: Target) -> None:
+    assert target.session().ask("interpreter", path=sys.executable) == {
+        "ok": True,
+        "why": "",
+        "python": os.path.realpath(sys.executable),
+        "version": "{}.{}.{}".format(*sys.version_info[:3]),
+    }

@@ -98,7 +98,7 @@ def test_term_is_passed_on_to_the_command(target: Target) -> None:
 
 @pytest.mark.chaos
 def test_as_the_first_process_of_a_container(target: Target) -> None:
-    """In a pid namespace of its own: from outside its pids mean nothing, files and beat tell all."""
+    """In a pid namespace of its own: outside its pids mean nothing, files and beat tell all."""
     target.sabotage("BEAT_S = 2.0", "BEAT_S = 0.2")
     loop = "while :; do sleep 0.1; done"
     script = f"trap '' TERM; (setsid sh -c \"trap '' TERM; {loop}\" &); echo up $$; {loop}"

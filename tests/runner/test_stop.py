@@ -108,8 +108,8 @@ def test_a_grandchild_that_keeps_printing_after_the_end_is_ended(target: Target)
 
 
 def test_a_grandchild_without_our_environment_is_ended_too(target: Target) -> None:
-    script = "env -i setsid /bin/sh -c 'echo $$ > pid; trap \"\" TERM; while :; do sleep 0.1; done' & sleep 0.3"
-    target.start("sh", "-c", script)
+    stray = "echo $$ > pid; trap '' TERM; while :; do sleep 0.1; done"
+    target.start("sh", "-c", 'env -i setsid /bin/sh -c "$0" & sleep 0.3', stray)
     assert target.wait_for("t-1", "exited.json")["strays_killed"] >= 1
     pid = int((target.folder("t-1") / "code" / "pid").read_text())
     assert not Path(f"/proc/{pid}").exists()
@@ -288,11 +288,11 @@ def test_a_stuck_sampler_does_not_hold_up_the_receipt(target: Target) -> None:
 
 
 def test_strangers_with_our_numbers_are_left_alone(target: Target) -> None:
-    """keeper.json and started.json name pids that belong to others by now: only start times tell."""
+    """The pids that we noted belong to others by now: only start times tell."""
     target.start("sh", "-c", "sleep 600")
     kill(target, "both")
     os.killpg(target.read("t-1", "started.json")["pgid"], signal.SIGKILL)
-    eventually(lambda: not carriers(target))
+    eventually(lambda: carriers(target) == [])
     stranger = target.session()  # some process of another story
     pid = stranger.process.pid
     for name in ("started.json", "keeper.json"):
@@ -313,7 +313,7 @@ def test_strangers_with_our_numbers_are_left_alone(target: Target) -> None:
 
 def test_a_reboot_is_told(target: Target) -> None:
     target.start("sh", "-c", "echo hello; sleep 600")
-    eventually(lambda: (target.folder("t-1") / "run.log").read_bytes())
+    eventually((target.folder("t-1") / "run.log").read_bytes)
     kill(target, "both")
     os.killpg(target.read("t-1", "started.json")["pgid"], signal.SIGKILL)
     for name in ("claim", "started.json", "keeper.json"):
