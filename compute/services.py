@@ -16,6 +16,7 @@ from compute.models import ComputeTarget
 from compute.place import Place
 from compute.session import RunnerRefused, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
+from studio.lib.queue import enqueue
 from studio.lib.refusal import Forbidden, Refused
 from studio.models import Role, User, Workspace
 from studio.selectors import require_role
@@ -111,6 +112,7 @@ def target_update(
         ]
     )
     audit(user=user, workspace=target.workspace, action="target.update", subject=target.name)
+    enqueue("runs.jobs.dispatch", target.pk)  # there may be room now for what waits
     return target
 
 

@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 
 from django.db import DatabaseError, transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from compute.models import ComputeTarget
 from compute.services import target_health, target_place
@@ -125,11 +125,12 @@ def _fail(run_id: int, token: str, reason: EndReason, sentence: str) -> None:
 
 def targets_with_work() -> list[int]:
     """Targets on which a dispatch would find something to do now."""
-    queued = ComputeTarget.objects.annotate(
-        busy=Count("runs", filter=Q(runs__status__in=HOLDS_SLOT))
-    ).filter(enabled=True, busy__lt=F("slots"), runs__status=Status.QUEUED)
+    queued = ComputeTarget.objects.filter(
+        Exists(Run.objects.filter(target=OuterRef("pk"), status=Status.QUEUED)), enabled=True
+    ).annotate(busy=Count("runs", filter=Q(runs__status__in=HOLDS_SLOT)))
     stepping = _steppable().values_list("run__target_id", flat=True)
-    return sorted({*queued.values_list("pk", flat=True), *stepping})
+    free = queued.filter(busy__lt=F("slots")).values_list("pk", flat=True)
+    return sorted({*free, *stepping})
 
 
 def _steppable() -> QuerySet[Attempt]:

@@ -17,6 +17,7 @@ from tests.benchmarks.sockets import socket_delays
 from tests.waiting import eventually
 
 ROUNDS = 15
+MANY = 200
 
 
 def submit_to_line(rig: Rig) -> Iterator[Row]:
@@ -57,9 +58,10 @@ def command_start(rig: Rig) -> Iterator[Row]:
 
 def line_to_socket(rig: Rig) -> Iterator[Row]:
     """From the print to an open websocket, with and without newline, also below a shell."""
+    cookie = rig.studio.session_cookie()
     for what, words in (("python", ["ticks.py"]), ("shell", ["ticks.sh"])):
         run = rig.studio.submit(rig.source, "--environment", "scikit-learn", *words)
-        delays = asyncio.run(socket_delays(rig.studio, run))
+        delays = asyncio.run(socket_delays(rig.studio, cookie, run))
         ordered = sorted(delays)
         p95 = ordered[int(len(ordered) * 0.95)]
         yield Row(f"line to websocket, {what}, s (p95 of {len(ordered)})", p95, None, "< 0.15")
@@ -67,17 +69,21 @@ def line_to_socket(rig: Rig) -> Iterator[Row]:
 
 def many_runs(rig: Rig) -> Iterator[Row]:
     """200 runs of `true`, queued at once, on four slots."""
-    count = 200
+    count = MANY
     digest = rig.studio.run(rig.studio.api("/runs")["items"][0]["id"])["snapshot"]
-    rig.studio.api("/targets/local", {"enabled": False}, method="PATCH")
+    rig.studio.api("/targets/local", {"slots": 1}, method="PATCH")
+    blocker = rig.studio.submit(rig.source, "--environment", "scikit-learn", "--", "sleep", "600")
+    eventually(lambda: rig.studio.run(blocker)["status"] == "running", what="the slot to be taken")
     body = {"source": {"snapshot": digest}, "command": ["true"], "environment": "scikit-learn"}
     numbers = [rig.studio.api("/runs", body)["id"] for _ in range(count)]
     began = time.perf_counter()
-    rig.studio.api("/targets/local", {"enabled": True}, method="PATCH")
+    rig.studio.api("/targets/local", {"slots": 5}, method="PATCH")
     eventually(
-        lambda: not rig.studio.api("/runs?status=live")["total"], timeout_s=120, what="all to end"
+        lambda: rig.studio.api("/runs?status=live")["total"] == 1, timeout_s=120, what="all to end"
     )
     took = time.perf_counter() - began
+    rig.studio.api(f"/runs/{blocker}/cancel", {})
+    rig.studio.finished(blocker)
     ended = rig.studio.api("/runs?status=completed&page_size=1&q=true")["total"]
     assert ended >= count, ended
     assert rig.studio.run(numbers[0])["status"] == "completed"

@@ -12,10 +12,10 @@ import websockets
 from tests.studio_process import Studio
 
 
-async def socket_delays(studio: Studio, run: int) -> list[float]:
+async def socket_delays(studio: Studio, cookie: str, run: int) -> list[float]:
     """Seconds from each time that the run printed to its arrival here."""
     address = studio.record.url.replace("http://", "ws://") + "ws/"
-    headers = {"Cookie": studio.session_cookie(), "Origin": studio.record.url.rstrip("/")}
+    headers = {"Cookie": cookie, "Origin": studio.record.url.rstrip("/")}
     delays: list[float] = []
     text = b""
     async with websockets.connect(address, additional_headers=headers, max_size=None) as socket:
