@@ -157,6 +157,10 @@ class Session:
         """What `hello` said when it was first asked for: for what does not change meanwhile."""
         return self.hello()
 
+    def ping(self) -> None:
+        """Keep the runner from taking a long silence for our end."""
+        self._ask({"op": "ping"})
+
     def have(self, shas: Iterable[str]) -> set[str]:
         """Those of `shas` that the target lacks."""
         _, payload = self._ask({"op": "have"}, json.dumps(list(shas)).encode())

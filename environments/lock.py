@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from environments.requirements import RequirementLine, requirements_read
 
 RESOLVE_S = 120.0
 """How long a resolution may take; a warm one takes half a second."""
+_TICK_S = 5.0
 
 _KEPT = re.compile(
     r"PATH|HOME|LANG|LC_\w+|TMPDIR|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
@@ -41,12 +43,13 @@ class LockFailed(Exception):
 
 def lock_resolve(
     requirements: str, interpreter: Interpreter, *, may_build: bool, cache: Path,
-    timeout_s: float = RESOLVE_S,
+    while_waiting: Callable[[], None] = lambda: None, timeout_s: float = RESOLVE_S,
 ) -> str:
     """Every package that the requirements need on this Python and platform, with hashes.
 
     A package that was asked for with hashes keeps only those. Without `may_build` no code
     of any package is executed, so what is published as source alone cannot be resolved.
+    `while_waiting` is called every few seconds.
 
     Raises:
         LockFailed: there is no solution, no registry, or no time left.
@@ -57,7 +60,8 @@ def lock_resolve(
         "--python-platform", interpreter.platform,
         *(() if may_build else ("--no-build",)),
     ]
-    return _keep_wanted_hashes(_compile(requirements, arguments, cache, timeout_s), wanted)
+    text = _compile(requirements, ["--cache-dir", str(cache), *arguments], while_waiting, timeout_s)
+    return _keep_wanted_hashes(text, wanted)
 
 
 def registry_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -75,17 +79,20 @@ def pin_name(pin: str) -> str:
     return canonicalize_name(re.split(r"[\s\[=@;]", pin, maxsplit=1)[0])
 
 
-def _compile(requirements: str, arguments: Iterable[str], cache: Path, timeout_s: float) -> str:
+def _compile(
+    requirements: str, arguments: Iterable[str], while_waiting: Callable[[], None], timeout_s: float
+) -> str:
     command = [
-        find_uv_bin(), "pip", "compile", "-", "--generate-hashes", "--no-header", "--no-annotate",
-        "--python", sys.executable, "--no-python-downloads", "--color", "never", "--no-progress",
-        "--cache-dir", str(cache), *arguments,
+        find_uv_bin(), "pip", "compile", "requirements.txt", "--generate-hashes", "--no-header",
+        "--no-annotate", "--color", "never", "--no-progress", "--no-python-downloads",
+        "--python", sys.executable, *arguments,
     ]
     kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
     with tempfile.TemporaryDirectory(prefix="runyard-lock-") as nowhere:
+        Path(nowhere, "requirements.txt").write_text(requirements, encoding="utf-8")
         process = subprocess.Popen(
             command,
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**kept, **registry_variables()},
@@ -93,17 +100,26 @@ def _compile(requirements: str, arguments: Iterable[str], cache: Path, timeout_s
             start_new_session=True,
         )
         with process, _killed_when_interrupted(process):
-            try:
-                text, reason = process.communicate(requirements.encode(), timeout=timeout_s)
-            except subprocess.TimeoutExpired as error:
-                message = (
-                    f"The packages were not resolved within {timeout_s:.0f} s: the registry may be "
-                    "slow or out of reach; pinned versions are found faster."
-                )
-                raise LockFailed(message) from error
+            text, reason = _answer(process, while_waiting, timeout_s)
     if process.returncode:
         raise LockFailed(uv_message(reason.decode(errors="replace")))
     return text.decode()
+
+
+def _answer(
+    process: subprocess.Popen[bytes], while_waiting: Callable[[], None], timeout_s: float
+) -> tuple[bytes, bytes]:
+    until = time.monotonic() + timeout_s
+    while (left := until - time.monotonic()) > 0:
+        try:
+            return process.communicate(timeout=min(left, _TICK_S))
+        except subprocess.TimeoutExpired:
+            while_waiting()
+    message = (
+        f"The packages were not resolved within {timeout_s:.0f} s: the registry may be slow or out "
+        "of reach; pinned versions are found faster."
+    )
+    raise LockFailed(message)
 
 
 @contextmanager

@@ -66,7 +66,8 @@ def build_ensure(
     interpreter = interpreter_from_facts(facts)
     try:
         lock = lock_ensure(
-            version=version, interpreter=interpreter, may_build=is_local(target)
+            version=version, interpreter=interpreter, may_build=is_local(target),
+            while_waiting=session.ping,
         )
     except LockFailed as error:
         return Failed(None, f"The packages of {version} cannot be resolved. {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
@@ -13,12 +14,14 @@ from environments.models import EnvironmentVersion, Lock
 
 
 def lock_ensure(
-    *, version: EnvironmentVersion, interpreter: Interpreter, may_build: bool
+    *, version: EnvironmentVersion, interpreter: Interpreter, may_build: bool,
+    while_waiting: Callable[[], None],
 ) -> Lock:
     """The lock of a version for this Python and platform; resolved on first need, then kept.
 
     May take as long as a resolution does, so it belongs into a worker. Whoever else
-    resolves the same at the same time ends up with the same lock.
+    resolves the same at the same time ends up with the same lock. `while_waiting` is called
+    every few seconds of it.
 
     Raises:
         LockFailed: there is no way to resolve it.
@@ -28,7 +31,7 @@ def lock_ensure(
         return known
     text = lock_resolve(
         version.spec["requirements"], interpreter, may_build=may_build,
-        cache=Path(settings.DATA_DIR) / "uv-cache",
+        cache=Path(settings.DATA_DIR) / "uv-cache", while_waiting=while_waiting,
     )
     wanted = {
         "version": version,

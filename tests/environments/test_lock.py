@@ -129,6 +129,22 @@ def test_uv_sees_the_registry_but_nothing_else_of_the_studio(
     assert str(Path.cwd()) not in seen.splitlines()
 
 
+def test_whoever_waits_for_a_resolution_is_called_meanwhile(
+    interpreter: Interpreter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = tmp_path / "called"
+    fake = tmp_path / "uv"
+    fake.write_text(
+        f"#!/bin/sh\nuntil [ -e {called} ]; do sleep 0.01; done\n"
+        "cat requirements.txt\n"
+    )
+    fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr(lock, "find_uv_bin", lambda: str(fake))
+    monkeypatch.setattr(lock, "_TICK_S", 0.05)
+    text = resolve("tool==1.0\n", interpreter, tmp_path, while_waiting=called.touch)
+    assert text == "tool==1.0\n"
+
+
 def test_registry_variables_are_those_that_say_where_packages_come_from() -> None:
     environ = {
         "UV_INDEX": "a", "UV_DEFAULT_INDEX": "b", "UV_INDEX_TEAM_USERNAME": "c",
