@@ -45,7 +45,7 @@ def me(request: HttpRequest) -> MeOut:
         user=user.username,
         is_owner=user.is_superuser,
         workspaces=[
-            WorkspaceOut(slug=w.slug, name=w.name, role=role_of(user=user, workspace=w))
+            WorkspaceOut(slug=w.slug, name=w.name, role=str(role_of(user=user, workspace=w)))
             for w in workspaces_of(user=user)
         ],
         version=settings.VERSION,

@@ -37,7 +37,7 @@ class CallerAuth(HttpBearer):
                 "page and try again.",
                 code="csrf",
             )
-        return cast("User", request.user)
+        return request.user
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
         """The token's owner, if the token's scope covers this request."""

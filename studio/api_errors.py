@@ -59,26 +59,26 @@ def _place(context: ValidationErrorContext[Any], place: tuple[Any, ...]) -> tupl
 
 def add_error_handlers(api: NinjaAPI) -> None:
     """Make every way in which a request can fail end in a sentence."""
-    api.add_exception_handler(Refused, _refused)
-    api.add_exception_handler(AuthenticationError, _unknown_caller)
-    api.add_exception_handler(ValidationError, _malformed)
-    api.add_exception_handler(HttpError, _http_error)
-    api.add_exception_handler(Http404, _no_such_address)
-    api.add_exception_handler(RequestDataTooBig, _too_big)
-    api.add_exception_handler(OperationalError, _database_away)
-    api.add_exception_handler(Exception, _own_mistake)
+    handlers: Mapping[type[Exception], Any] = {
+        Refused: _refused,
+        AuthenticationError: _unknown_caller,
+        ValidationError: _malformed,
+        HttpError: _http_error,
+        Http404: _no_such_address,
+        RequestDataTooBig: _too_big,
+        OperationalError: _database_away,
+        Exception: _own_mistake,
+    }
+    for kind, handler in handlers.items():
+        api.add_exception_handler(kind, handler)
 
 
 def _answer(status: int, sentence: str, *, field: str = "", code: str) -> HttpResponse:
-    return JsonResponse(
-        {"detail": sentence, "field": field or None, "code": code}, status=status
-    )
+    return JsonResponse({"detail": sentence, "field": field or None, "code": code}, status=status)
 
 
 def _refused(request: HttpRequest, error: Refused) -> HttpResponse:
-    return _answer(
-        _STATUS.get(error.code, 422), error.sentence, field=error.field, code=error.code
-    )
+    return _answer(_STATUS.get(error.code, 422), error.sentence, field=error.field, code=error.code)
 
 
 def _unknown_caller(request: HttpRequest, error: AuthenticationError) -> HttpResponse:

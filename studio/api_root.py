@@ -13,6 +13,8 @@ from runs.api.runs import router as runs
 from runs.api.snapshots import router as snapshots
 from studio.api import api
 
+__all__ = ["api"]
+
 for prefix, router in (
     ("", snapshots),
     ("/runs", runs),

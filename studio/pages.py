@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponseBase
@@ -32,9 +32,9 @@ def page(
     """A view for people: strangers sign in first, and whatever is refused is said in a sentence."""
 
     @wraps(view)
-    def answer(request: Any, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
-            return view(request, *args, **kwargs)
+            return view(cast("PageRequest", request), *args, **kwargs)
         except Refused as error:
             return refusal_page(request, error)
 

@@ -10,7 +10,7 @@ from studio.models import ROLE_RANK, Membership, Role, User, Workspace
 
 def workspaces_of(*, user: User) -> QuerySet[Workspace]:
     """The workspaces whose things the user may see; the instance owner sees all."""
-    if not user.is_authenticated or not user.is_active:
+    if not user.is_active:
         return Workspace.objects.none()
     if user.is_superuser:
         return Workspace.objects.all()
@@ -27,8 +27,10 @@ def workspace_for(*, user: User, slug: str = "", role: Role = Role.VIEWER) -> Wo
     rows = workspaces_of(user=user).order_by("pk")
     found = (rows.filter(slug=slug) if slug else rows).first()
     if found is None:
-        what = f"There is no workspace '{slug}' that you can see." if slug else (
-            "You are in no workspace yet: ask an admin to add you to one."
+        what = (
+            f"There is no workspace '{slug}' that you can see."
+            if slug
+            else ("You are in no workspace yet: ask an admin to add you to one.")
         )
         raise NotFound(what)
     require_role(user, found, role)

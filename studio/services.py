@@ -31,9 +31,7 @@ def user_bootstrap(*, workspace_name: str = "team") -> User:
         owner.set_unusable_password()
         owner.save(update_fields=["password"])
     workspace, _ = Workspace.objects.get_or_create(slug="main", defaults={"name": workspace_name})
-    Membership.objects.get_or_create(
-        user=owner, workspace=workspace, defaults={"role": Role.ADMIN}
-    )
+    Membership.objects.get_or_create(user=owner, workspace=workspace, defaults={"role": Role.ADMIN})
     return owner
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 from studio import views
 from studio.api_root import api
@@ -19,6 +20,8 @@ people = (
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # one way in: the admin console's own page would ask for a password that nobody has
+    path("admin/login/", RedirectView.as_view(pattern_name="studio:sign_in", query_string=True)),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
     path("", include(people)),

@@ -12,6 +12,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from studio.lib.refusal import NotFound
 from studio.services import login_link_use
 
+_NEXT = "runyard_next"
+_NEXT_S = 3600
+
 
 @require_GET
 def health(request: HttpRequest) -> HttpResponse:
@@ -19,12 +22,26 @@ def health(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok", content_type="text/plain")
 
 
+@never_cache
 @require_GET
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """How to get a sign-in link; who is signed in already goes on."""
+    """How to get a sign-in link; who is signed in already goes on.
+
+    Where the person wanted to go is kept in a cookie: the link that they open next comes
+    from a terminal or a message and does not know it.
+    """
     if request.user.is_authenticated:
         return redirect(_next(request))
-    return render(request, "studio/sign_in.html", {"next": _next(request)})
+    response = render(request, "studio/sign_in.html")
+    response.set_cookie(
+        _NEXT,
+        _next(request),
+        max_age=_NEXT_S,
+        httponly=True,
+        samesite="Lax",
+        secure=request.is_secure(),
+    )
+    return response
 
 
 @never_cache
@@ -41,7 +58,9 @@ def login_link(request: HttpRequest, token: str) -> HttpResponse:
     except NotFound as error:
         return render(request, "studio/login_link.html", {"sentence": str(error)}, status=410)
     login(request, user)
-    return redirect(_next(request))
+    response = redirect(_next(request))
+    response.delete_cookie(_NEXT, samesite="Lax")
+    return response
 
 
 @require_POST
@@ -53,7 +72,9 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 def _next(request: HttpRequest) -> str:
     """Where the person wanted to go, if that is a page of ours."""
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
-    if url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}):
-        return wanted
-    return "/"
+    asked = (request.POST.get("next"), request.GET.get("next"), request.COOKIES.get(_NEXT))
+    wanted = next(filter(None, asked), "/")
+    here = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return wanted if here else "/"

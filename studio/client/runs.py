@@ -35,8 +35,16 @@ def run(argv: Sequence[str]) -> int:
     )
     found = connect().json("GET", path)
     rows = [
-        (r["id"], r["name"], r["status"], r["experiment"], r["target"], moment(r["created_at"]),
-         length(r), r["error"])
+        (
+            r["id"],
+            r["name"],
+            r["status"],
+            r["experiment"],
+            r["target"],
+            moment(r["created_at"]),
+            length(r),
+            r["error"],
+        )
         for r in found["items"]
     ]
     header = ("id", "name", "status", "experiment", "target", "submitted", "took", "error")

@@ -17,8 +17,14 @@ def run(argv: Sequence[str]) -> int:
     asked = parser.parse(argv)
     found = connect().json("GET", with_query("/targets", workspace=asked.workspace))
     rows = [
-        (t["name"], t["kind"], t["health"] if t["enabled"] else "disabled",
-         f"{t['busy']} of {t['slots']}", t["queued"], t["health_reason"])
+        (
+            t["name"],
+            t["kind"],
+            t["health"] if t["enabled"] else "disabled",
+            f"{t['busy']} of {t['slots']}",
+            t["queued"],
+            t["health_reason"],
+        )
         for t in found
     ]
     header = ("name", "kind", "health", "slots taken", "queued", "reason")

@@ -65,7 +65,7 @@ def listen_hints() -> Iterator[str]:
     while True:
         try:
             connection = Redis.from_url(settings.REDIS_URL)
-            channel = connection.pubsub(ignore_subscribe_messages=True)
+            channel = connection.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
             channel.subscribe(MONITOR)
             for message in channel.listen():
                 yield message["data"].decode()

@@ -56,6 +56,6 @@ def queue_health() -> QueueHealth:
     """What the queue says of itself now."""
     try:
         queue = django_rq.get_queue("default")
-        return QueueHealth(True, Worker.count(queue=queue), queue.count)
+        return QueueHealth(reachable=True, workers=Worker.count(queue=queue), queued=queue.count)
     except (RedisError, OSError):
-        return QueueHealth(False, 0, 0)
+        return QueueHealth(reachable=False, workers=0, queued=0)
