@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 STRETCH_S = 30.0
 """How long one dispatch may go on; the next hint or sweep takes over."""
 UNREACHABLE_PAUSE = timedelta(seconds=2)
+_UNSTARTED = (Status.PREPARING, Status.STARTING)
 
 
 def target_dispatch(*, target_id: int) -> int:
@@ -97,6 +98,8 @@ def _step(target: ComputeTarget, run_id: int, token: str, session: Session) -> b
     run = Run.objects.select_related(
         "environment_version__environment", "experiment", "snapshot", "workspace", "build", "target"
     ).get(pk=run_id)
+    if run.status not in _UNSTARTED:
+        return False  # another worker was faster, between our look and our lease
     if run.status == Status.PREPARING and run.cancel_requested_at is not None:
         return preparing_cancel(run=run)
     state = build_ensure(
@@ -136,7 +139,7 @@ def targets_with_work() -> list[int]:
 def _steppable() -> QuerySet[Attempt]:
     """Attempts that hold a slot, have not started, and that nobody walks right now."""
     return Attempt.objects.filter(
-        UNLEASED, run__status__in=(Status.PREPARING, Status.STARTING)
+        UNLEASED, run__status__in=_UNSTARTED
     ).exclude(
         run__status=Status.PREPARING,
         run__cancel_requested_at=None,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from compute.session import AlreadyClaimed, CouldNotStart, Session
+from compute.session import AlreadyClaimed, CouldNotStart, RunnerRefused, Session
 from environments.clientpackage import client_package
 from environments.services import Ready
 from runs.models import Attempt, Run
@@ -45,8 +45,7 @@ def attempt_launch(*, run: Run, token: str, environment: Ready, session: Session
     """
     attempt = Attempt.objects.get(run=run, lease_token=token)
     manifest = snapshot_manifest(snapshot=run.snapshot)
-    _send_missing(session, manifest)
-    session.materialise(attempt.folder, manifest.to_json())
+    _place(session, attempt.folder, manifest)
     hidden = _Secrets({k: decrypt(v) for k, v in run.secret_variables.items()})
     outcome = session.start(
         attempt.folder,
@@ -68,10 +67,15 @@ def attempt_launch(*, run: Run, token: str, environment: Ready, session: Session
         hint_monitor(f"target {run.target_id}")
 
 
-def _send_missing(session: Session, manifest: Manifest) -> None:
+def _place(session: Session, folder: str, manifest: Manifest) -> None:
     store = blob_store()
     for sha in session.have(sorted({entry.sha for entry in manifest.entries if entry.sha})):
         session.send(sha, store.path(sha))
+    try:
+        session.materialise(folder, manifest.to_json())
+    except RunnerRefused as error:
+        if error.code != "claimed":
+            raise  # a worker that died had started it already: its files are in use
 
 
 def _spec(run: Run, attempt: Attempt, environment: Ready, manifest: Manifest) -> dict[str, object]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 
 from django.db import transaction
 from django.utils import timezone
 
-from runs.metrics import CHUNK_POINTS, Point, pack, parse
+from runs.metrics import CHUNK_POINTS, Point, Summary, pack, parse
 from runs.models import Attempt, MetricChunk, MetricSeries
 from runs.services.move import run_changed
 from runs.stores import log_store
@@ -59,20 +60,11 @@ def _ingest_piece(attempt_id: int) -> tuple[int, int]:
 def _extend(run_id: int, name: str, points: Sequence[Point]) -> None:
     """Fold new points into a series: its summary and its chunks."""
     series, _ = MetricSeries.objects.get_or_create(run_id=run_id, name=name)
-    numbers = [p for p in points if isinstance(p.value, float)]
     start = series.count
-    last = points[-1]
-    series.text = "" if isinstance(last.value, float) else str(last.value)
-    if numbers:
-        values = [float(p.value) for p in numbers]
-        series.last, series.last_step = values[-1], numbers[-1].step
-        finite = [v for v in values if v == v]  # noqa: PLR0124  (NaN is no minimum)
-        if finite:
-            low, high = min(finite), max(finite)
-            series.minimum = low if series.minimum is None else min(series.minimum, low)
-            series.maximum = high if series.maximum is None else max(series.maximum, high)
-        series.count += len(numbers)
-        _append_chunks(series, start, numbers)
+    known = Summary(**{part.name: getattr(series, part.name) for part in fields(Summary)})
+    for part, value in asdict(known.fold(points)).items():
+        setattr(series, part, value)
+    _append_chunks(series, start, [p for p in points if isinstance(p.value, float)])
     series.updated_at = timezone.now()
     series.save()
 

@@ -1,0 +1,74 @@
+"""Many runs, several workers, few slots, little disk."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.studio_process import Studio
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.chaos
+
+CROWD = 40
+
+
+def test_a_crowd_through_two_workers_is_launched_once_each(studio: Studio, scripts: Path) -> None:
+    (scripts / "mark.sh").write_text('echo x >> "$1"\n')
+    marks = scripts.parent / "marks"
+    marks.mkdir()
+    first = studio.submit(scripts, "--environment", "here", "mark.sh", str(marks / "first"))
+    digest = studio.finished(first)["snapshot"]
+    runs = [
+        studio.api(
+            "/runs",
+            {
+                "source": {"snapshot": digest}, "script": "mark.sh",
+                "arguments": [str(marks / str(number))], "environment": "here",
+            },
+        )["id"]
+        for number in range(CROWD)
+    ]
+    eventually(
+        lambda: studio.api("/runs?status=live")["total"] == 0, timeout_s=90, what="all to end"
+    )
+    assert {studio.run(run)["status"] for run in runs} == {"completed"}
+    assert [path.read_text() for path in sorted(marks.iterdir())] == ["x\n"] * (CROWD + 1)
+    for run in runs:
+        moves = [e["new_status"] for e in studio.api(f"/runs/{run}/events") if e["new_status"]]
+        assert len(moves) == len(set(moves)), moves
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root: run the tests as root")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_run_that_fills_its_targets_disk_ends_with_the_truth(
+    small_disk: Path, studio: Studio, scripts: Path
+) -> None:
+    (scripts / "fill.py").write_text(
+        'import sys\nline = "x" * 999 + "\\n"\nfor i in range(20_000):\n    sys.stdout.write(line)\n'
+    )
+    studio.api("/targets", {"name": "small", "kind": "local", "config": {"root": str(small_disk)}})
+    run = studio.submit(scripts, "--environment", "here", "--target", "small", "fill.py")
+    ended = studio.finished(run)
+    assert (ended["status"], ended["end_reason"]) == ("failed", "exited_nonzero"), ended
+    receipt = ended["receipt"]
+    assert receipt["complete"], receipt
+    assert len(studio.log(run)) == receipt["log_bytes"] > 1_000_000
+    more = studio.submit(scripts, "--environment", "here", "count.py", "1", "0")
+    assert studio.finished(more)["status"] == "completed"
