@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.utils.safestring import SafeString, mark_safe
@@ -12,6 +11,7 @@ from runs.stores import log_store
 
 PART_LINES = 10_000
 PART_BYTES = 8 * 1024 * 1024
+CLUSTER = 200
 LONG_LINE = 64 * 1024
 """Longer lines are cut on the page, which says so; the raw log has them whole."""
 
@@ -44,6 +44,11 @@ class LogPart:
     """The colour codes in force there."""
 
     @property
+    def clusters(self) -> list[list[Line]]:
+        """The lines in the groups that a browser lays out only when they come into sight."""
+        return [self.lines[at : at + CLUSTER] for at in range(0, len(self.lines), CLUSTER)]
+
+    @property
     def is_end(self) -> bool:
         """Whether nothing follows in the store."""
         return self.last >= self.total
@@ -60,74 +65,64 @@ class LogPart:
 
 
 def log_tail(key: str, *, lines: int = PART_LINES) -> LogPart:
-    """The last lines of a log."""
+    """The last lines of a log, up to its present end."""
     store = log_store()
-    size = store.size(key)
-    total = _total(key, size)
-    first = max(1, total - lines + 1)
-    start, _ = store.line_offset(key, first)
+    finished = store.line_count(key)
+    size = store.size(key)  # asked second: what came in between is shown as well
+    first = max(1, finished - lines + 1)
+    start, codes = store.line_offset(key, first)
     if size - start > PART_BYTES:
-        first = _first_line_within(key, size, total)
-    return _part(key, size, total, first, PART_LINES)
+        begun = store.read(key, size - PART_BYTES, PART_BYTES).count(b"\n")
+        first = min(finished + 1, max(first, finished - begun + 2))
+        start, codes = store.line_offset(key, first)
+    shown, pen = _lines(key, start, min(size, start + 2 * PART_BYTES), first, codes)
+    return _part(key, shown[-lines:], total=0, size=size, pen=pen)
 
 
 def log_part(key: str, *, first: int) -> LogPart:
     """A part of a log from a line on; a line past the end means the tail."""
-    size = log_store().size(key)
-    total = _total(key, size)
-    if first > total:
-        return log_tail(key)
-    return _part(key, size, total, max(1, first), PART_LINES)
-
-
-def _total(key: str, size: int) -> int:
-    """Finished lines, and the one that is not."""
-    finished = log_store().line_count(key)
-    ends_open = size > 0 and log_store().read(key, size - 1, 1) != b"\n"
-    return finished + ends_open
-
-
-def _first_line_within(key: str, size: int, total: int) -> int:
-    """The first whole line of the last PART_BYTES; a line longer than that comes cut."""
-    data = log_store().read(key, size - PART_BYTES, PART_BYTES)
-    begun = data.count(b"\n") + (not data.endswith(b"\n"))
-    return min(total, total - begun + 2)
-
-
-def _part(key: str, size: int, total: int, first: int, count: int) -> LogPart:
     store = log_store()
+    finished = store.line_count(key)
+    size = store.size(key)
+    if first > finished:
+        return log_tail(key)
     start, codes = store.line_offset(key, first)
-    pen = Pen.from_codes(codes)
-    data = store.read(key, start, min(PART_BYTES, size - start))
-    lines = list(_lines(data, first, count, pen))
-    if start + len(data) < size and not data.endswith(b"\n") and len(lines) > 1:
-        lines.pop()  # cut in its middle: it begins the next part
-    last = lines[-1].number if lines else first - 1
+    end, _ = store.line_offset(key, first + PART_LINES)
+    shown, pen = _lines(key, start, min(end, start + PART_BYTES), first, codes)
+    if len(shown) > 1 and shown[-1].is_unfinished and end - start > PART_BYTES:
+        shown.pop()  # cut in its middle: it begins the next part
+    is_open = size > 0 and store.read(key, size - 1, 1) != b"\n"
+    return _part(key, shown, total=finished + is_open, size=size, pen=pen)
+
+
+def _part(key: str, shown: list[Line], *, total: int, size: int, pen: Pen) -> LogPart:
+    store = log_store()
+    first, last = (shown[0].number, shown[-1].number) if shown else (1, 0)
     offset, codes, following = size, pen.codes, last + 1
-    if lines and lines[-1].is_unfinished:
+    if shown and shown[-1].is_unfinished:
         offset, codes = store.line_offset(key, last)
         following = last
     return LogPart(
-        lines=lines, first=first, last=last, total=max(total, last), size=size,
+        lines=shown, first=first, last=last, total=max(total, last), size=size,
         is_sealed=store.sealed(key) is not None, offset=offset, next=following, pen=codes,
     )
 
 
-def _lines(data: bytes, first: int, count: int, pen: Pen) -> Iterator[Line]:
-    at = 0
-    for number in range(first, first + count):
-        if at >= len(data):
-            return
-        end = data.find(b"\n", at)
-        text = data[at : end if end >= 0 else len(data)].decode("utf-8", errors="replace")
-        yield Line(number, _html(text, pen), is_unfinished=end < 0)
-        at = end + 1 if end >= 0 else len(data)
+def _lines(key: str, start: int, end: int, first: int, codes: str) -> tuple[list[Line], Pen]:
+    """The lines between two offsets as HTML, and the pen after them."""
+    pen = Pen.from_codes(codes)
+    *whole, rest = log_store().read(key, start, end - start).split(b"\n")
+    lines = [Line(number, _html(text, pen)) for number, text in enumerate(whole, first)]
+    if rest:
+        html = _html(rest, Pen.from_codes(pen.codes))  # it may still change: the pen stays before it
+        lines.append(Line(first + len(whole), html, is_unfinished=True))
+    return lines, pen
 
 
-def _html(text: str, pen: Pen) -> SafeString:
+def _html(line: bytes, pen: Pen) -> SafeString:
+    text = line.decode("utf-8", errors="replace")
     if len(text) > LONG_LINE:
         text = text[text.rfind("\r", 0, len(text) - 1) + 1 :]
-    more = len(text) - LONG_LINE
-    if more > 0:
-        text = f"{text[:LONG_LINE]} … {more:,} more characters in the raw log"
+    if len(text) > LONG_LINE:
+        text = f"{text[:LONG_LINE]} … the rest of this line is in the raw log"
     return mark_safe(line_html(text, pen))  # noqa: S308  (line_html escapes)

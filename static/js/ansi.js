@@ -79,10 +79,13 @@ export function folded(line) {
   return [parts.slice(0, shown).join(""), parts[shown]];
 }
 
-// Moves the pen over text that is not shown.
+// Moves the pen over text that is not shown; what stands before the last reset does not matter.
 export function skim(text, pen) {
   if (!text.includes("\x1b")) return;
-  for (const [, codes] of text.matchAll(SEQUENCE)) if (codes !== undefined) pen.apply(codes);
+  const reset = Math.max(0, text.lastIndexOf("\x1b[0m"), text.lastIndexOf("\x1b[m"));
+  for (const [, codes] of text.slice(reset).matchAll(SEQUENCE)) {
+    if (codes !== undefined) pen.apply(codes);
+  }
 }
 
 // Fills `element` with a line in the pen's colours, and moves the pen.

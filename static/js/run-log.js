@@ -1,14 +1,18 @@
 // <run-log data-name="run/42" data-stream="run.log" data-offset="…" …>: the end of a log that
 // came with the page, made to grow. Bytes come over the page's socket from `data-offset` on;
 // without a socket they are asked for every two seconds. At most KEPT lines stay in the page, and
-// the bar above always says which.
+// the bar above always says which. While somebody reads further up, new lines wait as text.
 import { Pen, paint, skim } from "./ansi.js";
 
 const KEPT = 10000;
+const FLOOD = 2000; // of more lines at once only so many are drawn
+const CLUSTER = 200;
 const POLL_MS = 2000;
 const POLL_BYTES = 4 * 1024 * 1024;
 const LONG_LINE = 64 * 1024;
 const NEAR_END_PX = 24;
+const REST_AFTER_DRAWING = 3;
+const MOST_REST_MS = 400;
 
 class RunLog extends HTMLElement {
   connectedCallback() {
@@ -21,19 +25,20 @@ class RunLog extends HTMLElement {
     this.pen = new Pen(this.dataset.pen);
     this.kept = Number(this.dataset.kept || KEPT);
     this.decoder = new TextDecoder();
-    this.rest = "";
+    this.rest = ""; // text that is not drawn yet, and how many lines end in it
+    this.waiting = 0;
     this.unfinished = this.lines.querySelector("[data-unfinished]");
-    this.following = true;
-    this.top = this.newLines = 0;
+    this.following = !location.hash;
+    this.top = 0;
     this.watchScroll();
     this.lines.addEventListener("click", (event) => this.clicked(event));
-    if (!location.hash) this.toEnd();
+    if (this.following) this.toEnd();
     if (!("sealed" in this.dataset)) this.start();
   }
 
   disconnectedCallback() {
     document.querySelector("live-socket")?.unfollow(this);
-    cancelAnimationFrame(this.frame);
+    clearTimeout(this.timer);
   }
 
   start() {
@@ -45,11 +50,13 @@ class RunLog extends HTMLElement {
 
   take(offset, bytes) {
     if (this.ended) return;
-    if (offset > this.offset) this.note(`${(offset - this.offset).toLocaleString()} bytes are not shown here: the raw log has them.`);
+    if (offset > this.offset) this.note(`${count(offset - this.offset)} bytes are not shown here: the raw log has them.`);
     const fresh = bytes.subarray(Math.max(0, this.offset - offset));
     if (!fresh.length) return;
     this.offset = Math.max(offset, this.offset) + fresh.length;
-    this.rest += this.decoder.decode(fresh, { stream: true });
+    const text = this.decoder.decode(fresh, { stream: true });
+    this.rest += text;
+    this.waiting += newlines(text);
     this.schedule();
   }
 
@@ -80,32 +87,52 @@ class RunLog extends HTMLElement {
 
   // --- lines ---------------------------------------------------------------------------
 
+  // Drawing may take a quarter of the time: the page stays usable under a flood of lines.
   schedule() {
-    if (this.frame) return;
-    const soon = document.hidden ? (work) => setTimeout(work, 250) : requestAnimationFrame;
-    this.frame = soon(() => {
-      this.frame = 0;
+    if (this.timer) return;
+    const pause = Math.max(0, (this.rested ?? 0) - performance.now());
+    this.timer = setTimeout(() => {
+      const start = performance.now();
+      this.timer = 0;
       this.draw();
-    });
+      const took = performance.now() - start;
+      this.rested = performance.now() + Math.min(MOST_REST_MS, REST_AFTER_DRAWING * took);
+    }, pause);
   }
 
   draw() {
-    const cut = this.rest.lastIndexOf("\n") + 1;
-    const whole = cut ? this.rest.slice(0, cut - 1).split("\n") : [];
-    this.rest = this.rest.slice(cut);
-    const added = document.createDocumentFragment();
-    if (whole.length) {
+    if (this.following) this.drawRest();
+    this.say();
+    this.offerEnd();
+  }
+
+  drawRest() {
+    const end = this.rest.lastIndexOf("\n") + 1;
+    const start = this.waiting > FLOOD ? this.skipTo(this.rest.slice(0, end)) : 0;
+    const whole = end ? this.rest.slice(start, end - 1).split("\n") : [];
+    this.rest = this.rest.slice(end);
+    this.waiting = 0;
+    if (end) {
       this.unfinished?.remove();
       this.unfinished = null;
     }
-    whole.splice(0, Math.max(0, whole.length - this.kept)).forEach((line) => this.skip(line));
-    whole.forEach((line) => added.append(this.line(line)));
-    this.lines.append(added);
+    whole.forEach((line) => this.place(this.line(line)));
     this.drawUnfinished();
     this.trim();
-    this.say();
-    if (this.following) this.toEnd();
-    else this.offerEnd(whole.length);
+    this.toEnd();
+  }
+
+  // Where the last lines begin; those before them are counted, and those in the page give way:
+  // lines in the page always follow one another.
+  skipTo(text) {
+    let start = text.length - 1;
+    for (let n = 0; n < Math.min(FLOOD, this.kept); n++) start = text.lastIndexOf("\n", start - 1);
+    const gone = text.slice(0, start + 1);
+    this.next += newlines(gone);
+    skim(gone, this.pen);
+    this.lines.replaceChildren();
+    this.unfinished = null;
+    return start + 1;
   }
 
   line(text) {
@@ -115,9 +142,16 @@ class RunLog extends HTMLElement {
     return element;
   }
 
-  skip(text) {
-    this.next++;
-    skim(text, this.pen);
+  // Lines stand in clusters: the browser leaves those out of the layout that are out of sight.
+  place(element) {
+    let cluster = this.lines.lastElementChild;
+    if (!cluster || cluster.childElementCount >= CLUSTER) {
+      cluster?.classList.add("full");
+      cluster = document.createElement("div");
+      cluster.className = "c";
+      this.lines.append(cluster);
+    }
+    cluster.append(element);
   }
 
   blank(number) {
@@ -138,74 +172,84 @@ class RunLog extends HTMLElement {
     if (!this.rest) return;
     if (!this.unfinished) {
       this.unfinished = this.blank(this.next);
-      this.lines.append(this.unfinished);
+      this.place(this.unfinished);
     }
     const pen = Object.assign(new Pen(), this.pen, { styles: new Set(this.pen.styles) });
     paint(this.unfinished, shortened(this.rest), pen);
   }
 
   trim() {
-    const surplus = this.lines.childElementCount - this.kept;
-    if (surplus <= 0) return;
-    const before = this.lines.scrollHeight;
-    for (let n = 0; n < surplus; n++) this.lines.firstElementChild.remove();
-    if (!this.following) this.lines.scrollTop -= before - this.lines.scrollHeight;
+    let surplus = this.lastNumber - this.firstNumber + 1 - this.kept;
+    while (surplus > 0) {
+      const cluster = this.lines.firstElementChild;
+      if (cluster === this.lines.lastElementChild) {
+        while (surplus-- > 0) cluster.firstElementChild.remove();
+        break;
+      }
+      surplus -= cluster.childElementCount;
+      cluster.remove();
+    }
+  }
+
+  get firstNumber() {
+    return Number(this.lines.querySelector(".l")?.dataset.n ?? 1);
+  }
+
+  get lastNumber() {
+    return this.unfinished ? this.next : this.next - 1;
   }
 
   say() {
     const span = this.querySelector("[data-log-span]");
-    const first = this.lines.firstElementChild;
-    if (!span || !first) return;
-    const last = Number(this.lines.lastElementChild.dataset.n).toLocaleString();
-    span.textContent = `lines ${Number(first.dataset.n).toLocaleString()}–${last} of ${last}`;
+    if (!span || !this.lastNumber) return;
+    const first = this.firstNumber;
+    span.textContent = `lines ${count(first)}–${count(this.lastNumber)} of ${count(this.lastNumber + this.waiting)}`;
     const earlier = this.querySelector("[data-log-earlier]");
-    if (earlier) earlier.hidden = first.dataset.n === "1";
+    if (!earlier) return;
+    earlier.hidden = first === 1;
+    earlier.href = earlier.href.replace(/from=\d+/, `from=${Math.max(1, first - KEPT)}`);
   }
 
   note(sentence) {
     const element = document.createElement("div");
     element.className = "log-note";
     element.textContent = sentence;
-    this.lines.append(element);
+    this.lines.after(element);
   }
 
   // --- following -----------------------------------------------------------------------
 
   watchScroll() {
     this.button = this.querySelector("[data-log-end]");
-    this.button?.addEventListener("click", () => {
-      this.following = true;
-      this.toEnd();
-    });
+    this.button?.addEventListener("click", () => this.goOn());
     // Content that grows never moves the reader; only moving up stops the following.
     this.lines.addEventListener("scroll", () => {
       const { scrollTop, scrollHeight, clientHeight } = this.lines;
-      if (scrollHeight - scrollTop - clientHeight < NEAR_END_PX) {
-        this.following = true;
-        this.reached();
-      } else if (scrollTop < this.top - 1) {
-        this.following = false;
-      }
+      const isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+      if (!isAtEnd && scrollTop < this.top - 1) this.following = false;
       this.top = scrollTop;
+      if (isAtEnd && !this.following) this.goOn();
     });
   }
 
+  goOn() {
+    this.following = true;
+    this.schedule();
+  }
+
   toEnd() {
-    this.lines.scrollTop = this.lines.scrollHeight;
-    this.top = this.lines.scrollTop;
-    this.reached();
+    const jump = () => {
+      this.lines.scrollTop = this.lines.scrollHeight;
+      this.top = this.lines.scrollTop;
+    };
+    jump();
+    requestAnimationFrame(() => this.following && jump()); // what came into sight has its true height now
   }
 
-  reached() {
-    this.newLines = 0;
-    if (this.button) this.button.hidden = true;
-  }
-
-  offerEnd(added) {
-    this.newLines += added;
-    if (!this.button || !this.newLines) return;
-    this.button.hidden = false;
-    this.button.textContent = `${this.newLines.toLocaleString()} new ${this.newLines === 1 ? "line" : "lines"} ↓`;
+  offerEnd() {
+    if (!this.button) return;
+    this.button.hidden = this.following || !this.waiting;
+    this.button.textContent = `${count(this.waiting)} new ${this.waiting === 1 ? "line" : "lines"} ↓`;
   }
 
   // A click on a line's number makes it the page's address.
@@ -215,13 +259,22 @@ class RunLog extends HTMLElement {
   }
 }
 
+function count(number) {
+  return number.toLocaleString("en");
+}
+
+function newlines(text) {
+  let found = 0;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) found++;
+  return found;
+}
+
 // A line of more than 64 Ki characters is cut in the page, and says so; the raw log has it whole.
 function shortened(line) {
   if (line.length <= LONG_LINE) return line;
   const shown = line.slice(line.lastIndexOf("\r", line.length - 2) + 1);
   if (shown.length <= LONG_LINE) return shown;
-  const more = (shown.length - LONG_LINE).toLocaleString();
-  return `${shown.slice(0, LONG_LINE)} … ${more} more characters in the raw log`;
+  return `${shown.slice(0, LONG_LINE)} … the rest of this line is in the raw log`;
 }
 
 customElements.define("run-log", RunLog);
