@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-DATABASE_URL = os.environ.get("DATABASE_URL", "")
+_database_url = os.environ.get("DATABASE_URL", "")
 for name in [name for name in os.environ if name.startswith("RUNYARD_")] + ["REDIS_URL"]:
     os.environ.pop(name, None)
 _spare = Path(tempfile.mkdtemp(prefix="runyard-tests-"))
@@ -28,6 +28,6 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # only for speed
-if not DATABASE_URL:
+if not _database_url:
     # a file and not memory, because tests write from several threads
     DATABASES["default"]["TEST"] = {"NAME": str(_spare / "tests.sqlite3")}  # noqa: F405

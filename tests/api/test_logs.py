@@ -23,7 +23,8 @@ from studio.lib.push import push
 from studio.models import Membership, User
 from tests.api.caller import Caller
 from tests.api.conftest import MakeRun
-from tests.api.serving import serving
+from tests.api.playing import end, say, start
+from tests.serving import serving
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,27 +37,6 @@ def studio(redis_server: str, member: Caller) -> Iterator[Connection]:
         connection = Connection(url, member.token)
         yield connection
         connection.close()
-
-
-def say(run: Run, text: bytes) -> None:
-    """More of the run's log, announced as the monitor does."""
-    key = f"run/{run.pk}/1/run.log"
-    size = log_store().append(key, log_store().size(key), text)
-    push(f"run.{run.pk}", {"type": "log.grew", "key": key, "size": size, "sealed": False})
-
-
-def start(run: Run) -> None:
-    for status in (Status.PREPARING, Status.STARTING):
-        assert run_move(run_id=run.pk, to=status)
-    assert run_move(run_id=run.pk, to=Status.RUNNING, started_at=timezone.now())
-
-
-def end(run: Run, code: int = 0) -> None:
-    run_move(run_id=run.pk, to=Status.FINALIZING, exit_code=code)
-    log_store().seal(f"run/{run.pk}/1/run.log", size=None, sha256=None, masked=0)
-    reason = EndReason.EXITED_NONZERO if code else EndReason.EXITED_ZERO
-    to = Status.FAILED if code else Status.COMPLETED
-    assert run_move(run_id=run.pk, to=to, reason=reason)
 
 
 class Following(threading.Thread):
