@@ -94,7 +94,7 @@ def delete(request: PageRequest, name: str) -> HttpResponse:
     target = _own(request, name, Role.ADMIN)
     if request.method == "POST":
         target_delete(user=request.user, target=target)
-        messages.success(request, f"{target.name} is no longer a target; its folder is left as it is.")
+        messages.success(request, f"{target.name} is no target any more; its folder stays.")
         return redirect("runs:targets")
     return render(request, "compute/target_delete.html", {"section": "targets", "target": target})
 

@@ -20,7 +20,8 @@ class EnvironmentForm(forms.Form):
     """A name and a definition: packages, or a Python that is there already."""
 
     name = forms.CharField(
-        max_length=100, help_text="A name that exists gets another version, if the definition differs."
+        max_length=100,
+        help_text="A name that exists gets another version, if the definition differs.",
     )
     kind = forms.ChoiceField(
         widget=forms.RadioSelect,
@@ -28,7 +29,7 @@ class EnvironmentForm(forms.Form):
         label="Made from",
         choices=[
             (REQUIREMENTS, "packages: resolved once, locked with hashes, installed by Runyard"),
-            (USER_MANAGED, "a Python that somebody else looks after: nothing is installed or checked"),
+            (USER_MANAGED, "a Python that somebody else looks after: nothing is installed there"),
         ],
     )
     requirements = forms.CharField(
@@ -52,7 +53,9 @@ class EnvironmentForm(forms.Form):
         if needed and not values.get(needed, "").strip():
             self.add_error(
                 needed,
-                "Paste the requirements." if needed == "requirements" else "Give the path of a Python.",
+                "Paste the requirements."
+                if needed == "requirements"
+                else "Give the path of a Python.",
             )
         return values
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
+from django.http import QueryDict
 
 from compute.models import ComputeTarget
 from runs.models import Run
@@ -34,47 +35,59 @@ class SubmitForm(forms.Form):
 
     source = forms.ChoiceField(widget=forms.RadioSelect, label="Where are the files?")
     folder = forms.CharField(
-        required=False, label="Server folder", max_length=4096,
+        required=False,
+        label="Server folder",
+        max_length=4096,
         widget=forms.TextInput(attrs={**_MONO, "placeholder": "/home/me/project"}),
     )
     zip = forms.FileField(
-        required=False, label="Zip file", allow_empty_file=True,
+        required=False,
+        label="Zip file",
+        allow_empty_file=True,
         widget=forms.FileInput(attrs={"accept": ".zip,application/zip"}),
     )
     snapshot = forms.CharField(required=False, widget=forms.HiddenInput)
     script = forms.CharField(
-        required=False, max_length=1000,
+        required=False,
+        max_length=1000,
         widget=forms.TextInput(attrs={**_MONO, "placeholder": "train.py"}),
-        help_text="A path in the folder. Python and shell scripts are started with their interpreter.",
+        help_text="A path in the folder; Python and shell scripts start with their interpreter.",
     )
     arguments = forms.CharField(
-        required=False, widget=forms.TextInput(attrs={**_MONO, "placeholder": "--epochs 10"}),
+        required=False,
+        widget=forms.TextInput(attrs={**_MONO, "placeholder": "--epochs 10"}),
         help_text="As you would type them in a shell.",
     )
     command = forms.CharField(
-        required=False, label="Or a command instead of a script",
+        required=False,
+        label="Or a command instead of a script",
         widget=forms.TextInput(attrs={**_MONO, "placeholder": "python -m pkg.train --epochs 10"}),
     )
     target = forms.ChoiceField(required=False)
     environment = forms.ChoiceField(required=False)
     experiment = forms.CharField(
-        required=False, widget=forms.TextInput(attrs={"list": "experiments"}),
+        required=False,
+        widget=forms.TextInput(attrs={"list": "experiments"}),
         help_text="Made when it does not exist; empty: the folder's name.",
     )
     name = forms.CharField(required=False, help_text="Empty: the script's name.")
     tags = forms.CharField(
-        required=False, widget=forms.Textarea(attrs={**_MONO, "rows": 2, "placeholder": "model=ridge"}),
+        required=False,
+        widget=forms.Textarea(attrs={**_MONO, "rows": 2, "placeholder": "model=ridge"}),
         help_text="One a line: name or name=value.",
     )
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
     variables = forms.CharField(
-        required=False, label="Environment variables",
+        required=False,
+        label="Environment variables",
         widget=forms.Textarea(attrs={**_MONO, "rows": 3, "placeholder": "OMP_NUM_THREADS=2"}),
-        help_text="One a line: NAME=value. A name with TOKEN, KEY, SECRET, PASSWORD or CREDENTIAL in "
-        "it is stored encrypted, never shown again, and masked in the log.",
+        help_text="One a line: NAME=value. The value of a name with TOKEN, KEY, SECRET, PASSWORD "
+        "or CREDENTIAL in it is stored encrypted, never shown again, and masked in the log.",
     )
     outputs = forms.CharField(
-        required=False, label="Output patterns", initial="\n".join(DEFAULT_OUTPUTS),
+        required=False,
+        label="Output patterns",
+        initial="\n".join(DEFAULT_OUTPUTS),
         widget=forms.Textarea(attrs={**_MONO, "rows": 2}),
         help_text="Files to keep as artifacts, one pattern a line, from the working directory.",
     )
@@ -82,7 +95,8 @@ class SubmitForm(forms.Form):
         required=False, initial=0, help_text="Higher goes first in the queue of its target."
     )
     time_limit = forms.CharField(
-        required=False, widget=forms.TextInput(attrs={"placeholder": "90 s, 30 min, 2 h"}),
+        required=False,
+        widget=forms.TextInput(attrs={"placeholder": "90 s, 30 min, 2 h"}),
         help_text="The run is stopped after it. Empty: no limit.",
     )
 
@@ -141,16 +155,18 @@ class SubmitForm(forms.Form):
 
     def refuse(self, error: Refused) -> None:
         """Show a refusal beside the field that it is about."""
-        field = {"source": self.cleaned_data.get("source", FOLDER), "time_limit_s": "time_limit"}.get(
-            error.field, error.field
-        )
-        self.add_error(field if field in self.fields and field != SNAPSHOT else None, error.sentence)
+        names = {"source": self.cleaned_data["source"], "time_limit_s": "time_limit"}
+        name = names.get(error.field, error.field)
+        shown = name in self.fields and name != SNAPSHOT
+        self.add_error(name if shown else None, error.sentence)
 
     def forget_secrets(self) -> None:
         """Leave the values of secret variables out when the form is shown again."""
-        data = self.data.copy()
-        data["variables"] = without_secrets(data.get("variables", ""))
-        self.data = data
+        shown = QueryDict(mutable=True)
+        for name in self.data:
+            shown[name] = self.data[name]
+        shown["variables"] = without_secrets(shown.get("variables", ""))
+        self.data = shown
 
     def _source(self) -> FolderSource | ZipSource | SnapshotSource:
         values = self.cleaned_data
@@ -198,8 +214,7 @@ def _choices(
     form: forms.Form, name: str, choices: list[tuple[str, str]], *, may_be_empty: bool = True
 ) -> None:
     """Offer these; a value that is not among them stays, for the service's sentence says more."""
-    field = form.fields[name]
-    assert isinstance(field, forms.ChoiceField)
+    field = cast("forms.ChoiceField", form.fields[name])
     if may_be_empty:
         value = str(form[name].value() or "")
         known = {key for key, _ in choices}
@@ -219,8 +234,8 @@ def _target_label(target: ComputeTarget) -> str:
 def _roots_hint() -> str:
     if not settings.LINK_ROOTS:
         return (
-            "Switched off: RUNYARD_LINK_ROOTS names the folders under which scripts may lie, and it "
-            "is empty."
+            "Switched off: RUNYARD_LINK_ROOTS names the folders under which scripts may lie, and "
+            "it is empty."
         )
     return f"A folder under {', '.join(map(str, settings.LINK_ROOTS))}. Ignored files stay out."
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+_SOLID = 'fill="currentColor" stroke="none"'
 _RING = '<circle cx="8" cy="8" r="6"/>'
 
 ICONS = {
     "queued": f'{_RING}<path d="M8 4.8V8l2.2 1.6"/>',
     "preparing": '<circle cx="8" cy="8" r="6" stroke-dasharray="2.6 2.1"/>',
-    "starting": f'{_RING}<path d="M8 2a6 6 0 0 1 0 12z" fill="currentColor" stroke="none"/>',
-    "running": f'{_RING}<circle class="pulse" cx="8" cy="8" r="2.6" fill="currentColor" stroke="none"/>',
+    "starting": f'{_RING}<path d="M8 2a6 6 0 0 1 0 12z" {_SOLID}/>',
+    "running": f'{_RING}<circle class="pulse" cx="8" cy="8" r="2.6" {_SOLID}/>',
     "finalizing": f'{_RING}<path d="M8 4.8v5.4M5.6 8 8 10.4 10.4 8"/>',
     "completed": f'{_RING}<path d="m5.4 8.2 1.8 1.8 3.4-3.8"/>',
-    "failed": '<path d="M5.3 2h5.4L14 5.3v5.4L10.7 14H5.3L2 10.7V5.3z"/><path d="m6 6 4 4m0-4-4 4"/>',
+    "failed": '<path d="M5.3 2h5.4L14 5.3v5.4L10.7 14H5.3L2 10.7V5.3zM6 6l4 4m0-4-4 4"/>',
     "canceled": f'{_RING}<path d="m4 12 8-8"/>',
     "ready": f'{_RING}<path d="m5.4 8.2 1.8 1.8 3.4-3.8"/>',
     "unreachable": '<path d="M8 2.2 14.4 13.4H1.6z"/><path d="M8 6.4v3.2M8 11.4v.1"/>',
     "faulty": '<path d="M8 2.2 14.4 13.4H1.6z"/><path d="M8 6.4v3.2M8 11.4v.1"/>',
     "unknown": '<circle cx="8" cy="8" r="6" stroke-dasharray="1 2.4"/>',
     "file": '<path d="M4 1.8h5.2L12.4 5v9.2H4z"/><path d="M9 2v3.2h3.2"/>',
-    "folder": '<path d="M1.8 4.4V13h12.4V5.6H8L6.6 3.2H1.8z"/>',
-    "link": '<path d="M6.6 9.4 9.4 6.6M7.2 4.8l1.5-1.5a2.8 2.8 0 0 1 4 4l-1.5 1.5M8.8 11.2l-1.5 1.5a2.8 2.8 0 0 1-4-4l1.5-1.5"/>',
 }

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
-from django.forms import BoundField, CheckboxInput, RadioSelect, Select
+from django.forms import BoundField, CheckboxInput, Select
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html, mark_safe
-from django.utils.safestring import SafeString
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 
 from environments.lock import lock_pins
 from runs.templatetags.icons import ICONS
@@ -28,15 +28,14 @@ register.filter("lock_pins", lock_pins)
 _STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _THEMES = frozenset({"light", "dark"})
 _SIGNIFICANT = 6
+_CLASSES: dict[type, str] = {CheckboxInput: "form-check-input", Select: "form-select"}
 
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """An icon in the size and colour of the text around it; it says nothing to screen readers."""
     drawing = mark_safe(ICONS[name])  # noqa: S308  (our own constant)
-    return format_html(
-        '<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">{}</svg>', drawing
-    )
+    return format_html('<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">{}</svg>', drawing)
 
 
 @register.simple_tag
@@ -44,7 +43,10 @@ def status(word: str, label: str = "", extra: str = "") -> SafeString:
     """A status by shape, word and colour."""
     return format_html(
         '<span class="status status-{}{}">{}{}</span>',
-        word, f" {extra}" if extra else "", icon(word if word in ICONS else "unknown"), label or word,
+        word,
+        f" {extra}" if extra else "",
+        icon(word if word in ICONS else "unknown"),
+        label or word,
     )
 
 
@@ -89,8 +91,11 @@ def _time(moment: datetime, text: str, *, elapsed: bool) -> SafeString:
     age = (timezone.now() - moment).total_seconds()
     return format_html(
         '<time-ago data-age="{}"{}><time datetime="{}" title="{} UTC">{}</time></time-ago>',
-        round(age, 1), mark_safe(" data-elapsed" if elapsed else ""),  # noqa: S308  (our own constant)
-        moment.isoformat(timespec="milliseconds"), f"{moment:%Y-%m-%d %H:%M:%S}", text,
+        round(age, 1),
+        mark_safe(" data-elapsed" if elapsed else ""),  # noqa: S308  (our own constant)
+        moment.isoformat(timespec="milliseconds"),
+        f"{moment:%Y-%m-%d %H:%M:%S}",
+        text,
     )
 
 
@@ -106,11 +111,8 @@ def size(count: int | None) -> str:
         return ""
     if count < 1000:
         return f"{count} B"
-    value, unit = float(count), "B"
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if value < 999.5:
-            break
+    power = min(4, int(math.log10(count + 0.5) / 3))
+    value, unit = count / 1000**power, ("B", "kB", "MB", "GB", "TB")[power]
     return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
 
 
@@ -169,7 +171,7 @@ def nav(context: Mapping[str, Any]) -> dict[str, Any]:
         "user": user,
         "request": request,
         "workspaces": workspaces,
-        "workspace": next((w for w in workspaces if w.slug == chosen), next(iter(workspaces), None)),
+        "workspace": next((w for w in workspaces if w.slug == chosen), (*workspaces, None)[0]),
         "section": context.get("section", ""),
     }
 
@@ -178,14 +180,9 @@ def nav(context: Mapping[str, Any]) -> dict[str, Any]:
 def field(bound: BoundField, hint: str = "") -> dict[str, Any]:
     """A form field with its label, its hint, and what is wrong with its value beside it."""
     widget = bound.field.widget
-    if isinstance(widget, CheckboxInput):
-        classes = "form-check-input"
-    elif isinstance(widget, Select) and not isinstance(widget, RadioSelect):
-        classes = "form-select"
-    else:
-        classes = "form-control"
-    own = widget.attrs.get("class", "")
-    attributes = {"class": " ".join(filter(None, [classes, own, "is-invalid" if bound.errors else ""]))}
+    classes = [_CLASSES.get(type(widget), "form-control"), widget.attrs.get("class", "")]
+    classes += ["is-invalid"] if bound.errors else []
+    attributes: dict[str, str | bool] = {"class": " ".join(filter(None, classes))}
     described = [f"{bound.id_for_label}-hint"] if hint or bound.help_text else []
     described += [f"{bound.id_for_label}-problem"] if bound.errors else []
     if described:

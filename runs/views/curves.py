@@ -48,7 +48,7 @@ def _gpu_curves(samples: Sequence[Sample]) -> list[Curve | None]:
     indexes = sorted({gpu["index"] for sample in samples for gpu in sample.get("gpus") or []})
     curves: list[Curve | None] = []
     for index in indexes:
-        of_gpu = [
+        of_gpu: list[dict[str, float]] = [
             next((gpu for gpu in s.get("gpus") or [] if gpu["index"] == index), {}) for s in samples
         ]
         curves.append(

@@ -103,8 +103,15 @@ def _part(key: str, shown: list[Line], *, total: int, size: int, pen: Pen) -> Lo
         offset, codes = store.line_offset(key, last)
         following = last
     return LogPart(
-        lines=shown, first=first, last=last, total=max(total, last), size=size,
-        is_sealed=store.sealed(key) is not None, offset=offset, next=following, pen=codes,
+        lines=shown,
+        first=first,
+        last=last,
+        total=max(total, last),
+        size=size,
+        is_sealed=store.sealed(key) is not None,
+        offset=offset,
+        next=following,
+        pen=codes,
     )
 
 
@@ -114,7 +121,7 @@ def _lines(key: str, start: int, end: int, first: int, codes: str) -> tuple[list
     *whole, rest = log_store().read(key, start, end - start).split(b"\n")
     lines = [Line(number, _html(text, pen)) for number, text in enumerate(whole, first)]
     if rest:
-        html = _html(rest, Pen.from_codes(pen.codes))  # it may still change: the pen stays before it
+        html = _html(rest, Pen.from_codes(pen.codes))  # it may change: the pen stays before it
         lines.append(Line(first + len(whole), html, is_unfinished=True))
     return lines, pen
 

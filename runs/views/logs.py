@@ -76,7 +76,8 @@ def raw_log(request: PageRequest, key: str, *, name: str) -> HttpResponseBase:
         limit = request.GET.get("limit", "")
         count = min(int(limit) if limit.isdigit() else PIECE_BYTES, PIECE_BYTES, size - start)
     response = ranged_response(request, lambda o, n: store.read(key, start + o, n), count)
-    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or "attachment"
+    disposition = content_disposition_header(as_attachment=True, filename=name)
+    response["Content-Disposition"] = disposition or "attachment"
     response["Runyard-Log-Size"] = str(size)
     response["Runyard-Log-Sealed"] = str(int(sealed))
     response["Cache-Control"] = "no-store"

@@ -42,9 +42,12 @@ def run_phases(run: Run, events: Iterable[RunEvent]) -> list[Phase]:
         width = seconds / total * _WIDTH
         phases.append(
             Phase(
-                status, since, seconds,
+                status,
+                since,
+                seconds,
                 is_now=not run.is_final and number == len(spans) - 1,
-                x=round(x), width=round(x + width) - round(x),
+                x=round(x),
+                width=round(x + width) - round(x),
             )
         )
         x += width

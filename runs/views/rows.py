@@ -37,9 +37,16 @@ def _row(run: Run) -> RunRow:
     series = list(run.series.all())
     shown = series[:_SHOWN_METRICS]
     seen = (
-        run.status, run.end_reason, run.error, run.name, run.tags, run.started_at,
-        run.cancel_requested_at is not None, run.archived_at is not None,
-        [(s.name, s.last, s.text) for s in shown], len(series),
+        run.status,
+        run.end_reason,
+        run.error,
+        run.name,
+        run.tags,
+        run.started_at,
+        run.cancel_requested_at is not None,
+        run.archived_at is not None,
+        [(s.name, s.last, s.text) for s in shown],
+        len(series),
     )
     version = f"{zlib.crc32(repr(seen).encode()):08x}"
     took = run.ended_at - run.started_at if run.ended_at and run.started_at else None
