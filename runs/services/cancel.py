@@ -31,8 +31,11 @@ def run_cancel(*, user: User, run: Run) -> None:
     run.refresh_from_db()
     if run.status == Status.QUEUED:
         run_move(
-            run_id=run.pk, to=Status.CANCELED, reason=EndReason.CANCELED_BY_USER,
-            text="Canceled before it started.", user=user,
+            run_id=run.pk,
+            to=Status.CANCELED,
+            reason=EndReason.CANCELED_BY_USER,
+            text="Canceled before it started.",
+            user=user,
         )
         return
     run_note(run_id=run.pk, kind="cancel", text="Cancel was requested.", user=user)
@@ -42,12 +45,17 @@ def run_cancel(*, user: User, run: Run) -> None:
 def preparing_cancel(*, run: Run) -> bool:
     """End a canceled run that waits for its environment; the build goes on if others want it."""
     ended = run_move(
-        run_id=run.pk, to=Status.CANCELED, reason=EndReason.CANCELED_BY_USER,
-        text="Canceled while its environment was being prepared.", user=run.canceled_by,
+        run_id=run.pk,
+        to=Status.CANCELED,
+        reason=EndReason.CANCELED_BY_USER,
+        text="Canceled while its environment was being prepared.",
+        user=run.canceled_by,
     )
-    if ended and run.build is not None and run.build.status in {
-        Build.Status.QUEUED, Build.Status.RUNNING
-    }:
+    if (
+        ended
+        and run.build is not None
+        and run.build.status in {Build.Status.QUEUED, Build.Status.RUNNING}
+    ):
         others = Run.objects.filter(build=run.build, status=Status.PREPARING)
         if not others.exists() and run.canceled_by is not None:
             build_cancel(user=run.canceled_by, build=run.build)

@@ -106,7 +106,9 @@ def _step(target: ComputeTarget, run_id: int, token: str, session: Session) -> b
         version=run.environment_version, target=target, session=session, waited_for=run.build
     )
     if isinstance(state, Building):
-        return bool(Run.objects.filter(pk=run_id).exclude(build=state.build).update(build=state.build))
+        is_news = run.build != state.build
+        Run.objects.filter(pk=run_id).update(build=state.build)
+        return is_news
     if not isinstance(state, Ready):
         Run.objects.filter(pk=run_id).update(build=state.build)
         _fail(run_id, token, EndReason.BUILD_FAILED, state.sentence)
@@ -121,7 +123,11 @@ def _step(target: ComputeTarget, run_id: int, token: str, session: Session) -> b
 
 def _fail(run_id: int, token: str, reason: EndReason, sentence: str) -> None:
     run_move(
-        run_id=run_id, to=Status.FAILED, reason=reason, text=sentence, lease=token,
+        run_id=run_id,
+        to=Status.FAILED,
+        reason=reason,
+        text=sentence,
+        lease=token,
         error=sentence.splitlines()[0][:500] if sentence else "",
     )
 
@@ -138,9 +144,7 @@ def targets_with_work() -> list[int]:
 
 def _steppable() -> QuerySet[Attempt]:
     """Attempts that hold a slot, have not started, and that nobody walks right now."""
-    return Attempt.objects.filter(
-        UNLEASED, run__status__in=_UNSTARTED
-    ).exclude(
+    return Attempt.objects.filter(UNLEASED, run__status__in=_UNSTARTED).exclude(
         run__status=Status.PREPARING,
         run__cancel_requested_at=None,
         run__build__status=Build.Status.RUNNING,

@@ -52,7 +52,9 @@ def attempt_ended(
             exited=exited, sealed=sealed, ended_at=timezone.now(), end_reason=reason
         )
         run_move(
-            run_id=attempt.run_id, to=Status.FINALIZING, text="The command ended.",
+            run_id=attempt.run_id,
+            to=Status.FINALIZING,
+            text="The command ended.",
             exit_code=exit_code(exited),
         )
         enqueue("runs.jobs.collect", attempt.pk)
@@ -139,7 +141,9 @@ def _seal(attempt: Attempt, session: Session) -> None:
         return
     receipt = log_store().seal(
         attempt.log_key,
-        size=int(sealed["log_bytes"]), sha256=sealed["sha256"], masked=int(sealed["masked"]),
+        size=int(sealed["log_bytes"]),
+        sha256=sealed["sha256"],
+        masked=int(sealed["masked"]),
     )
     _save_receipt(attempt, asdict(receipt))
 
@@ -198,8 +202,12 @@ def _conclude(attempt: Attempt, found: Collected) -> None:
     if cause.missing_module:
         sentence = f"{sentence} {_advice(attempt.run, cause.missing_module)}"
     run_move(
-        run_id=attempt.run_id, to=ENDINGS[reason].status, reason=reason, text=sentence,
-        error=cause.line, extra_files=[{"path": f.path, "size": f.size} for f in found.extra],
+        run_id=attempt.run_id,
+        to=ENDINGS[reason].status,
+        reason=reason,
+        text=sentence,
+        error=cause.line,
+        extra_files=[{"path": f.path, "size": f.size} for f in found.extra],
     )
 
 
@@ -241,6 +249,10 @@ def target_stop_run(*, run_id: int) -> None:
 def _stop(target: ComputeTarget, attempt: Attempt, reason: EndReason) -> None:
     try:
         with session_for(target_place(target=target)) as session:
-            session.stop(attempt.folder, reason=reason, grace_s=attempt.run.grace_s)
+            session.place.launcher(session).stop(
+                attempt.handle or {"name": attempt.folder},
+                reason=reason,
+                grace_s=attempt.run.grace_s,
+            )
     except TargetUnreachable:
         log.info("run %s: the wish to stop waits until the target is reachable", attempt.run_id)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from compute.session import AlreadyClaimed, CouldNotStart, RunnerRefused, Session
+from compute.launchers.base import LaunchSpec
+from compute.session import RunnerRefused, Session
 from environments.clientpackage import client_package
 from environments.services import Ready
 from runs.models import Attempt, Run
@@ -47,23 +48,17 @@ def attempt_launch(*, run: Run, token: str, environment: Ready, session: Session
     manifest = snapshot_manifest(snapshot=run.snapshot)
     _place(session, attempt.folder, manifest)
     hidden = _Secrets({k: decrypt(v) for k, v in run.secret_variables.items()})
-    outcome = session.start(
-        attempt.folder,
-        _spec(run, attempt, environment, manifest),
-        secrets=hidden.variables,
-        mask=hidden.mask,
+    handle = session.place.launcher(session).launch(
+        LaunchSpec(
+            name=attempt.folder,
+            spec=_spec(run, attempt, environment, manifest),
+            secrets=hidden.variables,
+            mask=hidden.mask,
+        )
     )
-    text = "Started."
-    if isinstance(outcome, AlreadyClaimed):
-        text = "It was already started on the target."
-    elif isinstance(outcome, CouldNotStart):
-        text = outcome.sentence
     now = timezone.now()
-    handle = {"kind": "process", "name": attempt.folder, "runner": session.runner_sha}
     Attempt.objects.filter(pk=attempt.pk, lease_token=token).update(handle=handle, started_at=now)
-    if run_move(
-        run_id=run.pk, to=Status.RUNNING, lease=token, text=text, started_at=now
-    ):
+    if run_move(run_id=run.pk, to=Status.RUNNING, lease=token, text="Started.", started_at=now):
         hint_monitor(f"target {run.target_id}")
 
 
@@ -89,7 +84,7 @@ def _spec(run: Run, attempt: Attempt, environment: Ready, manifest: Manifest) ->
     return {
         "protocol": 1,
         "task": attempt.task,
-        "argv": run.command,
+        "argv": _argv(run, environment),
         "cwd": "code",
         "env": variables,
         "path": [environment.bin],
@@ -100,3 +95,14 @@ def _spec(run: Run, attempt: Attempt, environment: Ready, manifest: Manifest) ->
         "outputs": run.outputs,
         "cookie": attempt.folder,
     }
+
+
+def _argv(run: Run, environment: Ready) -> list[str]:
+    """The command, with the environment's own Python for a Python script.
+
+    A folder before the PATH is not enough: an interpreter may be there as python3.11 alone.
+    """
+    words = list(run.command)
+    if run.script and words[0] == "python":
+        words[0] = environment.python
+    return words

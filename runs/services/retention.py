@@ -96,13 +96,13 @@ def run_keep_file(*, user: User, run: Run, path: str) -> Artifact:
         )
     store = blob_store()
     try:
-        with session_for(target_place(target=run.target)) as session:
-            with store.writer() as into:
-                session.fetch(attempt.folder, path, into)
+        with session_for(target_place(target=run.target)) as session, store.writer() as into:
+            session.fetch(attempt.folder, path, into)
     except (TargetUnreachable, RunnerRefused) as error:
         raise Refused(f"'{path}' could not be fetched: {error}", field="path") from error
     Blob.objects.update_or_create(
-        workspace=run.workspace, sha=into.sha,
+        workspace=run.workspace,
+        sha=into.sha,
         defaults={"size_bytes": into.size, "pinned_until": timezone.now()},
     )
     artifact, _ = Artifact.objects.update_or_create(
@@ -144,7 +144,7 @@ def _clear(attempt: Attempt) -> None:
     """Remove an attempt's folder from its target; one that cannot be reached waits."""
     try:
         with session_for(target_place(target=attempt.run.target)) as session:
-            session.clear(attempt.folder)
+            session.place.launcher(session).clear(attempt.handle or {"name": attempt.folder})
     except (TargetUnreachable, TargetRefused, RunnerRefused):
         return
     Attempt.objects.filter(pk=attempt.pk).update(folder_cleared_at=timezone.now())
@@ -155,7 +155,9 @@ def _drop_claims(workspace: Workspace) -> None:
     used: set[str] = set()
     for snapshot in _living_snapshots(workspace):
         used.add(snapshot.digest)
-        used.update(entry.sha for entry in snapshot_manifest(snapshot=snapshot).entries if entry.sha)
+        used.update(
+            entry.sha for entry in snapshot_manifest(snapshot=snapshot).entries if entry.sha
+        )
     used.update(Artifact.objects.filter(run__workspace=workspace).values_list("sha", flat=True))
     for git in Run.objects.filter(workspace=workspace).values_list("git", flat=True):
         if git.get("diff"):

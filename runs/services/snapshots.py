@@ -124,7 +124,7 @@ def source_freeze(
             snapshot = Snapshot.objects.filter(workspace=workspace, digest=source.digest).first()
             if snapshot is None:
                 raise Refused(
-                    f"The snapshot {source.digest[:12]} is not known here: send its manifest first.",
+                    f"The snapshot {source.digest[:12]} is not known here: send its manifest.",
                     field="source",
                     code="snapshot_missing",
                 )

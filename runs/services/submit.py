@@ -133,9 +133,7 @@ def _check_words(request: Submission) -> None:
         )
     for word in (*request.arguments, *request.command, request.script):
         if "\0" in word:
-            raise Refused(
-                "A command cannot contain a NUL character: remove it.", field="arguments"
-            )
+            raise Refused("A command cannot contain a NUL character: remove it.", field="arguments")
 
 
 def _check_labels(request: Submission) -> None:
@@ -203,7 +201,9 @@ def _words(request: Submission, manifest: Manifest) -> list[str]:
     if script not in paths:
         near = difflib.get_close_matches(script, paths, n=3, cutoff=0.5)
         near += [p for p in sorted(paths) if p.endswith(f"/{script}")][:3]
-        hint = f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else _what_is_there(paths)
+        hint = (
+            f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else _what_is_there(paths)
+        )
         raise Refused(
             f"There is no script '{request.script}' in the folder: {hint}", field="script"
         )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import transaction
 from django.utils import timezone
@@ -26,7 +25,7 @@ from studio.lib.vault import decrypt
 _TAIL_BYTES = 64 * 1024
 
 
-class LiveTask(ABC):
+class LiveTask(Protocol):
     """One thing that runs on a target right now."""
 
     name: str
@@ -38,28 +37,31 @@ class LiveTask(ABC):
 
     def secrets(self) -> list[str]:
         """Values that may not reach the log store."""
-        return []
+        ...
 
     def started(self, started: Mapping[str, Any]) -> None:
         """The command runs."""
+        ...
 
     def settled(self) -> None:
         """Outputs that stood still for a while can be collected."""
+        ...
 
     def metrics(self) -> None:
         """The metrics file has grown."""
+        ...
 
-    @abstractmethod
     def ended(self, event: Ended) -> None:
         """All of it is over and every byte is stored."""
+        ...
 
-    @abstractmethod
     def lost(self) -> None:
         """Its folder is gone for good."""
+        ...
 
 
 @dataclass
-class LiveAttempt(LiveTask):
+class LiveAttempt:
     """An attempt of a run that may be executing."""
 
     attempt: Attempt
@@ -108,7 +110,7 @@ class LiveAttempt(LiveTask):
 
 
 @dataclass
-class LiveBuild(LiveTask):
+class LiveBuild:
     """A build that is under way."""
 
     build: Build
@@ -119,6 +121,19 @@ class LiveBuild(LiveTask):
         self.group = f"build.{self.build.pk}"
         self.was_started = True
 
+    def secrets(self) -> list[str]:
+        """None: a build is given no secret that its log could show."""
+        return []
+
+    def started(self, started: Mapping[str, Any]) -> None:
+        """Known already: a build is running from its launch on."""
+
+    def settled(self) -> None:
+        """A build leaves an environment, not outputs."""
+
+    def metrics(self) -> None:
+        """A build logs none."""
+
     def ended(self, event: Ended) -> None:
         """Seal the log and tell the environments."""
         self._finish(event.exited, event.sealed)
@@ -127,9 +142,7 @@ class LiveBuild(LiveTask):
         """A build without a folder has failed."""
         self._finish(None, None)
 
-    def _finish(
-        self, exited: Mapping[str, Any] | None, sealed: Mapping[str, Any] | None
-    ) -> None:
+    def _finish(self, exited: Mapping[str, Any] | None, sealed: Mapping[str, Any] | None) -> None:
         key, store = self.build.log_key, log_store()
         receipt = store.seal(
             key,
