@@ -158,6 +158,26 @@ class Watch(Channel):
         return bytes(self.bytes.get((task, stream), b""))
 
 
+class Gate:
+    """A pipe on which a command waits (`read x < gate`) until it is opened."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(path)
+        self._path = path
+
+    def open(self, line: str = "x") -> None:
+        fd = eventually(self._connect, what="a command that waits at the gate")[0]
+        os.write(fd, line.encode() + b"\n")
+        os.close(fd)
+
+    def _connect(self) -> tuple[int, ...]:
+        try:
+            return (os.open(self._path, os.O_WRONLY | os.O_NONBLOCK),)
+        except OSError:
+            return ()
+
+
 class Target:
     """A root on this machine, with all that was ever started under it."""
 
@@ -187,6 +207,10 @@ class Target:
 
     def folder(self, name: str) -> Path:
         return self.root / "tasks" / name
+
+    def gate(self, name: str = "gate") -> Gate:
+        """A gate in the working directory of the task t-1."""
+        return Gate(self.folder("t-1") / "code" / name)
 
     def read(self, name: str, file: str) -> Header:
         found = runner.read_json(str(self.folder(name) / file))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -42,12 +41,10 @@ def test_the_losers_leave_nothing_behind(target: Target) -> None:
 def test_a_task_outlives_the_session_that_started_it(target: Target) -> None:
     session = target.session()
     spec = target.spec("sh", "-c", "read line < gate; echo $line")
-    (target.folder("t-1") / "code").mkdir(parents=True)
-    gate = target.folder("t-1") / "code" / "gate"
-    os.mkfifo(gate)
+    gate = target.gate()
     assert "started" in session.ask("start", name="t-1", spec=spec, secrets={}, mask=[])
     session.kill()
-    gate.write_text("still here\n")
+    gate.open("still here")
     assert target.wait_for("t-1", "exited.json")["status"] == {"exited": 0}
     assert (target.folder("t-1") / "run.log").read_bytes() == b"still here\n"
 

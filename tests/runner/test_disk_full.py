@@ -82,14 +82,12 @@ def test_a_full_disk_does_not_keep_anybody_from_stopping(small: Target) -> None:
 
 
 def test_the_end_is_recorded_as_soon_as_there_is_room(small: Target) -> None:
-    code = small.folder("t-1") / "code"
-    code.mkdir(parents=True)
-    os.mkfifo(code / "gate")
+    gate = small.gate()
     small.start("sh", "-c", "read x < gate; exit 6")
     filler = fill(small)
     (small.folder("t-1") / "ballast").unlink()  # even what was kept for this is gone
     fill(small)
-    (code / "gate").write_text("x\n")
+    gate.open()
     started = small.read("t-1", "started.json")
     eventually(lambda: not Path(f"/proc/{started['pid']}").exists(), what="the command's end")
     assert not (small.folder("t-1") / "exited.json").exists()

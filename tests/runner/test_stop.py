@@ -234,12 +234,10 @@ def test_a_stop_holds_whoever_was_killed(target: Target, who: str) -> None:
 
 
 def test_without_its_keeper_a_task_ends_with_an_unknown_status(target: Target) -> None:
-    code = target.folder("t-1") / "code"
-    code.mkdir(parents=True)
-    os.mkfifo(code / "gate")
+    gate = target.gate()
     target.start("sh", "-c", "read x < gate; echo $x; exit 0")
     kill(target, "keeper")
-    (code / "gate").write_text("done\n")
+    gate.open("done")
     exited = target.wait_for("t-1", "exited.json")
     assert (exited["status"], exited["reason"]) == (None, "keeper_lost")
     assert target.wait_for("t-1", "sealed.json")["log_bytes"] == len(b"done\n")
