@@ -7,7 +7,9 @@ until the monitor's next sweep.
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
+from functools import lru_cache
 
 import django_rq
 from django.db import transaction
@@ -15,6 +17,8 @@ from redis import RedisError
 from rq import Worker
 
 log = logging.getLogger(__name__)
+
+_REMEMBERED_S = 0.5
 
 JOBS = {
     "environments.jobs.stop": 60,
@@ -53,7 +57,12 @@ def _enqueue(dotted_name: str, args: tuple[int | str, ...]) -> None:
 
 
 def queue_health() -> QueueHealth:
-    """What the queue says of itself now."""
+    """What the queue says of itself, at most a moment ago: a list asks once for all its rows."""
+    return _health(int(time.monotonic() / _REMEMBERED_S))
+
+
+@lru_cache(maxsize=1)
+def _health(_moment: int) -> QueueHealth:
     try:
         queue = django_rq.get_queue("default")
         return QueueHealth(reachable=True, workers=Worker.count(queue=queue), queued=queue.count)
