@@ -1312,18 +1312,16 @@ class Keeper:
         self._started: "Json" = {}
         self._deadline: "float | None" = None
         self._family = Family(None, "")
+        self._warden: "Warden | None" = None
         self._sampler = 0
         self._sampler_at = 0.0
         self._control = -1
 
     def keep(self) -> int:
         """Claim, start, supervise, record; the exit code tells a batch system the same story."""
-        ballast = self._lay_ballast()
-        if not self._task.claim(identity(os.getpid())):
-            unlink(ballast)
+        if not self._claim():
             self._report({"claimed": True})
             return 0
-        os.rename(ballast, self._task.path("ballast"))
         try:
             answer = self._start()
         except (CannotStart, Refusal) as refusal:
@@ -1343,12 +1341,23 @@ class Keeper:
         unlink(self._task.path("ballast"))
         return self._exit_code()
 
-    def _lay_ballast(self) -> str:
-        """Room for exited.json on a disk that the command may fill. A full disk is refused here."""
+    def _claim(self) -> bool:
+        """Claim with room for exited.json on a disk that the command may fill.
+
+        A disk that is full already is refused before anything is claimed.
+        """
+        path, ballast = self._task.path("ballast"), ""
         try:
-            return write_part(self._task.path("ballast"), os.urandom(BALLAST_BYTES))
+            ballast = write_part(path, os.urandom(BALLAST_BYTES))
+            claimed = self._task.claim(identity(os.getpid()))
         except OSError as error:
+            unlink(ballast)
             raise refusal_of(error) from None
+        if claimed:
+            os.rename(ballast, path)
+        else:
+            unlink(ballast)
+        return claimed
 
     # -- start
 
@@ -1430,6 +1439,7 @@ class Keeper:
         group = self._started["pid"]
         lives = lambda: self._end["ended_at"] is None  # noqa: E731
         warden = Warden(self._task, self._spec, self._deadline, group, lives, self._living)
+        self._warden = warden
         wait_s: "float | None" = 0.0
         while wait_s is not None:
             if self._hear(min(wait_s, STOP_POLL_S)) and not self._is_asked_to_stop():
@@ -1470,8 +1480,9 @@ class Keeper:
                 ended = {"exited": os.WEXITSTATUS(status)}
                 if os.WIFSIGNALED(status):
                     ended = {"signaled": os.WTERMSIG(status)}
-                self._end.update(status=ended, ended_at=time.time())
-                self._tell({"end": self._end})
+                reason = self._warden.reason if self._warden else None
+                self._end.update(status=ended, reason=reason, ended_at=time.time())
+                self._tell({"end": self._end})  # should we die before all is cleared up
 
     def _living(self) -> "list[Process]":
         """Every living process of the task; certain when empty.

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import pytest
+
+from compute.runner import runner
 from tests.runner.rig import Header, Target
 from tests.waiting import eventually
 
@@ -51,8 +56,8 @@ def test_a_task_outlives_the_session_that_started_it(target: Target) -> None:
 
 def test_a_keeper_that_dies_right_after_its_claim_has_started_nothing(target: Target) -> None:
     target.sabotage(
-        '        os.rename(ballast, self._task.path("ballast"))\n',
-        "        os.kill(os.getpid(), 9)\n",
+        "            os.rename(ballast, path)\n",
+        "            os.kill(os.getpid(), 9)\n",
     )
     answer = target.start("touch", "/tmp/never")
     assert answer["code"] == "internal"
@@ -75,3 +80,32 @@ def test_a_keeper_that_dies_before_it_lets_go_has_started_nothing(target: Target
     assert target.wait_for("t-1", "sealed.json")["log_bytes"] == 0
     eventually(lambda: not target._pids(), what="nothing alive")
     assert (target.folder("t-1") / "run.log").read_bytes() == b""
+
+
+def test_one_claim_wins_where_there_are_no_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(source: str, target: str) -> None:
+        raise PermissionError(1, "no hard links here")
+
+    monkeypatch.setattr("os.link", link)
+    task = runner.Task(str(tmp_path))
+    assert [task.claim({"pid": 1}), task.claim({"pid": 2})] == [True, False]
+    assert task.read("claim") == {"pid": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["claim"]
+
+
+def test_a_claim_counts_whose_answer_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network file system may make the link, lose its answer, and then find the name taken."""
+    real_link = os.link
+
+    def link(source: str, target: str) -> None:
+        real_link(source, target)
+        raise FileExistsError(17, "File exists")
+
+    monkeypatch.setattr("os.link", link)
+    assert runner.Task(str(tmp_path)).claim({"pid": 1})
+    monkeypatch.setattr("os.link", real_link)
+    assert not runner.Task(str(tmp_path)).claim({"pid": 2})

@@ -313,3 +313,27 @@ def test_clear_removes_all_of_it_again_and_again(target: Target) -> None:
     assert session.ask("clear", name="t-1") == {"ok": True}
     assert session.ask("clear", name="t-1") == {"ok": True}
     assert list((target.root / "tasks").iterdir()) == []
+
+
+def test_a_shared_copy_is_verified_once_a_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the file system shares bytes between files, its copies cost no second reading."""
+    data = os.urandom(2 << 20)
+    sha = hashlib.sha256(data).hexdigest()
+    blobs = runner.Blobs(str(tmp_path), own=True)
+    blobs.receive(sha, len(data), [data])
+    clones: list[int] = []
+
+    def clone(source: int, fd: int) -> bool:
+        clones.append(os.write(fd, os.pread(source, len(data), 0)))
+        return True
+
+    monkeypatch.setattr(blobs, "_clone", clone)
+    reads: list[int] = []
+    for name in ("first", "second"):
+        with (tmp_path / name).open("wb") as file:
+            blobs.copy(sha, len(data), file.fileno(), lambda: reads.append(1))
+        assert (tmp_path / name).read_bytes() == data
+    assert len(clones) == 2
+    assert len(reads) == 2  # two pieces of 1 MiB, at the first copy alone

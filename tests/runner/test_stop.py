@@ -255,6 +255,12 @@ def test_a_keeper_that_dies_while_it_clears_up_has_told_the_status(target: Targe
     exited = target.wait_for("t-1", "exited.json")
     assert (exited["status"], exited["reason"]) == ({"exited": 4}, None)
     assert carriers(target) == []
+    script = "(trap '' TERM; exec setsid sleep 60) & sleep 60"
+    target.start("sh", "-c", script, name="t-2", time_limit_s=0.2)
+    exited = target.wait_for("t-2", "exited.json")
+    assert not runner.lives(target.read("t-2", "keeper.json"))
+    assert (exited["status"], exited["reason"]) == ({"signaled": 15}, "timed_out")
+    assert carriers(target, "t-2") == []
 
 
 def test_a_keeper_that_dies_after_its_record_leaves_the_receipt_to_the_sampler(
