@@ -1,7 +1,7 @@
 """The blob store: contents under their own SHA-256, each there whole or not at all.
 
-    <root>/ab/ab12…          a content, read-only; the runner keeps its blobs the same way
-    <root>/tmp/…             contents that are still arriving
+<root>/ab/ab12…          a content, read-only; the runner keeps its blobs the same way
+<root>/tmp/…             contents that are still arriving
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 _SHA = re.compile(r"[0-9a-f]{64}")
 _PIECE_BYTES = 1 << 20
@@ -48,7 +48,7 @@ class BlobStore:
         """Those that are not there, each once, in the order asked."""
         return [sha for sha in dict.fromkeys(shas) if not self.has(sha)]
 
-    def put(self, content: bytes | BinaryIO, sha: str | None = None) -> tuple[str, int]:
+    def put(self, content: bytes | IO[bytes], sha: str | None = None) -> tuple[str, int]:
         """Keep a content: (its hash, its size).
 
         Raises:
@@ -81,7 +81,7 @@ class BlobStore:
                 writer = BlobWriter(file)
                 yield writer
                 if sha not in (None, writer.sha):
-                    raise WrongHash(f"{sha} was promised, but {writer.sha} arrived.")
+                    raise WrongHash(f"{sha} was promised, but {writer.sha} arrived: send it again.")
                 file.flush()
                 os.fchmod(file.fileno(), 0o444)
                 os.fsync(file.fileno())

@@ -1,29 +1,127 @@
-"""quick"""
+"""Metrics as numbers: lines that a script wrote, points, packed chunks, running summaries.
+
+line      {"n": name, "v": value, "s": step or null, "t": unix time}
+chunk     up to 4,096 points, each three little-endian doubles: step, time, value
+"""
+
 from __future__ import annotations
-import json, struct
+
+import json
+import math
+import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
 CHUNK_POINTS = 4096
+NAME_LENGTH = 255
+
 _POINT = struct.Struct("<ddd")
+
+
 @dataclass(frozen=True)
 class Point:
+    """One value of one metric."""
+
     name: str
     value: float | str
     step: float | None
     time: float
+
+
 @dataclass(frozen=True)
 class Parsed:
+    """What some lines held."""
+
     points: list[Point]
     malformed: int
+    """Lines that hold no point; they are skipped."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A series in one row, however many points it has."""
+
+    count: int = 0
+    """Numbers, NaN and the infinities among them."""
+    last: float | None = None
+    """The last value, None when it is not a finite number."""
+    last_step: float | None = None
+    minimum: float | None = None
+    """Of the finite numbers."""
+    maximum: float | None = None
+    text: str = ""
+    """The last value when it is not a finite number: a text, "nan", "inf" or "-inf"."""
+
+    def fold(self, points: Sequence[Point]) -> Summary:
+        """The summary of the series with these points after it."""
+        if not points:
+            return self
+        numbers = [point.value for point in points if isinstance(point.value, float)]
+        finite = [value for value in numbers if math.isfinite(value)]
+        known = [value for value in (self.minimum, self.maximum) if value is not None]
+        last = points[-1].value
+        is_finite = isinstance(last, float) and math.isfinite(last)
+        return replace(
+            self,
+            count=self.count + len(numbers),
+            last=float(last) if is_finite else None,
+            last_step=points[-1].step,
+            minimum=min([*known, *finite], default=None),
+            maximum=max([*known, *finite], default=None),
+            text="" if is_finite else str(last),
+        )
+
+
 def parse(lines: bytes) -> Parsed:
-    points, bad = [], 0
-    for line in lines.splitlines():
+    """The points in some whole lines; one bad line never costs the others."""
+    points: list[Point] = []
+    malformed = 0
+    for line in lines.split(b"\n"):
+        if not line.strip():
+            continue
         try:
-            r = json.loads(line); v = r["v"]
-            points.append(Point(str(r["n"]), float(v) if isinstance(v, (int, float)) else str(v), r.get("s"), float(r["t"])))
-        except Exception: bad += 1
-    return Parsed(points, bad)
+            points.append(_point(json.loads(line)))
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            malformed += 1
+    return Parsed(points, malformed)
+
+
 def pack(points: Sequence[Point], *, first_index: int = 0) -> bytes:
-    return b"".join(_POINT.pack(first_index + i if p.step is None else p.step, p.time, p.value) for i, p in enumerate(points))
+    """Numbers as they are stored; a point without a step has its place in the series as one."""
+    return b"".join(
+        _POINT.pack(index if point.step is None else point.step, point.time, float(point.value))
+        for index, point in enumerate(points, start=first_index)
+    )
+
+
 def unpack(data: bytes) -> list[tuple[float, float, float]]:
+    """The (step, time, value) of packed points."""
     return list(_POINT.iter_unpack(data))
+
+
+def _point(item: dict[str, object]) -> Point:
+    name, value, step, time = item["n"], item["v"], item.get("s"), item["t"]
+    if isinstance(value, int):
+        value = float(value)
+    if not (isinstance(name, str) and name and isinstance(value, float | str)):
+        raise TypeError
+    if len(name) > NAME_LENGTH or not isinstance(time, int | float) or not math.isfinite(time):
+        raise ValueError
+    _check_text(name)
+    if isinstance(value, str):
+        _check_text(value)
+    return Point(name, value, _step(step), float(time))
+
+
+def _step(step: object) -> float | None:
+    """A step that can be a place on an axis; a value with another one is still a value."""
+    if isinstance(step, int | float) and math.isfinite(step):
+        return float(step)
+    return None
+
+
+def _check_text(text: str) -> None:
+    """Refuse what no database can keep."""
+    if "\0" in text:
+        raise ValueError
+    text.encode()
