@@ -161,6 +161,12 @@ def linked_folder(path: str) -> Path:
         )
     if not folder.is_dir():
         raise Refused(f"There is no folder '{path}' on the studio's machine.", field="source")
+    data = settings.DATA_DIR.resolve()
+    if folder.is_relative_to(data) or data.is_relative_to(folder):
+        raise Refused(
+            f"The folder '{path}' holds the studio's own data and keys: choose another one.",
+            field="source",
+        )
     return folder
 
 
