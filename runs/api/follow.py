@@ -21,8 +21,8 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from runs.api.hints import Hints
-from runs.api.schemas import RunOut, run_out
-from runs.selectors.runs import run_attempt, run_get
+from runs.api.schemas import RunOut, newest_attempt, run_out
+from runs.selectors.runs import run_get
 from runs.states import FINAL
 from runs.stores import log_store
 from studio.lib.downloads import PIECE_BYTES
@@ -151,13 +151,16 @@ class Follower:
     async def _look(self) -> Seen | None:
         """The run now; None while the database is away: the next look will tell."""
         try:
-            return await database_sync_to_async(self._read, thread_sensitive=False)()
+            seen: Seen = await database_sync_to_async(self._read, thread_sensitive=False)()
         except DatabaseError:
             return None
+        return seen
 
     def _read(self) -> Seen:
+        """The run, looked up among what the caller may see at this moment."""
         run = run_get(user=self.user, ref=str(self.run_id))
-        return Seen(run_out(run, self.url), run_attempt(run=run).task)
+        attempt = newest_attempt(run)
+        return Seen(run_out(run, attempt, self.url), attempt.task)
 
 
 async def _bytes(kind: str, tail: Tail | None) -> AsyncIterator[Item]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
 
-from runs.api.schemas import RunIn, RunOut, RunPageOut, run_out, run_page_url
+from runs.api.schemas import RunIn, RunOut, RunPageOut, newest_attempt, run_out, run_page_url
 from runs.models import Run
 from runs.selectors.runs import RunFilters, run_get, run_list
 from runs.services.cancel import run_archive, run_cancel
@@ -23,7 +23,7 @@ router = Router(tags=["runs"])
 
 def shown(request: HttpRequest, run: Run) -> RunOut:
     """A run as it stands in the database now."""
-    return run_out(run, run_page_url(request, run.pk))
+    return run_out(run, newest_attempt(run), run_page_url(request, run.pk))
 
 
 def run_of(request: HttpRequest, ref: str) -> Run:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from ninja import Schema
 from pydantic import model_validator
 
-from runs.models import MetricSeries, Run
+from runs.models import Attempt, MetricSeries, Run
 from runs.selectors.waiting import run_waiting
 from runs.states import ENDINGS, EndReason
 from runs.stores import log_store
@@ -114,9 +114,13 @@ def run_page_url(request: HttpRequest, run_id: int) -> str:
     return request.build_absolute_uri(reverse("runs:detail", args=[run_id]))
 
 
-def run_out(run: Run, url: str) -> RunOut:
+def newest_attempt(run: Run) -> Attempt:
+    """The newest attempt of a run, from those that came with it if they did."""
+    return max(run.attempts.all(), key=lambda attempt: attempt.number)
+
+
+def run_out(run: Run, attempt: Attempt, url: str) -> RunOut:
     """A run as the API shows it; secret variables by name only."""
-    attempt = max(run.attempts.all(), key=lambda attempt: attempt.number)
     store = log_store()
     return RunOut(
         id=run.pk,

@@ -9,6 +9,7 @@ from environments.models import Build
 from runs.models import Run
 from runs.selectors.runs import run_get
 from runs.selectors.waiting import run_waiting
+from runs.stores import log_store
 from studio.lib.refusal import NotFound
 from studio.models import User
 from studio.selectors import workspace_for, workspaces_of
@@ -52,9 +53,12 @@ def log_view(user: User, name: str, stream: str) -> LogView:
 def run_log_view(run: Run, stream: str) -> LogView:
     """A stream of the newest attempt of a run."""
     attempt = run.attempts.order_by("-number").first()
-    if attempt is None or ".." in stream.split("/"):
-        raise NotFound(f"Run {run.pk} has no log '{stream}'.")
-    return LogView(key=f"{attempt.task}/{stream}", group=f"run.{run.pk}")
+    key = f"{attempt.task}/{stream}" if attempt is not None else ""
+    try:
+        log_store().size(key)  # one that is not there yet is empty
+    except (ValueError, OSError) as error:  # the store can have none of that name
+        raise NotFound(f"Run {run.pk} has no log '{stream}'.") from error
+    return LogView(key=key, group=f"run.{run.pk}")
 
 
 def build_log_view(user: User, build_id: int) -> LogView:

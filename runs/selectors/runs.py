@@ -77,7 +77,8 @@ def run_list(*, user: User, workspace: Workspace, filters: RunFilters) -> RunPag
     items = (
         _sort(rows, filters.sort)
         .select_related(
-            "experiment", "target", "environment_version__environment", "submitted_by", "workspace"
+            "experiment", "target", "environment_version__environment", "submitted_by", "workspace",
+            "snapshot",
         )
         .prefetch_related("series", Prefetch("attempts", Attempt.objects.order_by("-number")))
     )

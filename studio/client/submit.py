@@ -9,8 +9,6 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from studio.client.errors import Refused
-from studio.client.follow import exit_code, stay
-from studio.client.login import connect
 from studio.client.options import Parser, tell
 
 TYPE_CHECKING = False  # importing typing would cost the command a tenth of its start
@@ -54,10 +52,16 @@ def run(argv: Sequence[str]) -> int:
         body["script"] = _script(rest[0], folder)
         body["arguments"] = rest[2:] if rest[1:2] == ["--"] else rest[1:]
 
+    from studio.client.gitreader import GitReader
+
+    # git answers while everything else is imported and the folder is read
+    facts = GitReader(folder)
+    from studio.client.follow import exit_code, stay
+    from studio.client.login import connect
     from studio.client.upload import submit_folder
 
     studio = connect()
-    made = submit_folder(studio, folder, body)
+    made = submit_folder(studio, folder, body, facts)
     if not asked.json:
         tell(f"submitted {made['name']} as run {made['id']}")
     if not asked.wait:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterable, Iterator
 
 from studio.client.errors import Refused
 from studio.client.folder import FolderRefused, canonical, digest, scan
-from studio.client.gitfacts import git_facts
 from studio.client.http import Connection, with_query
 
 TYPE_CHECKING = False  # importing typing would cost the command a tenth of its start
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from studio.client.folder import Entry, FileEntry
+    from studio.client.gitreader import GitReader
 
 PACK_BYTES = 32 << 20
 """How much travels in one request; a bigger file travels alone."""
@@ -23,7 +22,9 @@ _ROUNDS = 3
 """How often the studio may still lack something after it was sent."""
 
 
-def submit_folder(studio: Connection, folder: str, body: dict[str, Any]) -> dict[str, Any]:
+def submit_folder(
+    studio: Connection, folder: str, body: dict[str, Any], git: GitReader
+) -> dict[str, Any]:
     """Submit a run of this folder: the run as the studio made it.
 
     The request goes out at once, for mostly the studio knows these files already; only
@@ -32,13 +33,9 @@ def submit_folder(studio: Connection, folder: str, body: dict[str, Any]) -> dict
     Raises:
         Refused: the folder or the request cannot be taken; nothing was submitted.
     """
-    facts: dict[str, object] = {}
-    reader = threading.Thread(target=lambda: facts.update(git_facts(folder)), daemon=True)
-    reader.start()
     try:
         entries = scan(folder)
-        reader.join()
-        body = {**body, "source": {"snapshot": digest(entries)}, "git": facts}
+        body = {**body, "source": {"snapshot": digest(entries)}, "git": git.facts()}
         try:
             return dict(studio.json("POST", "/runs", body))
         except Refused as error:

@@ -88,7 +88,9 @@ def newest() -> Run:
     return Run.objects.order_by("-pk")[0]
 
 
-def test_login_is_kept_for_its_owner_alone(here: Here, url: str, member: Caller, home: Path) -> None:
+def test_login_is_kept_for_its_owner_alone(
+    here: Here, url: str, member: Caller, home: Path
+) -> None:
     assert "No studio is known: run `runyard login URL --token T`" in here("runs").err
     said = here("login", url.removeprefix("http://"), "--token", member.token)
     assert (said.code, said.out) == (0, f"Logged in to {url} as bob.\n")
@@ -162,7 +164,7 @@ def test_any_command_can_be_submitted(here: Here, as_bob: Caller, folder: Path) 
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (["trian.py"], 1, "runyard: There is no script 'trian.py' in the folder: did you mean train.py"),
+        (["trian.py"], 1, "There is no script 'trian.py' in the folder: did you mean train.py?"),
         (["--target", "moon", "train.py"], 1, "runyard: There is no target 'moon'"),
         (["--source", "/nowhere", "train.py"], 1, "runyard: There is no folder '/nowhere'"),
         (["--time-limit", "soon", "train.py"], 1, "runyard: 'soon' is no time limit"),
@@ -279,7 +281,7 @@ def test_lists_and_details(here: Here, as_bob: Caller, run: Run) -> None:
     for line in (f"run          {run.pk}", "status       queued", "command      python train.py"):
         assert line in shown
     assert here("show", run.uid, "--json").json["uid"] == run.uid
-    assert here("targets").out.splitlines()[1].split()[:5] == ["local", "local", "unknown", "0", "of"]
+    assert here("targets").out.splitlines()[1].split()[:4] == ["local", "local", "unknown", "0"]
     assert here("targets", "--json").json[0]["name"] == "local"
     assert "minimal" in here("environments").out
     assert "minimal" in {e["name"] for e in here("environments", "--json").json}
@@ -400,7 +402,9 @@ def test_help_and_usage(here: Here, home: Path) -> None:
         assert here(name, "--nonsense").code == 2
 
 
-def test_a_studio_that_is_not_there(here: Here, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_studio_that_is_not_there(
+    here: Here, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RUNYARD_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("RUNYARD_TOKEN", "t")
     said = here("runs")

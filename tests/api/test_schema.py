@@ -1,0 +1,68 @@
+"""Whatever fits the OpenAPI description, and what does not, is answered and never by a 500."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+import schemathesis
+from django.test import Client
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import Case, GenerationMode
+from schemathesis.core import NOT_SET
+
+from runs.models import Run
+from studio.api_root import api
+from tests.api.caller import Caller
+
+EXAMPLES = 5
+WAITS_OR_CONTACTS = {"/api/v1/runs/{ref}/follow", "/api/v1/targets/{name}/test"}
+
+_schema = schemathesis.openapi.from_dict(api.get_openapi_schema(path_prefix="/api/v1/"))
+OPERATIONS = [
+    found
+    for result in _schema.get_all_operations()
+    if (found := result.ok()).path not in WAITS_OR_CONTACTS
+]
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+def test_no_request_breaks_the_studio(mode: GenerationMode, owner: Caller, run: Run) -> None:
+    client = Client(headers={"Authorization": f"Bearer {owner.token}"})
+    for operation in OPERATIONS:
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def ask(case: Case) -> None:
+            for asked in (case.formatted_path, _known(case, run)):
+                status = _status(client, case, asked)
+                assert status < 500, f"{status}: {case.method} {asked} {case.query} {case.body}"
+
+        ask()
+
+
+def _known(case: Case, run: Run) -> str:
+    """The same address about something that is there."""
+    there: dict[str, Any] = {"ref": run.pk, "digest": run.snapshot.digest, "name": "local"}
+    if case.path.startswith("/api/v1/environments"):
+        there["name"] = "minimal"
+    values = {k: there.get(k, v) for k, v in (case.path_parameters or {}).items()}
+    if isinstance(case.body, dict) and "source" in case.body:
+        case.body["source"] = {"snapshot": run.snapshot.digest}
+    return case.path.format(**{name: quote(str(value)) for name, value in values.items()})
+
+
+def _status(client: Client, case: Case, path: str) -> int:
+    body = b"" if case.body is NOT_SET else json.dumps(case.body, default=str).encode()
+    query = urlencode(case.query or {}, doseq=True, errors="surrogatepass")
+    headers = {"content_type": "application/json", "QUERY_STRING": query}
+    return client.generic(case.method, path, body, **headers).status_code
