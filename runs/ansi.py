@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from html import escape
 
 _SEQUENCE = re.compile(
-    r"\x1b\[([0-9;:]*)m|\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]"
+    r"\x1b\[([0-9;:]{0,60})m|\x1b\[[0-?]*[ -/]*[@-~]"
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]"
 )
 _STYLES = {1: "b", 2: "d", 3: "i", 4: "u", 9: "s"}
 _ENDS = {22: "bd", 23: "i", 24: "u", 29: "s"}

@@ -16,6 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
 
+WRITERS = 4
+"""Keeping a small content is mostly waiting for the disk: who has many lets so many wait."""
+
 _SHA = re.compile(r"[0-9a-f]{64}")
 _PIECE_BYTES = 1 << 20
 _ABANDONED_S = 24 * 3600

@@ -31,7 +31,7 @@ _MARK_BYTES = _MARK.size + _CHECK_BYTES
 _SCAN_BYTES = 4 << 20
 _SEEK_BYTES = 64 << 10
 
-_SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
+_SGR = re.compile(rb"\x1b\[([0-9;:]{0,60})m")
 _UNFINISHED = re.compile(rb"\x1b(?:\[[0-9;:]*)?\Z")
 _CODE_BYTES = 64
 """Longer than any colour code that means something."""

@@ -7,11 +7,12 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from runs.blobs import BlobStore, WrongHash
+from runs.blobs import WRITERS, BlobStore, WrongHash
 from studio.client import folder as client
 from studio.client.folder import FolderRefused
 
@@ -122,15 +123,16 @@ def snapshot_folder(folder: Path, store: BlobStore, *, max_bytes: int, max_files
     """
     entries = client.scan(folder, max_bytes=max_bytes, max_files=max_files)
     manifest = Manifest.of(Entry(**entry) for entry in entries)
-    for entry in manifest.entries:
-        if entry.sha and not store.has(entry.sha):
-            _keep(Path(folder) / entry.path, entry, store)
+    new = {e.sha: e for e in manifest.entries if e.sha and not store.has(e.sha)}
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for kept in [pool.submit(_keep, folder, entry, store) for entry in new.values()]:
+            kept.result()
     return manifest
 
 
-def _keep(file: Path, entry: Entry, store: BlobStore) -> None:
+def _keep(folder: Path, entry: Entry, store: BlobStore) -> None:
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(folder / entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise client.changed(entry.path) from error
     try:

@@ -41,7 +41,7 @@ class HashCache:
         """Keep what was put; files that were not put are forgotten."""
         if self._new == self._old:
             return
-        temporary = f"{self._path}.{os.getpid()}"
+        temporary = f"{self._path}.{os.getpid()}-{id(self)}"
         with suppress(OSError):
             os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
             with open(temporary, "w", encoding="utf-8") as file:

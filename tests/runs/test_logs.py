@@ -173,6 +173,12 @@ def test_the_index_agrees_with_the_plainest_reading(
         assert store.line_offset(KEY, line) == (at, pen.codes)
 
 
+def test_a_colour_code_without_end_is_no_colour(store: LogStore) -> None:
+    store.append(KEY, 0, b"\x1b[31m\x1b[" + b"1" * 5_000 + b"m\n" * 600)
+    assert store.line_count(KEY) == 600
+    assert store.line_offset(KEY, 599)[1] == "31"
+
+
 def test_a_line_far_down_takes_one_look_at_the_log(
     store: LogStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
