@@ -24,6 +24,7 @@ from studio.up.redis import server_command
 from studio.up.supervise import Supervisor
 
 _ANSWER_S = 30.0
+_GIVEN_REDIS_S = 5.0
 _LOOK_S = 0.03
 _LEFTOVER_S = 2.0
 _DOWN_S = 20.0
@@ -122,11 +123,12 @@ class _Start:
             self.listener.close()
 
     def _bring_up(self) -> None:
-        if not os.environ.get("REDIS_URL"):
+        given = bool(os.environ.get("REDIS_URL"))
+        if not given:
             self.supervisor.add("redis", server_command(self.data_dir))
+        self._wait_for("redis", _redis_answers, within_s=_GIVEN_REDIS_S if given else _ANSWER_S)
         self._prepare()
         self._start_web()
-        self._wait_for("redis", _redis_answers)
         self._wait_for("web", self._page_answers)
         self._start_background()
         self.record = replace(self.record, ready=True)
@@ -143,8 +145,10 @@ class _Start:
                 self.say(f"The database was copied to {copy} before it was migrated.")
             prepare_token(self.data_dir, prepare_owner(), self.record.url)
         except django.db.Error as error:
-            advice = self._database_advice()
-            raise NotUp(f"The database cannot be used: {error}. {advice}") from error
+            said = " ".join(str(error).split()).rstrip(".?!")
+            raise NotUp(
+                f"The database cannot be used: {said}. {self._database_advice()}"
+            ) from error
 
     def _database_advice(self) -> str:
         file = _sqlite_file()
@@ -181,8 +185,10 @@ class _Start:
         self.record = replace(self.record, children=children)
         write_record(self.data_dir, self.record)
 
-    def _wait_for(self, name: str, answers: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _ANSWER_S
+    def _wait_for(
+        self, name: str, answers: Callable[[], bool], *, within_s: float = _ANSWER_S
+    ) -> None:
+        deadline = time.monotonic() + within_s
         while not answers():
             if self.supervisor.stopping:
                 raise _Stopped
@@ -192,7 +198,7 @@ class _Start:
             time.sleep(_LOOK_S)
 
     def _silence_of(self, name: str) -> str:
-        if name == "redis" and os.environ.get("REDIS_URL"):
+        if name not in (child.name for child in self.supervisor.children):
             return (
                 f"The Redis at {urlsplit(settings.REDIS_URL).hostname} did not answer: check "
                 "REDIS_URL, or unset it to use the embedded one."
