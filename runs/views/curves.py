@@ -65,8 +65,8 @@ def _rates(samples: Sequence[Sample], name: str) -> list[float | None]:
     rates: list[float | None] = [None]
     for before, after in pairwise(samples):
         time = after["t"] - before["t"]
-        grown = (after.get(name) or 0) - (before.get(name) or 0)
-        rates.append(max(0.0, grown) / time if time > 0 else None)
+        is_known = name in before and name in after and time > 0
+        rates.append(max(0.0, after[name] - before[name]) / time if is_known else None)
     return rates
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from compute.backends import KINDS
+from compute.backends import KINDS, Backend
 from compute.selectors import target_get, target_usable
 from runs.selectors.targets import target_live_runs, target_loads, target_queue
 from runs.views.rows import run_rows
+from studio.models import Workspace
 from studio.pages import PageRequest, current_workspace, is_admin, page
 
 SHOWN = 100
@@ -32,8 +33,7 @@ def _list(request: PageRequest) -> dict[str, object]:
         "section": "targets",
         "workspace": workspace,
         "loads": target_loads(user=request.user, workspace=workspace),
-        "kinds": KINDS.values(),
-        "may_register": is_admin(request, workspace),
+        "kinds": [kind for kind in KINDS.values() if _may_change(request, workspace, kind)],
     }
 
 
@@ -65,5 +65,12 @@ def _detail(request: PageRequest, name: str) -> dict[str, object]:
         "queue": run_rows(queue[:SHOWN]),
         "queued": queue.count(),
         "shown": SHOWN,
-        "may_change": is_admin(request, workspace),
+        "may_change": _may_change(request, workspace, KINDS.get(found.kind)),
     }
+
+
+def _may_change(request: PageRequest, workspace: Workspace, kind: Backend | None) -> bool:
+    """Whether this person may register and change targets of a kind here."""
+    if kind is not None and kind.has_studio_rights:
+        return request.user.is_superuser
+    return is_admin(request, workspace)

@@ -1,0 +1,145 @@
+"""Every page, with the owner, a member, a viewer, a stranger and nobody."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import get_resolver, reverse
+
+from environments.models import Build
+from runs.models import Run
+from tests.pages.visitor import Visitor
+
+OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "runs:targets",
+        "runs:targets_live", "environments:list")  # fmt: skip
+OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", "diff", "diff_raw",
+            "environment", "events", "resources")  # fmt: skip
+RUN_ACTIONS = ("cancel", "archive", "keep")
+FOR_CONTRIBUTORS = ("runs:submit", "environments:create")
+
+
+def pages(run: Run, build: Build) -> dict[str, str]:
+    """Pages about things of the workspace: name to address."""
+    found = {f"runs:{name}": reverse(f"runs:{name}", args=[run.pk]) for name in OF_A_RUN}
+    found |= {
+        "runs:artifact": reverse("runs:artifact", args=[run.pk, "outputs/mo del.pkl"]),
+        "runs:file": reverse("runs:file", args=[run.pk, "items/deep/util.py"]),
+        "runs:file_raw": reverse("runs:file_raw", args=[run.pk, "picture.bin"]),
+        "runs:delete": reverse("runs:delete", args=[run.pk]),
+        "runs:build": reverse("runs:build", args=[build.pk]),
+        "runs:build_live": reverse("runs:build_live", args=[build.pk]),
+        "runs:build_raw": reverse("runs:build_raw", args=[build.pk]),
+        "runs:target": reverse("runs:target", args=["local"]),
+        "runs:target_live": reverse("runs:target_live", args=["local"]),
+        "environments:detail": reverse("environments:detail", args=["minimal"]),
+    }
+    return found
+
+
+def changes(run: Run, build: Build) -> dict[str, str]:
+    """What is posted to, about things of the workspace."""
+    found = {f"runs:{name}": reverse(f"runs:{name}", args=[run.pk]) for name in RUN_ACTIONS}
+    found["runs:delete"] = reverse("runs:delete", args=[run.pk])
+    found["runs:build_cancel"] = reverse("runs:build_cancel", args=[build.pk])
+    for name in ("test", "enable", "delete", "edit"):
+        found[f"compute:{name}"] = reverse(f"compute:{name}", args=["local"])
+    return found
+
+
+def test_no_page_is_forgotten_here(told: Run, build: Build) -> None:
+    known = set(OPEN) | set(FOR_CONTRIBUTORS) | set(pages(told, build)) | set(changes(told, build))
+    known |= {"runs:example", "runs:workspace", "compute:create"}
+    there = {
+        f"{space}:{name}"
+        for space in ("runs", "compute", "environments")
+        for name in get_resolver().namespace_dict[space][1].reverse_dict
+        if isinstance(name, str)
+    }
+    assert there == known
+
+
+@pytest.mark.parametrize("who", ["owner", "member", "viewer"])
+def test_members_see_every_page(
+    who: str, told: Run, build: Build, request: pytest.FixtureRequest
+) -> None:
+    visitor: Visitor = request.getfixturevalue(who)
+    addresses = [reverse(name) for name in OPEN] + list(pages(told, build).values())
+    assert {path: visitor.get(path).status for path in addresses} == dict.fromkeys(addresses, 200)
+
+
+def test_a_stranger_learns_nothing(stranger: Visitor, told: Run, build: Build) -> None:
+    addresses = list(pages(told, build).values())
+    assert {path: stranger.get(path).status for path in addresses} == dict.fromkeys(addresses, 404)
+    missing = stranger.get("/runs/999999/")
+    theirs = stranger.get(f"/runs/{told.pk}/")
+    assert missing.text.replace("999999", str(told.pk)) == theirs.text
+
+
+def test_a_stranger_changes_nothing(stranger: Visitor, told: Run, build: Build) -> None:
+    addresses = list(changes(told, build).values())
+    assert {path: stranger.post(path).status for path in addresses} == dict.fromkeys(addresses, 404)
+    assert Run.objects.filter(pk=told.pk, archived_at=None).exists()
+
+
+def test_a_strangers_own_pages_show_nothing_of_others(stranger: Visitor, told: Run) -> None:
+    for name in OPEN:
+        page = stranger.get(reverse(name), {"ids": told.pk})
+        assert page.status == 200
+        assert told.name not in page.text
+    assert "local" not in stranger.get(reverse("runs:targets")).text
+
+
+def test_a_viewer_changes_nothing(viewer: Visitor, told: Run, build: Build) -> None:
+    addresses = list(changes(told, build).values())
+    assert {path: viewer.post(path).status for path in addresses} == dict.fromkeys(addresses, 403)
+    for name in FOR_CONTRIBUTORS:
+        assert viewer.get(reverse(name)).status == 403
+    assert viewer.post(reverse("runs:example")).status == 403
+    assert viewer.get(reverse("compute:create")).status == 403
+
+
+def test_a_viewer_is_not_offered_what_is_refused(viewer: Visitor, told: Run) -> None:
+    page = viewer.get(f"/runs/{told.pk}/")
+    assert "Archive" not in page.text
+    assert "Delete" not in page.text
+    assert "Run the example" not in viewer.get("/").text
+
+
+def test_nobody_signs_in_first(nobody: Visitor, told: Run, build: Build) -> None:
+    addresses = [reverse(name) for name in (*OPEN, *FOR_CONTRIBUTORS)]
+    addresses += [*pages(told, build).values(), reverse("compute:create")]
+    for path in addresses:
+        page = nobody.get(path)
+        assert (page.status, page.location.split("?")[0]) == (302, "/sign-in/"), path
+
+
+def test_what_changes_things_is_never_a_get(member: Visitor, told: Run, build: Build) -> None:
+    for name, path in changes(told, build).items():
+        if name not in {"runs:delete", "compute:delete", "compute:edit"}:
+            assert member.get(path).status == 405, name
+    assert member.get(reverse("runs:example")).status == 405
+    assert member.get(reverse("runs:workspace")).status == 405
+
+
+def test_one_changes_to_a_workspace_of_ones_own_only(
+    owner: Visitor, stranger: Visitor, member: Visitor, told: Run
+) -> None:
+    assert member.post("/workspace/", {"workspace": "elsewhere"}).status == 404
+    assert told.name in owner.get("/runs/").text
+    assert owner.post("/workspace/", {"workspace": "elsewhere"}).status == 302
+    assert told.name not in owner.get("/runs/").text
+    assert "elsewhere" in owner.get("/runs/").text
+
+
+def test_a_workspace_that_one_left_is_forgotten(member: Visitor, told: Run) -> None:
+    session = member.client.session
+    session["workspace"] = "gone"
+    session.save()
+    assert told.name in member.get("/runs/").text
+
+
+def test_without_a_workspace_a_sentence_says_what_to_do(nobody: Visitor, alice: object) -> None:
+    from tests.factories import make_user
+
+    page = Visitor(make_user("lonely")).get("/")
+    assert page.status == 404
+    assert "You are in no workspace yet" in page.text

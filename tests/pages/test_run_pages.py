@@ -1,0 +1,268 @@
+"""The pages of one run."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.utils import timezone
+
+from compute.models import ComputeTarget
+from environments.models import Build
+from runs.models import Artifact, Attempt, Run, RunEvent
+from runs.stores import blob_store, log_store
+from tests.api.conftest import MakeRun
+from tests.pages.conftest import end
+from tests.pages.visitor import Visitor
+
+
+def test_the_overview_says_what_it_is(member: Visitor, make_run: MakeRun) -> None:
+    run = make_run(
+        name="<i>my run</i>",
+        command=["python", "train.py", "--name", "two words"],
+        description="line one\nline <two>",
+        tags={"items": "x", "keys": ""},
+        variables={"items": "1"},
+        secret_variables={"API_TOKEN": "ciphertext"},
+        git={"repository": "https://host/r.git", "branch": "main", "commit": "c" * 40,
+             "dirty": True, "untracked": ["notes.txt"]},
+        priority=7,
+        time_limit_s=90,
+    )  # fmt: skip
+    page = member.get(f"/runs/{run.pk}/")
+    assert "<i>my run</i>" in page.text
+    for shown in (
+        "python train.py --name 'two words'", "line <two>", "items=x", "keys", "items=1",
+        "API_TOKEN encrypted, not shown", "https://host/r.git", "c" * 12, "uncommitted",
+        "1 untracked file", "notes.txt", "1 min 30 s", "minimal:1", run.environment_why,
+    ):  # fmt: skip
+        assert shown in page.text, shown
+    assert "ciphertext" not in page.html
+
+
+def test_a_waiting_run_says_why(member: Visitor, make_run: MakeRun, redis_server: str) -> None:
+    make_run()
+    run = make_run()
+    page = member.get(f"/runs/{run.pk}/")
+    assert "No worker is running" in page.text
+    assert "queued" in page.text
+
+
+def test_without_the_queue_the_page_still_answers(member: Visitor, run: Run) -> None:
+    page = member.get(f"/runs/{run.pk}/")
+    assert page.status == 200
+    assert "The queue (Redis) does not answer" in page.text
+
+
+def test_phases_have_durations(member: Visitor, told: Run) -> None:
+    page = member.get(f"/runs/{told.pk}/")
+    assert re.search(r"queued \d+\.\d s", page.text)
+    assert re.search(r"preparing \d+\.\d s", page.text)
+    assert 'class="phase-preparing"' in page.html
+
+
+def test_metrics_show_their_last_value(member: Visitor, told: Run) -> None:
+    told.series.create(name="verdict", text="good <enough>", count=1)
+    page = member.get(f"/runs/{told.pk}/")
+    assert "items 0.5 0.1 0.9 3" in page.text
+    assert "good <enough>" in page.text
+
+
+@pytest.mark.parametrize(
+    ("receipt", "text"),
+    [
+        ({"complete": True, "stored_bytes": 1234, "masked": 2, "gap": ""},
+         "Complete: 1,234 bytes written on the target, all stored, hashes equal. 2 secret places "
+         "are masked."),
+        ({"complete": False, "stored_bytes": 10, "masked": 0, "gap": "5 bytes are missing."},
+         "10 bytes stored. 5 bytes are missing."),
+    ],
+)  # fmt: skip
+def test_the_receipt_is_a_sentence(
+    receipt: dict[str, object], text: str, member: Visitor, told: Run
+) -> None:
+    Attempt.objects.filter(run=told).update(receipt=receipt)
+    assert text in member.get(f"/runs/{told.pk}/").text
+
+
+def test_a_failed_run_says_what_to_do(member: Visitor, run: Run) -> None:
+    end(run, "failed", "exited_nonzero", "Read the end of the log.", error="KeyError: 'x'",
+        exit_code=3)  # fmt: skip
+    page = member.get(f"/runs/{run.pk}/")
+    assert "KeyError: 'x'" in page.text
+    assert "Read the end of the log." in page.text
+    assert "exit code 3" in page.text
+
+
+def test_a_missing_module_offers_the_environment_that_has_it(member: Visitor, run: Run) -> None:
+    error = "ModuleNotFoundError: No module named 'sklearn'"
+    end(run, "failed", "exited_nonzero", error=error)
+    page = member.get(f"/runs/{run.pk}/")
+    assert "Run again with scikit-learn" in page.text
+    link = re.search(r'href="(/submit/\?from=\d+&amp;environment=scikit-learn)"', page.html)
+    assert link
+    form = member.get(link[1].replace("&amp;", "&"))
+    assert re.search(r'<option value="scikit-learn"\s+selected', form.html)
+
+
+def test_a_module_that_no_environment_has_leads_to_a_new_one(member: Visitor, run: Run) -> None:
+    end(run, "failed", "exited_nonzero", error="ModuleNotFoundError: No module named 'nowhere'")
+    assert "Make an environment with nowhere" in member.get(f"/runs/{run.pk}/").text
+
+
+def test_the_live_part_brings_the_head_and_the_panel(member: Visitor, run: Run) -> None:
+    page = member.get(f"/runs/{run.pk}/live/", {"tab": "overview"})
+    assert 'id="run-head"' in page.html
+    assert 'hx-swap-oob="true"' in page.html
+    alone = member.get(f"/runs/{run.pk}/live/", {"tab": "files"})
+    assert 'hx-swap-oob="true"' not in alone.html
+    end(run, "completed", "exited_zero")
+    ended = member.get(f"/runs/{run.pk}/live/", {"tab": "overview"})
+    assert "hx-get" not in ended.html
+
+
+def test_the_overview_shows_the_build_log_while_it_is_made(
+    member: Visitor, run: Run, build: Build
+) -> None:
+    Run.objects.filter(pk=run.pk).update(status="preparing")
+    Build.objects.filter(pk=build.pk).update(status="running")
+    assert "Installed 1 package" in member.get(f"/runs/{run.pk}/").text
+    shown = {"shown": f"build/{build.pk}"}
+    assert member.get(f"/runs/{run.pk}/output/", shown).status == 204
+    Run.objects.filter(pk=run.pk).update(status="running")
+    now = member.get(f"/runs/{run.pk}/output/", shown)
+    assert f'data-name="run/{run.pk}"' in now.html
+
+
+def test_artifacts_are_downloads_and_never_shown(member: Visitor, told: Run) -> None:
+    sha, size = blob_store().put(b"<script>alert(1)</script>")
+    Artifact.objects.create(run=told, path="outputs/page.html", sha=sha, size_bytes=size)
+    page = member.get(f"/runs/{told.pk}/artifacts/")
+    assert "outputs/page.html" in page.text
+    got = member.get(f"/runs/{told.pk}/artifacts/outputs/page.html")
+    assert got.content == b"<script>alert(1)</script>"
+    assert got.headers["Content-Disposition"] == 'attachment; filename="page.html"'
+    assert got.headers["Content-Type"] == "application/octet-stream"
+    assert got.headers["X-Content-Type-Options"] == "nosniff"
+    assert member.get(f"/runs/{told.pk}/artifacts/outputs/none").status == 404
+
+
+def test_files_outside_the_patterns_can_be_kept(member: Visitor, told: Run) -> None:
+    Run.objects.filter(pk=told.pk).update(extra_files=[{"path": "big.bin", "size": 5_000_000}])
+    page = member.get(f"/runs/{told.pk}/artifacts/")
+    assert "big.bin 5.0 MB Keep" in page.text
+    Attempt.objects.filter(run=told).update(folder_cleared_at=timezone.now())
+    gone = member.get(f"/runs/{told.pk}/artifacts/")
+    assert "big.bin 5.0 MB Keep" not in gone.text
+    assert "is gone" in gone.text
+
+
+def test_keeping_what_is_not_there_is_refused(member: Visitor, told: Run) -> None:
+    page = member.post(f"/runs/{told.pk}/keep/", {"path": "../../etc/passwd"})
+    assert page.status == 422
+    assert "'../../etc/passwd' is not" in page.text
+
+
+def test_files_are_shown_with_their_syntax(member: Visitor, told: Run) -> None:
+    page = member.get(f"/runs/{told.pk}/files/")
+    assert "train.py" in page.text
+    assert 'class="nb"' in page.html  # print
+    assert "<b>hello</b>" in page.text
+    for name in ("items/", "deep/", "util.py", "picture.bin", "→ train.py"):
+        assert name in page.text, name
+
+
+def test_a_file_has_an_address(member: Visitor, told: Run) -> None:
+    page = member.get(f"/runs/{told.pk}/files/items/deep/util.py")
+    assert "x = 1" in page.text
+    assert "Not a text: download it." in member.get(f"/runs/{told.pk}/files/picture.bin").text
+    assert "A link to train.py." in member.get(f"/runs/{told.pk}/files/same.py").text
+    assert member.get(f"/runs/{told.pk}/raw/picture.bin").content == b"\0\1\2"
+
+
+@pytest.mark.parametrize("path", ["none.py", "items", "../train.py", "%2e%2e/x", "a\0b"])
+def test_what_is_not_in_the_snapshot_is_not_found(path: str, member: Visitor, told: Run) -> None:
+    assert member.get(f"/runs/{told.pk}/files/{path}").status in {400, 404}
+    assert member.get(f"/runs/{told.pk}/raw/{path}").status in {400, 404}
+
+
+def test_the_diff_is_shown_and_downloaded_whole(member: Visitor, told: Run) -> None:
+    text = b"diff --git a/x b/x\n@@ -1 +1 @@\n-old <b>\n+new\n"
+    sha, size = blob_store().put(text)
+    Run.objects.filter(pk=told.pk).update(git={"commit": "abc", "diff": sha, "diff_bytes": size})
+    page = member.get(f"/runs/{told.pk}/diff/")
+    assert '<span class="del">-old &lt;b&gt;' in page.html
+    assert '<span class="add">+new' in page.html
+    assert member.get(f"/runs/{told.pk}/diff/raw/").content == text
+
+
+def test_a_run_without_changes_says_so(member: Visitor, told: Run) -> None:
+    assert "There were none." in member.get(f"/runs/{told.pk}/diff/").text
+
+
+def test_the_environment_tab_has_definition_lock_and_build(
+    member: Visitor, told: Run, build: Build
+) -> None:
+    page = member.get(f"/runs/{told.pk}/environment/")
+    assert "minimal:1" in page.text
+    assert "numpy==2.0" in page.text
+    assert f"build {build.pk}" in page.text
+
+
+def test_events_tell_the_history(member: Visitor, told: Run) -> None:
+    RunEvent.objects.create(run=told, kind="cancel", text="Asked <kindly>.", user=told.submitted_by)
+    page = member.get(f"/runs/{told.pk}/events/")
+    assert "Asked <kindly>. bob" in page.text
+
+
+def test_resources_are_curves(member: Visitor, told: Run) -> None:
+    page = member.get(f"/runs/{told.pk}/resources/")
+    assert "CPU" in page.text
+    assert "1.0 MB" in page.text
+    assert page.html.count("<polyline") == 3
+
+
+def test_a_run_without_samples_says_so(member: Visitor, run: Run) -> None:
+    assert "The first sample comes" in member.get(f"/runs/{run.pk}/resources/").text
+
+
+def test_cancel_ends_a_queued_run(member: Visitor, run: Run) -> None:
+    assert member.post(f"/runs/{run.pk}/cancel/").location == f"/runs/{run.pk}/"
+    run.refresh_from_db()
+    assert run.status == "canceled"
+
+
+def test_deleting_shows_first_what_goes(member: Visitor, told: Run) -> None:
+    page = member.get(f"/runs/{told.pk}/delete/")
+    assert "1 artifact: 7 B" in page.text
+    done = member.post(f"/runs/{told.pk}/delete/")
+    assert done.location == "/runs/"
+    assert not Run.objects.filter(pk=told.pk).exists()
+    assert f"Run {told.pk} is deleted" in member.get("/runs/").text
+
+
+def test_a_live_run_is_not_deleted(member: Visitor, run: Run) -> None:
+    assert "cancel it and wait for its end" in member.get(f"/runs/{run.pk}/delete/").text
+    refused = member.post(f"/runs/{run.pk}/delete/")
+    assert refused.status == 422
+    assert Run.objects.filter(pk=run.pk).exists()
+
+
+@pytest.mark.parametrize("ref", ["0", "999999", "99999999999999999999999"])
+def test_a_run_that_never_was_is_not_found(ref: str, member: Visitor, run: Run) -> None:
+    page = member.get(f"/runs/{ref}/")
+    assert page.status == 404
+    assert f"There is no run '{ref}'" in page.text
+
+
+def test_a_target_that_is_gone_unreachable_is_said(
+    member: Visitor, run: Run, target: ComputeTarget
+) -> None:
+    Run.objects.filter(pk=run.pk).update(status="running", started_at=timezone.now())
+    ComputeTarget.objects.filter(pk=target.pk).update(unreachable_since=timezone.now())
+    assert "is unreachable since" in member.get(f"/runs/{run.pk}/").text
+
+
+def test_the_log_store_can_be_empty(member: Visitor, run: Run) -> None:
+    assert "The command has printed nothing so far." in member.get(f"/runs/{run.pk}/log/").text
+    assert log_store().size(f"run/{run.pk}/1/run.log") == 0
