@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Max
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
@@ -24,7 +25,8 @@ SHOWN_BUILDS = 20
 def listed(request: PageRequest) -> HttpResponse:
     """What runs can execute in."""
     workspace = current_workspace(request)
-    environments = list(environment_list(workspace=workspace))
+    named = environment_list(workspace=workspace).annotate(newest=Max("versions__number"))
+    environments = list(named.order_by("name"))
     folder = Environment.Origin.FOLDER
     context = {
         "section": "environments",

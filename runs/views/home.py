@@ -7,7 +7,6 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from runs.selectors.home import home_facts
-from runs.selectors.targets import target_loads
 from runs.services.examples import example_submit
 from runs.views.rows import run_rows
 from studio.pages import WORKSPACE, PageRequest, current_workspace, is_contributor, page
@@ -33,7 +32,6 @@ def _facts(request: PageRequest) -> dict[str, object]:
         "workspace": workspace,
         "facts": facts,
         "live_rows": run_rows(facts.live),
-        "loads": target_loads(user=request.user, workspace=workspace),
         "may_submit": is_contributor(request, workspace),
     }
 

@@ -12,6 +12,7 @@ from studio.models import User, Workspace
 from tests.api.conftest import MakeRun, make_run, run  # noqa: F401
 from tests.pages.visitor import Visitor
 
+
 @pytest.fixture(autouse=True)
 def no_memory() -> None:
     """What an earlier test learned about the queue is forgotten."""

@@ -13,6 +13,7 @@ from runs.views import logparts
 from runs.views.logparts import log_part, log_tail
 from tests.pages.visitor import Visitor
 
+
 @pytest.fixture
 def key(run: Run) -> str:
     return f"run/{run.pk}/1/run.log"

@@ -126,9 +126,7 @@ def test_links_to_other_pages_keep_the_filter(member: Visitor, make_run: MakeRun
     assert re.search(r'href="\?tag=k%3Dv&amp;page=2"', page.html)
 
 
-def test_rows_are_asked_for_by_number(
-    member: Visitor, stranger: Visitor, three: list[Run]
-) -> None:
+def test_rows_are_asked_for_by_number(member: Visitor, stranger: Visitor, three: list[Run]) -> None:
     ids = f"{three[0].pk},{three[2].pk},999999,x,"
     assert set(listed(member.get("/runs/rows/", {"ids": ids}))) == {three[0].pk, three[2].pk}
     assert listed(stranger.get("/runs/rows/", {"ids": ids})) == []

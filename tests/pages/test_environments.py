@@ -1,0 +1,105 @@
+"""Environments as pages."""
+
+from __future__ import annotations
+
+import pytest
+
+from environments.models import Build, Environment
+from environments.services import environment_bootstrap_curated, environment_pick
+from studio.models import Workspace
+from tests.pages.visitor import Visitor
+
+
+@pytest.fixture(autouse=True)
+def curated(workspace: Workspace) -> None:
+    environment_bootstrap_curated(workspace=workspace)
+
+
+def test_the_list(member: Visitor, workspace: Workspace) -> None:
+    environment_pick(workspace=workspace, name="", folder_requirements="numpy\n")
+    page = member.get("/environments/")
+    assert "scikit-learn version 1 curated" in page.text
+    assert "Made from folders that brought their own requirements.txt" in page.text
+
+
+def test_a_curated_one_shows_its_lock(member: Visitor) -> None:
+    page = member.get("/environments/scikit-learn/")
+    assert "Python 3.11 and newer on every platform" in page.text
+    assert "numpy==" in page.text
+    assert "New version" not in page.text
+
+
+def test_from_pasted_requirements(member: Visitor) -> None:
+    page = member.post(
+        "/new/environment/",
+        {"name": "mine", "kind": "requirements", "requirements": "numpy>=2\r\n# why\r\n",
+         "description": "for <me>"},
+    )  # fmt: skip
+    assert page.location == "/environments/mine/"
+    shown = member.get(page.location)
+    assert "mine:1 can be used now" in shown.text
+    assert "numpy>=2" in shown.text
+    assert "for <me>" in shown.text
+
+
+def test_another_definition_is_the_next_version_and_the_same_is_none(member: Visitor) -> None:
+    for text in ("numpy", "numpy", "scipy"):
+        member.post(
+            "/new/environment/", {"name": "mine", "kind": "requirements", "requirements": text}
+        )
+    versions = Environment.objects.get(name="mine").versions
+    assert [v.number for v in versions.all()] == [2, 1]
+    form = member.get("/new/environment/", {"from": "mine"})
+    assert 'value="mine"' in form.html
+    assert "scipy\n</textarea>" in form.html
+
+
+def test_from_an_interpreter(member: Visitor) -> None:
+    page = member.post(
+        "/new/environment/",
+        {"name": "theirs", "kind": "user-managed", "interpreter_path": "/opt/venv/bin/python"},
+    )
+    assert "/opt/venv/bin/python" in member.get(page.location).text
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"name": ""}, "This field is required."),
+        ({"name": "a b"}, "'a b' cannot name an environment"),
+        ({"name": "scikit-learn"}, "is curated and cannot be changed"),
+        ({"requirements": " "}, "Paste the requirements."),
+        ({"requirements": "numpy ==== 1"}, "numpy ==== 1"),
+        ({"requirements": "-e ."}, "-e ."),
+        ({"kind": "user-managed"}, "Give the path of a Python."),
+        ({"kind": "user-managed", "interpreter_path": "python"}, "must be an absolute path"),
+        ({"kind": "conda"}, "conda is not one of the available choices"),
+    ],
+)
+def test_what_cannot_work_is_said(changes: dict[str, str], sentence: str, member: Visitor) -> None:
+    given = {"name": "mine", "kind": "requirements", "requirements": "numpy"}
+    page = member.post("/new/environment/", given | changes)
+    assert page.status == 422
+    assert sentence in page.text
+    assert not Environment.objects.filter(name="mine").exists()
+
+
+def test_one_that_is_not_there_is_not_found(member: Visitor) -> None:
+    page = member.get("/environments/scikit-lern/")
+    assert page.status == 404
+    assert "did you mean scikit-learn?" in page.text
+    assert member.get("/new/environment/", {"from": "none"}).status == 404
+
+
+def test_a_failed_build_says_why(member: Visitor, build: Build) -> None:
+    Build.objects.filter(pk=build.pk).update(status="failed", error="No such <package>.")
+    assert "No such <package>." in member.get(f"/builds/{build.pk}/").text
+    assert "No such <package>." in member.get("/environments/minimal/").text
+
+
+def test_a_queued_build_is_canceled(member: Visitor, build: Build) -> None:
+    Build.objects.filter(pk=build.pk).update(status="queued")
+    assert "Cancel" in member.get(f"/builds/{build.pk}/").text
+    member.post(f"/builds/{build.pk}/cancel/")
+    build.refresh_from_db()
+    assert build.status == "canceled"

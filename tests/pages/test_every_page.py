@@ -1,0 +1,144 @@
+"""What holds for every page: policy, links, themes, a bounded number of queries."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from compute.models import ComputeTarget
+from environments.models import Build
+from runs.models import Artifact, Run, RunEvent
+from studio.models import Workspace
+from tests.api.conftest import MakeRun
+from tests.pages.conftest import end
+from tests.pages.test_access import FOR_CONTRIBUTORS, OPEN, pages
+from tests.pages.visitor import Visitor
+
+BUDGET = 20
+"""Queries a page may take, whoever looks at whatever amount."""
+
+
+def test_every_link_leads_somewhere(owner: Visitor, told: Run, build: Build) -> None:
+    Run.objects.filter(pk=told.pk).update(tags={"a/b": "c d", "e&f": ""})
+    waiting, seen, broken = ["/"], {"/"}, {}
+    while waiting:
+        path = waiting.pop()
+        page = owner.get(path)
+        if page.status != 200:
+            broken[path] = page.status
+        if not page.headers.get("Content-Type", "").startswith("text/html"):
+            continue
+        for link in re.findall(r'href="([^"]*)"', page.html):
+            found = html.unescape(link).partition("#")[0]
+            if found.startswith("?"):
+                found = path + found if "?" not in path else ""  # filters of filters are enough
+            is_ours = found.startswith("/") and not found.startswith(("/static/", "/admin/"))
+            if is_ours and found not in seen:
+                seen.add(found)
+                waiting.append(found)
+    assert not broken
+    assert f"/runs/{told.pk}/files/items/deep/util.py" in seen
+    assert "/new/target/?kind=local" in seen
+
+
+def test_nothing_on_a_page_breaks_the_policy(owner: Visitor, told: Run, build: Build) -> None:
+    for path in [reverse(name) for name in (*OPEN, *FOR_CONTRIBUTORS)] + list(
+        pages(told, build).values()
+    ):
+        page = owner.get(path)
+        assert "script-src 'self'" in page.headers["Content-Security-Policy"], path
+        if not page.headers["Content-Type"].startswith("text/html"):
+            continue
+        assert not re.search(r"<script(?![^>]*\bsrc=)", page.html), path
+        assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", page.html), path
+        assert not re.search(r'(?:src|href)="(?:https?:)?//', page.html), path
+        assert "{{" not in page.html, path
+        assert "{%" not in page.html, path
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in/", "/nothing/here/"])
+def test_the_theme_is_a_cookie(path: str, alice: Any) -> None:
+    client = Client()
+    if path != "/sign-in/":
+        client.force_login(alice)
+    assert b"data-theme" not in client.get(path).content
+    client.cookies["theme"] = "dark"
+    assert b'data-theme="dark"' in client.get(path).content
+    client.cookies["theme"] = '"><script>'
+    assert b"data-theme" not in client.get(path).content
+
+
+def test_errors_wear_the_same_dress(member: Visitor) -> None:
+    page = member.get("/nothing/here/")
+    assert page.status == 404
+    assert "There is nothing at this address" in page.text
+    assert "Runyard Runs Targets" in page.text
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(member.user)  # type: ignore[arg-type]
+    refused = client.post("/example/")
+    assert refused.status_code == 403
+    assert b"The page was too old to be sent" in refused.content
+
+
+def test_a_mistake_of_ours_is_a_plain_page(member: Visitor, monkeypatch: Any, db: None) -> None:
+    def breaks(**_: object) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr("runs.views.targets.target_loads", breaks)
+    member.client.raise_request_exception = False
+    page = member.get("/targets/")
+    assert page.status == 500
+    assert "The studio made a mistake" in page.text
+    assert "Traceback" not in page.html
+
+
+def queries(visit: Callable[[], object]) -> int:
+    """How many queries it takes, after the first time has filled what is remembered."""
+    visit()
+    with CaptureQueriesContext(connection) as captured:
+        visit()
+    return len(captured)
+
+
+@pytest.fixture
+def grow(make_run: MakeRun, told: Run, target: ComputeTarget, workspace: Workspace) -> Any:
+    """Adds a dozen of everything that a page can list."""
+
+    def more() -> None:
+        for n in range(12):
+            run = make_run(name=f"r{n}", tags={"k": str(n)}, status="running")
+            run.series.create(name="loss", last=n, count=1)
+            failed = make_run(status="queued")
+            end(failed, "failed", "exited_nonzero", error="E: no")
+            make_run()
+            Artifact.objects.create(run=told, path=f"outputs/{run.pk}", sha="0" * 64, size_bytes=1)
+            RunEvent.objects.create(run=told, kind="note", text=f"{n}", user=told.submitted_by)
+            told.series.create(name=f"m{run.pk}", last=n, count=1)
+            ComputeTarget.objects.create(
+                workspace=workspace, name=f"t{run.pk}", kind="local", config={"root": "/x"},
+                health="ready", health_at=timezone.now(),
+            )  # fmt: skip
+
+    return more
+
+
+def test_pages_take_as_many_queries_for_many_things_as_for_few(
+    member: Visitor, told: Run, build: Build, grow: Any
+) -> None:
+    addresses = [reverse(name) for name in (*OPEN, *FOR_CONTRIBUTORS)]
+    addresses += pages(told, build).values()
+    grow()
+    few = {path: queries(lambda path=path: member.get(path)) for path in addresses}
+    grow()
+    many = {path: queries(lambda path=path: member.get(path)) for path in addresses}
+    assert many == few
+    assert {path: count for path, count in many.items() if count > BUDGET} == {}

@@ -1,0 +1,58 @@
+"""The first page."""
+
+from __future__ import annotations
+
+from compute.models import ComputeTarget
+from environments.services import environment_bootstrap_curated
+from runs.models import Run
+from studio.models import Workspace
+from tests.api.conftest import MakeRun
+from tests.pages.conftest import end
+from tests.pages.visitor import Visitor
+
+
+def test_the_example_is_one_click(
+    owner: Visitor, target: ComputeTarget, workspace: Workspace
+) -> None:
+    environment_bootstrap_curated(workspace=workspace)
+    first = owner.get("/")
+    assert "Begin here: a ready example" in first.text
+    page = owner.post("/example/")
+    run = Run.objects.get()
+    assert page.location == f"/runs/{run.pk}/"
+    assert run.environment_version.environment.name == "scikit-learn"
+    assert (run.target.name, run.status) == ("local", "queued")
+    assert "Begin here" not in owner.get("/").text
+    assert "Run the example" in owner.get("/").text
+
+
+def test_without_a_target_the_example_says_what_is_missing(
+    owner: Visitor, workspace: Workspace
+) -> None:
+    environment_bootstrap_curated(workspace=workspace)
+    page = owner.post("/example/")
+    assert page.status == 422
+    assert "There is no compute target yet" in page.text
+
+
+def test_my_live_runs_and_recent_failures(
+    member: Visitor, viewer: Visitor, make_run: MakeRun
+) -> None:
+    for number in range(11):
+        make_run(name=f"mine-{number}")
+    failed = make_run(name="broken")
+    end(failed, "failed", "exited_nonzero", error="KeyError: 'missing'")
+    page = member.get("/")
+    assert "mine-10" in page.text
+    assert "mine-0" not in page.text
+    assert "the newest 10 of 11" in page.text
+    assert "KeyError: 'missing'" in page.text
+    others = viewer.get("/")
+    assert "mine-10" not in others.text
+    assert "KeyError: 'missing'" in others.text
+
+
+def test_the_targets_strip(member: Visitor, make_run: MakeRun) -> None:
+    make_run(status="running")
+    make_run()
+    assert "1 of 2 slots taken, 1 waiting" in member.get("/").text

@@ -1,0 +1,132 @@
+"""Compute targets as pages: seeing, registering, testing, changing, deleting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from compute.models import ComputeTarget
+from runs.models import Run
+from tests.api.conftest import MakeRun
+from tests.pages.visitor import Visitor
+
+
+def test_the_list_has_health_slots_and_queue(
+    member: Visitor, make_run: MakeRun, target: ComputeTarget
+) -> None:
+    make_run()
+    make_run(status="running")
+    ComputeTarget.objects.filter(pk=target.pk).update(
+        health="unreachable", health_reason="connection <refused>"
+    )
+    page = member.get("/targets/")
+    assert "local unreachable connection <refused> 1 of 2 1 local" in page.text
+
+
+def test_the_page_of_a_target_shows_the_queue_in_its_order(
+    member: Visitor, make_run: MakeRun
+) -> None:
+    late, early, urgent = make_run(name="late"), make_run(name="early"), make_run(name="urgent")
+    Run.objects.filter(pk=urgent.pk).update(priority=9)
+    page = member.get("/targets/local/")
+    text = page.text
+    assert "On it now: 0 of 2 slots" in text
+    assert "Waiting: 3" in text
+    assert text.index("urgent") < text.index("late") < text.index("early")
+    assert late.pk < early.pk
+
+
+def test_the_owner_registers_a_second_local_target(
+    owner: Visitor, target: ComputeTarget, tmp_path: Path
+) -> None:
+    form = owner.get("/new/target/", {"kind": "local"})
+    assert "Register a local target" in form.text
+    page = owner.post(
+        "/new/target/?kind=local",
+        {"name": "second", "root": str(tmp_path / "second"), "slots": "3", "build_slots": "1"},
+    )
+    assert page.location == "/targets/second/"
+    made = ComputeTarget.objects.get(name="second")
+    assert (made.slots, made.health) == (3, "ready")
+    assert made.facts["cores"]
+    assert "second answers:" in owner.get(page.location).text
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"name": ""}, "This field is required."),
+        ({"name": "local"}, "There is a target 'local' already"),
+        ({"name": "a b"}, "'a b' cannot name a target"),
+        ({"slots": "0"}, "0 slots cannot be kept"),
+        ({"slots": "many"}, "Enter a whole number."),
+        ({"root": "relative"}, "'relative' is not an absolute path"),
+    ],
+)
+def test_what_cannot_work_is_said_at_its_field(
+    changes: dict[str, str], sentence: str, owner: Visitor, target: ComputeTarget, tmp_path: Path
+) -> None:
+    given = {"name": "second", "root": str(tmp_path / "x"), "slots": "1", "build_slots": "1"}
+    page = owner.post("/new/target/?kind=local", given | changes)
+    assert page.status == 422
+    assert sentence in page.text
+    assert ComputeTarget.objects.count() == 1
+
+
+def test_a_kind_that_is_not_known_is_refused(owner: Visitor, target: ComputeTarget) -> None:
+    page = owner.get("/new/target/", {"kind": "moon"})
+    assert page.status == 422
+    assert "'moon' is no kind of compute target" in page.text
+
+
+def test_only_the_owner_is_offered_local_targets(
+    owner: Visitor, stranger: Visitor, target: ComputeTarget
+) -> None:
+    assert "Register a local target" in owner.get("/targets/").text
+    assert "Register a local target" not in stranger.get("/targets/").text
+
+
+def test_editing(owner: Visitor, target: ComputeTarget) -> None:
+    assert 'value="local"' in owner.get("/targets/local/edit/").html
+    page = owner.post(
+        "/targets/local/edit/",
+        {"name": "renamed", "root": target.config["root"], "slots": "7", "build_slots": "1",
+         "enabled": "on"},
+    )  # fmt: skip
+    assert page.location == "/targets/renamed/"
+    target.refresh_from_db()
+    assert target.slots == 7
+
+
+def test_disabling_and_enabling(owner: Visitor, target: ComputeTarget) -> None:
+    owner.post("/targets/local/enable/", {"enabled": "0"})
+    assert "disabled" in owner.get("/targets/local/").text
+    owner.post("/targets/local/enable/", {"enabled": "1"})
+    target.refresh_from_db()
+    assert target.enabled
+
+
+def test_testing_says_what_came_of_it(member: Visitor, target: ComputeTarget) -> None:
+    page = member.post("/targets/local/test/")
+    assert page.location == "/targets/local/"
+    assert "local answers:" in member.get(page.location).text
+
+
+def test_a_target_with_runs_is_not_deleted(owner: Visitor, run: Run, target: ComputeTarget) -> None:
+    page = owner.post("/targets/local/delete/")
+    assert page.status == 422
+    assert f"run {run.pk}" in page.text
+    assert ComputeTarget.objects.filter(pk=target.pk).exists()
+
+
+def test_deleting_asks_first(owner: Visitor, target: ComputeTarget) -> None:
+    assert "Delete local?" in owner.get("/targets/local/delete/").text
+    assert owner.post("/targets/local/delete/").location == "/targets/"
+    assert not ComputeTarget.objects.exists()
+
+
+def test_a_target_that_is_not_there_is_not_found(owner: Visitor, target: ComputeTarget) -> None:
+    page = owner.get("/targets/lokal/")
+    assert page.status == 404
+    assert "There is no target 'lokal'" in page.text
