@@ -43,8 +43,9 @@ $(STAMPS)/uv: requirements-uv.txt $(STAMPS)/python
 	@touch $@
 
 $(STAMPS)/install: requirements.txt pyproject.toml $(STAMPS)/uv
-	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes requirements.txt
+	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --compile-bytecode --require-hashes requirements.txt
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q -j 0 studio compute environments runs  # the first start is fast
 	@touch $@
 
 $(STAMPS)/dev: requirements-dev.txt $(STAMPS)/install
