@@ -30,6 +30,8 @@ from studio.lib.refusal import Refused
 from studio.models import User
 
 PING_S = 10.0
+WAITS_AFTER = timedelta(seconds=0.75)
+"""Before that a new run is on its way, not waiting."""
 UNSEALED_S = 30.0
 """A log that is not sealed so long after its run has ended will not be any more."""
 
@@ -160,7 +162,10 @@ class Follower:
         """The run, looked up among what the caller may see at this moment."""
         run = run_get(user=self.user, ref=str(self.run_id))
         attempt = newest_attempt(run)
-        return Seen(run_out(run, attempt, self.url), attempt.task)
+        out = run_out(run, attempt, self.url)
+        if timezone.now() - run.created_at < WAITS_AFTER:
+            out.waiting = ""  # most runs have begun by then: their follower need not read it
+        return Seen(out, attempt.task)
 
 
 async def _bytes(kind: str, tail: Tail | None) -> AsyncIterator[Item]:

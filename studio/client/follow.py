@@ -65,7 +65,7 @@ class Watcher:
         self.offset = self.build_offset = 0
         self.build: int | None = None
         self._said = ""
-        self._line_is_open = False
+        self._line_is_open = self._is_lost = False
 
     def watch(self) -> dict[str, Any]:
         """Follow to the end, through lost connections: the run as it ended.
@@ -81,7 +81,8 @@ class Watcher:
             except Unreachable as error:
                 if (self.offset, self.build_offset, self._said) != before:
                     pause = _FIRST_PAUSE_S
-                if pause == _FIRST_PAUSE_S:
+                if not self._is_lost:
+                    self._is_lost = True
                     self._tell(f"{error} The run goes on; trying again.")
             except Refused as error:
                 if error.status < 500:
@@ -101,6 +102,9 @@ class Watcher:
         try:
             while True:
                 item = items.next()
+                if self._is_lost:
+                    self._is_lost = False
+                    self._tell("Connected again.")
                 if item["t"] == "end":
                     return item
                 self._take(item, items)
@@ -163,8 +167,9 @@ def stay(
         )
         return None
     if run["status"] != "completed" and not quiet:
-        error = f" {run['error']}" if run["error"] != run["reason_sentence"] else ""
-        say(f"run {run_id} {run['status']}: {run['reason_sentence']}{error}".rstrip())
+        say(f"run {run_id} {run['status']}: {run['reason_sentence']}")
+        if run["error"] not in {"", run["reason_sentence"]}:
+            say(f"  {run['error']}")
     return run
 
 
