@@ -10,7 +10,7 @@ from runs.models import Experiment, Run
 from studio.models import Workspace
 from tests.api.conftest import MakeRun
 from tests.pages.conftest import end
-from tests.pages.visitor import Page, Visitor
+from tests.pages.visitor import DASH, Page, Visitor
 
 
 def listed(page: Page) -> list[int]:
@@ -116,7 +116,7 @@ def test_pages_together_show_every_run_once(member: Visitor, make_run: MakeRun) 
     for number in ("1", "2", "3"):
         seen += listed(member.get("/runs/", {"page": number}))
     assert seen == [run.pk for run in reversed(runs)]
-    assert "51–100 of 120" in member.get("/runs/", {"page": "2"}).text
+    assert f"51{DASH}100 of 120" in member.get("/runs/", {"page": "2"}).text
 
 
 def test_links_to_other_pages_keep_the_filter(member: Visitor, make_run: MakeRun) -> None:

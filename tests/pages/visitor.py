@@ -14,6 +14,9 @@ from django.test import Client
 from studio.models import User
 
 
+DASH = "\N{EN DASH}"
+
+
 @dataclass(frozen=True)
 class Page:
     """What came back."""
