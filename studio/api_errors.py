@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from ninja import NinjaAPI
+from ninja import NinjaAPI, Router
 from ninja.errors import AuthenticationError, HttpError, ValidationError, ValidationErrorContext
 
 from studio.lib.refusal import Refused
@@ -34,6 +34,18 @@ _KINDS = {
     "model": "an object",
 }
 _SHOWN = 80
+
+
+nowhere = Router(auth=None)
+"""Takes what no other router does, so that a wrong address is a sentence too."""
+
+
+@nowhere.api_operation(
+    ["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:address}", include_in_schema=False
+)
+def anything_else(request: HttpRequest, address: str) -> None:
+    """There is nothing."""
+    raise Http404
 
 
 class Api(NinjaAPI):

@@ -12,6 +12,7 @@ from runs.api.metrics import router as metrics
 from runs.api.runs import router as runs
 from runs.api.snapshots import router as snapshots
 from studio.api import api
+from studio.api_errors import nowhere
 
 __all__ = ["api"]
 
@@ -25,5 +26,6 @@ for prefix, router in (
     ("/targets", targets),
     ("/environments", environments),
     ("/builds", builds),
+    ("", nowhere),  # last: it takes every address
 ):
     api.add_router(prefix, router)

@@ -67,12 +67,15 @@ def _help() -> str:
 
 
 def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
+    """The version of the checkout that this file lies in, else of the installed package."""
+    import tomllib
+    from importlib.metadata import version
+    from pathlib import Path
 
-    try:
+    project = Path(__file__).resolve().parents[2] / "pyproject.toml"
+    if not project.is_file():
         return version("runyard")
-    except PackageNotFoundError:
-        return "(not installed)"
+    return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
 
 
 def _forget_output() -> None:

@@ -82,7 +82,8 @@ def test_a_submitting_token_submits_and_cancels_but_deletes_nothing(bob: User, r
 
 
 def test_an_address_that_is_not_there(member: Caller) -> None:
-    assert member.get("/nothing").status == 404
+    answer = member.get("/nothing/at/all")
+    assert (answer.status, answer.detail) == (404, "There is nothing at /api/v1/nothing/at/all.")
 
 
 def test_the_documentation_is_served_by_us_alone(db: None) -> None:

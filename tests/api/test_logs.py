@@ -12,6 +12,7 @@ import pytest
 from django.utils import timezone
 
 from environments.models import Build, Lock
+from runs.api.hints import Hints
 from runs.models import Run
 from runs.services.move import run_changed, run_move
 from runs.states import EndReason, Status
@@ -233,6 +234,24 @@ def test_an_unsealed_log_is_waited_for(studio: Connection, make_run: MakeRun) ->
     log_store().seal(f"run/{run.pk}/1/run.log", size=None, sha256=None, masked=0)
     run_changed(run_id=run.pk)
     assert seen.finish()["log"]["sealed"] is True
+
+
+def test_who_hangs_up_leaves_nothing_behind(
+    studio: Connection, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[Hints] = []
+    leave = Hints.__aexit__
+
+    async def leaving(hints: Hints, *error: object) -> None:
+        await leave(hints, *error)
+        left.append(hints)
+
+    monkeypatch.setattr(Hints, "__aexit__", leaving)
+    for _ in range(3):
+        response = studio.request("GET", f"/runs/{run.pk}/follow")
+        assert response.read1()
+        studio.close()
+    eventually(lambda: len(left) == 3)
 
 
 def test_who_leaves_the_workspace_sees_no_more(studio: Connection, run: Run, bob: User) -> None:

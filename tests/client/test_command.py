@@ -388,12 +388,12 @@ def test_a_run_without_artifacts(here: Here, as_bob: Caller, run: Run) -> None:
     assert "has made no artifacts" in said.err
 
 
-def test_help_and_usage(here: Here, home: Path) -> None:
+def test_help_and_usage(here: Here, home: Path, settings: Any) -> None:
     shown = here("--help")
     assert shown.code == 0
     assert all(name in shown.out for name in COMMANDS)
     assert here().code == 2
-    assert here("--version").out.startswith("runyard ")
+    assert here("--version").out == f"runyard {settings.VERSION}\n"
     unknown = here("sumbit")
     assert (unknown.code, unknown.out) == (2, "")
     assert "there is no command 'sumbit'" in unknown.err

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from studio.client.errors import Refused, Unreachable
 from studio.client.http import Connection, quote, with_query
@@ -207,3 +215,50 @@ def test_quoting() -> None:
         "/runs?tag=k%3Dv%26w&stream=a&stream=b"
     )
     assert with_query("/runs", page=None) == "/runs"
+
+
+def test_https_is_spoken_and_the_certificate_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: Connect
+) -> None:
+    certificate, key = _self_signed(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    def over_tls(server: ScriptedServer) -> Talk:
+        def talk(link: socket.socket) -> None:
+            with contextlib.suppress(OSError), context.wrap_socket(link, server_side=True) as safe:
+                answering(json_answer('"safe"'), json_answer('"kept"'))(server)(safe)
+
+        return talk
+
+    with serve(over_tls, over_tls) as server:
+        server.url = server.url.replace("http://127.0.0.1", "https://localhost")
+        with pytest.raises(Unreachable, match="certificate verify failed"):
+            to(server).json("GET", "/")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        studio = to(server)
+        assert studio.json("GET", "/") == "safe"
+        assert studio.json("GET", "/") == "kept"
+
+
+def _self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate for localhost that nobody vouches for, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "certificate.pem", folder / "key.pem"
+    pem = serialization.Encoding.PEM
+    paths[0].write_bytes(certificate.public_bytes(pem))
+    paths[1].write_bytes(
+        key.private_bytes(
+            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return paths
