@@ -58,6 +58,19 @@ def data_dir(tmp_path: Path, settings: Any) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def queue_health() -> Any:
+    """The health of the queue as it is now: what was remembered a moment ago is forgotten."""
+    from studio.lib import queue
+
+    def now() -> Any:
+        queue._health.cache_clear()
+        return queue.queue_health()
+
+    queue._health.cache_clear()
+    return now
+
+
 @pytest.fixture
 def alice(db: None) -> Any:
     """The owner of the instance."""

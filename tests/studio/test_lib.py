@@ -18,10 +18,12 @@ from studio.lib import push as push_module
 from studio.lib import vault
 from studio.lib.env import env_number, env_paths, env_text
 from studio.lib.push import hint_monitor, listen_hints, push
-from studio.lib.queue import JOBS, enqueue, queue_health
+from studio.lib.queue import JOBS, QueueHealth, enqueue
 from studio.lib.refusal import Forbidden, NotFound, Refused
 from studio.lib.secret_key import key_from_file
 from tests.waiting import eventually
+
+Health = Callable[[], QueueHealth]
 
 
 class TestQueue:
@@ -35,7 +37,7 @@ class TestQueue:
             enqueue("os.remove", "x")
 
     @pytest.mark.django_db(transaction=True)
-    def test_a_job_waits_until_the_commit(self, redis_server: str) -> None:
+    def test_a_job_waits_until_the_commit(self, redis_server: str, queue_health: Health) -> None:
         with transaction.atomic():
             enqueue("runs.jobs.dispatch", 1)
             assert queue_health().queued == 0
@@ -43,7 +45,9 @@ class TestQueue:
         assert (health.reachable, health.workers, health.queued) == (True, 0, 1)
 
     @pytest.mark.django_db(transaction=True)
-    def test_what_is_rolled_back_is_never_queued(self, redis_server: str) -> None:
+    def test_what_is_rolled_back_is_never_queued(
+        self, redis_server: str, queue_health: Health
+    ) -> None:
         with transaction.atomic():
             enqueue("runs.jobs.dispatch", 1)
             transaction.set_rollback(True)
@@ -51,7 +55,7 @@ class TestQueue:
 
     @pytest.mark.django_db(transaction=True)
     def test_without_redis_the_hint_is_lost_and_said_to_be(
-        self, caplog: pytest.LogCaptureFixture
+        self, caplog: pytest.LogCaptureFixture, queue_health: Health
     ) -> None:
         enqueue("runs.jobs.dispatch", 1)
         assert "was lost" in caplog.text

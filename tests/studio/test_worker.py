@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import django_rq
 import pytest
 from django.core.management import call_command
@@ -9,11 +11,13 @@ from django.core.management.base import CommandError
 from django_rq.management.commands.rqworker import Command as RqWorker
 from redis import Redis
 
-from studio.lib.queue import queue_health
+from studio.lib.queue import QueueHealth
 from studio.lib.worker import SteadyWorker
 
 
-def test_a_worker_is_known_again_after_a_wipe(redis_server: str) -> None:
+def test_a_worker_is_known_again_after_a_wipe(
+    redis_server: str, queue_health: Callable[[], QueueHealth]
+) -> None:
     worker: SteadyWorker = django_rq.get_worker(worker_class=SteadyWorker)
     worker.register_birth()
     assert queue_health().workers == 1
