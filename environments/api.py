@@ -86,9 +86,7 @@ def environments(request: HttpRequest, workspace: Text = "") -> list[Environment
     return [_out(row, versions[0]) for row in rows if (versions := list(row.versions.all()))]
 
 
-@router.post(
-    "", response={201: EnvironmentOut, **REFUSALS}, summary="Create an environment"
-)
+@router.post("", response={201: EnvironmentOut, **REFUSALS}, summary="Create an environment")
 def create(
     request: HttpRequest, payload: EnvironmentIn, workspace: Text = ""
 ) -> Status[EnvironmentOut]:

@@ -42,8 +42,13 @@ class LockFailed(Exception):
 
 
 def lock_resolve(
-    requirements: str, interpreter: Interpreter, *, may_build: bool, cache: Path,
-    while_waiting: Callable[[], None] = lambda: None, timeout_s: float = RESOLVE_S,
+    requirements: str,
+    interpreter: Interpreter,
+    *,
+    may_build: bool,
+    cache: Path,
+    while_waiting: Callable[[], None] = lambda: None,
+    timeout_s: float = RESOLVE_S,
 ) -> str:
     """Every package that the requirements need on this Python and platform, with hashes.
 
@@ -56,8 +61,10 @@ def lock_resolve(
     """
     wanted = requirements_read(requirements)
     arguments = [
-        "--python-version", interpreter.minor_version,
-        "--python-platform", interpreter.platform,
+        "--python-version",
+        interpreter.minor_version,
+        "--python-platform",
+        interpreter.platform,
         *(() if may_build else ("--no-build",)),
     ]
     text = _compile(requirements, ["--cache-dir", str(cache), *arguments], while_waiting, timeout_s)
@@ -83,9 +90,20 @@ def _compile(
     requirements: str, arguments: Iterable[str], while_waiting: Callable[[], None], timeout_s: float
 ) -> str:
     command = [
-        find_uv_bin(), "pip", "compile", "requirements.txt", "--generate-hashes", "--no-header",
-        "--no-annotate", "--color", "never", "--no-progress", "--no-python-downloads",
-        "--python", sys.executable, *arguments,
+        find_uv_bin(),
+        "pip",
+        "compile",
+        "requirements.txt",
+        "--generate-hashes",
+        "--no-header",
+        "--no-annotate",
+        "--color",
+        "never",
+        "--no-progress",
+        "--no-python-downloads",
+        "--python",
+        sys.executable,
+        *arguments,
     ]
     kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
     with tempfile.TemporaryDirectory(prefix="runyard-lock-") as nowhere:

@@ -36,7 +36,12 @@ _INSTEAD_OF_OPTION = {
     ),
     **dict.fromkeys(
         (
-            "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-index",
+            "-i",
+            "--index-url",
+            "--extra-index-url",
+            "-f",
+            "--find-links",
+            "--no-index",
             "--trusted-host",
         ),
         _REGISTRY,
@@ -101,7 +106,9 @@ def _stripped(number: int, line: str) -> Iterator[tuple[int, str]]:
 def _read_line(number: int, line: str) -> RequirementLine:
     if variable := _VARIABLE.search(line):
         raise _wrong(
-            number, line, f"uses the environment variable {variable[0]}",
+            number,
+            line,
+            f"uses the environment variable {variable[0]}",
             "write the value itself, for requirements are the same for whoever builds them",
         )
     hashes = tuple(_HASH.findall(line))
@@ -109,12 +116,16 @@ def _read_line(number: int, line: str) -> RequirementLine:
     for value in hashes:
         if not _HASH_VALUE.fullmatch(value):
             raise _wrong(
-                number, line, f"has a hash '{value}' that is not one",
+                number,
+                line,
+                f"has a hash '{value}' that is not one",
                 "write --hash=sha256: and 64 hexadecimal digits",
             )
     if option := _OPTION.search(wanted):
         raise _wrong(
-            number, line, f"uses the option {option[1]}",
+            number,
+            line,
+            f"uses the option {option[1]}",
             _INSTEAD_OF_OPTION.get(option[1], "remove it, for only --hash may follow a package"),
         )
     return RequirementLine(
@@ -133,7 +144,9 @@ def _package(number: int, line: str, wanted: str) -> str:
             )
         if _PATH.search(wanted):
             raise _wrong(
-                number, line, "is a path, which does not exist on the targets",
+                number,
+                line,
+                "is a path, which does not exist on the targets",
                 "put the package's name there, or import it from the run's folder",
             )
     try:
@@ -151,17 +164,23 @@ def _check_address(number: int, line: str, url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme.startswith("git+"):
         raise _wrong(
-            number, line, "installs from git, which cannot be held to a hash",
+            number,
+            line,
+            "installs from git, which cannot be held to a hash",
             "give the https address of the archive of one commit instead",
         )
     if parts.scheme != "https":
         raise _wrong(
-            number, line, f"uses an address that begins with {parts.scheme or 'a path'}",
+            number,
+            line,
+            f"uses an address that begins with {parts.scheme or 'a path'}",
             "only https:// addresses can be used",
         )
     if parts.username is not None or parts.password is not None:
         raise _wrong(
-            number, line, "has credentials in its address",
+            number,
+            line,
+            "has credentials in its address",
             "remove them, for everybody in the workspace can read requirements",
         )
 

@@ -72,9 +72,13 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     async def _wish(self, message: dict[str, Any]) -> None:
         user = self.scope["user"]
         if "workspace" in message:
-            await self._join(await database_sync_to_async(workspace_group)(user, message["workspace"]))
+            await self._join(
+                await database_sync_to_async(workspace_group)(user, message["workspace"])
+            )
         elif "follow" in message:
-            status = await database_sync_to_async(run_status)(user, _number(message["follow"], "run"))
+            status = await database_sync_to_async(run_status)(
+                user, _number(message["follow"], "run")
+            )
             await self._join(f"run.{status['id']}")
             await self._say({"type": "run", **status})
         elif "log" in message:

@@ -64,17 +64,21 @@ class Blob(models.Model):
     """Until then prune leaves it alone even when nothing refers to it."""
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["workspace", "sha"], name="one_claim_a_blob"),)
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "sha"], name="one_claim_a_blob"),
+        )
 
     def __str__(self) -> str:
         return self.sha
 
 
 class Snapshot(models.Model):
-    """Frozen files of a script directory; the manifest itself lies in the blob store under `digest`."""
+    """Frozen files of a script directory; the blob store has the manifest under `digest`."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="snapshots")
-    source = models.ForeignKey(Source, null=True, on_delete=models.SET_NULL, related_name="snapshots")
+    source = models.ForeignKey(
+        Source, null=True, on_delete=models.SET_NULL, related_name="snapshots"
+    )
     digest = models.CharField(max_length=64)
     file_count = models.PositiveIntegerField()
     size_bytes = models.BigIntegerField()
@@ -103,7 +107,9 @@ class Run(models.Model):
     environment_why = models.CharField(max_length=200, blank=True)
     """Why this environment was chosen, as a sentence."""
     build = models.ForeignKey(Build, null=True, on_delete=models.SET_NULL, related_name="runs")
-    submitted_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="runs")
+    submitted_by = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="runs"
+    )
 
     name = models.CharField(max_length=255)
     description = models.TextField(blank=True)
@@ -119,9 +125,11 @@ class Run(models.Model):
     time_limit_s = models.PositiveIntegerField(null=True, blank=True)
     grace_s = models.PositiveIntegerField(default=10)
     git = models.JSONField(default=dict)
-    """repository, branch, commit, dirty, untracked: [paths], diff: sha of the blob that holds it."""
+    """repository, branch, commit, dirty, untracked: [paths], diff: the sha of its blob."""
 
-    status = models.CharField(max_length=16, choices=[(s.value, s.value) for s in Status], default=Status.QUEUED)
+    status = models.CharField(
+        max_length=16, choices=[(s.value, s.value) for s in Status], default=Status.QUEUED
+    )
     end_reason = models.CharField(
         max_length=32, blank=True, choices=[(r.value, r.value) for r in EndReason]
     )
@@ -136,7 +144,7 @@ class Run(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     extra_files = models.JSONField(default=list)
-    """New files outside the output patterns at the end: [{path, size}]; kept 7 days on the target."""
+    """New files outside the output patterns: [{path, size}]; kept 7 days on the target."""
 
     class Meta:
         ordering = ("-id",)
@@ -179,12 +187,14 @@ class Attempt(models.Model):
     """sealed.json: size and hash of the masked log, fixed by the target."""
     end_reason = models.CharField(max_length=32, blank=True)
     receipt = models.JSONField(null=True, blank=True)
-    """{log_bytes, stored_bytes, sha256_target, sha256_stored, masked, complete: bool, gap: sentence}"""
+    """{log_bytes, stored_bytes, sha256_target, sha256_stored, masked, complete, gap: sentence}"""
     metrics_offset = models.BigIntegerField(default=0)
     folder_cleared_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["run", "number"], name="one_attempt_a_number"),)
+        constraints = (
+            models.UniqueConstraint(fields=["run", "number"], name="one_attempt_a_number"),
+        )
 
     def __str__(self) -> str:
         return f"attempt {self.number} of run {self.run_id}"
@@ -249,7 +259,9 @@ class MetricChunk(models.Model):
 
     class Meta:
         ordering = ("index",)
-        constraints = (models.UniqueConstraint(fields=["series", "index"], name="one_chunk_an_index"),)
+        constraints = (
+            models.UniqueConstraint(fields=["series", "index"], name="one_chunk_an_index"),
+        )
 
     def __str__(self) -> str:
         return f"{self.series_id}[{self.index}]"

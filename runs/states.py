@@ -1,8 +1,8 @@
-"""The life of a run as words: where it is, why it ended, and which moves are lawful.
+r"""The life of a run as words: where it is, why it ended, and which moves are lawful.
 
     queued -> preparing -> starting -> running -> finalizing -> completed
-       |          |            |          |            |    \\-> failed
-       \\----------+------------+----------+------------+-----> canceled
+       |          |            |          |            |    \-> failed
+       \----------+------------+----------+------------+-----> canceled
 
 A wish to cancel is a time stamp on the run, not a status. Pure: no Django, no records.
 """
@@ -41,9 +41,7 @@ HOLDS_SLOT = frozenset({Status.PREPARING, Status.STARTING, Status.RUNNING, Statu
 
 MOVES: dict[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.PREPARING, Status.FAILED, Status.CANCELED}),
-    Status.PREPARING: frozenset(
-        {Status.STARTING, Status.QUEUED, Status.FAILED, Status.CANCELED}
-    ),
+    Status.PREPARING: frozenset({Status.STARTING, Status.QUEUED, Status.FAILED, Status.CANCELED}),
     Status.STARTING: frozenset(
         {Status.RUNNING, Status.FINALIZING, Status.QUEUED, Status.FAILED, Status.CANCELED}
     ),
@@ -93,7 +91,9 @@ class Ending:
 
 
 ENDINGS: dict[EndReason, Ending] = {
-    EndReason.EXITED_ZERO: Ending(Status.COMPLETED, Retry.NEVER, "The command ended with exit code 0."),
+    EndReason.EXITED_ZERO: Ending(
+        Status.COMPLETED, Retry.NEVER, "The command ended with exit code 0."
+    ),
     EndReason.EXITED_NONZERO: Ending(
         Status.FAILED,
         Retry.NEVER,

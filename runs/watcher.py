@@ -14,7 +14,7 @@ from django.db import close_old_connections
 
 from compute import watch as events
 from compute.models import ComputeTarget
-from compute.services import target_health, target_place
+from compute.services import target_health, target_place, target_test
 from compute.transports.base import TargetRefused, TargetUnreachable
 from compute.watch import Watch
 from runs.intake import Intake, Rewind
@@ -105,7 +105,7 @@ class TargetWatcher:
     def _open(self) -> Iterator[Watch]:
         target = ComputeTarget.objects.get(pk=self._target_id)
         with Watch(target_place(target=target)) as watch:
-            target_health(target=target, reachable=True)
+            target_test(target=target)
             with self._lock:
                 self._watch = watch
             try:
@@ -127,7 +127,9 @@ class TargetWatcher:
         assert self._watch is not None  # noqa: S101  (callers hold the lock and checked)
         self._followed[task.name] = _Followed(task)
         prefix = f"{task.name}/"
-        sizes = {key.removeprefix(prefix): log_store().size(key) for key in log_store().keys(prefix)}
+        sizes = {
+            key.removeprefix(prefix): log_store().size(key) for key in log_store().keys(prefix)
+        }
         self._watch.follow(task.name, task.folder, sizes)
 
     def _apply_surely(self, event: events.Event) -> None:

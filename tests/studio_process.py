@@ -52,8 +52,13 @@ class Studio:
         log = self.data_dir.parent / f"{self.data_dir.name}.up.log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "up"], cwd=TOP, env=self.env,
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                [sys.executable, "manage.py", "up"],
+                cwd=TOP,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
         process = self._process
 
@@ -89,7 +94,8 @@ class Studio:
         os.kill(who.pid, signal.SIGKILL)
         eventually(
             lambda: name in self.record.children and self.record.children[name] != who,
-            timeout_s=30, what=f"{name} to be started again",
+            timeout_s=30,
+            what=f"{name} to be started again",
         )
 
     @property
@@ -129,8 +135,13 @@ class Studio:
         """Run the command line as a person on this machine does."""
         env = {**self.env, "RUNYARD_URL": self.record.url, "RUNYARD_TOKEN": self.token}
         done = subprocess.run(
-            [str(Path(sys.prefix) / "bin" / "runyard"), *args], cwd=cwd or TOP, env=env,
-            capture_output=True, timeout=timeout_s, check=False, stdin=subprocess.DEVNULL,
+            [str(Path(sys.prefix) / "bin" / "runyard"), *args],
+            cwd=cwd or TOP,
+            env=env,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
         return Answer(done.returncode, done.stdout, done.stderr)
 
@@ -147,6 +158,7 @@ class Studio:
 
     def finished(self, number: int, timeout_s: float = 60) -> dict[str, Any]:
         """Wait for the end of a run: what REST says of it then."""
+
         def ended() -> dict[str, Any] | None:
             found = self.run(number)
             return found if found["status"] in {"completed", "failed", "canceled"} else None
@@ -156,8 +168,12 @@ class Studio:
     def session_cookie(self) -> str:
         """Sign in with a one-time link, as a browser does: the session cookie."""
         link = subprocess.run(
-            [sys.executable, "manage.py", "login_link"], cwd=TOP, env=self.env, check=True,
-            capture_output=True, text=True,
+            [sys.executable, "manage.py", "login_link"],
+            cwd=TOP,
+            env=self.env,
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout.strip()
         jar = CookieJar()
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))

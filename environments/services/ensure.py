@@ -48,7 +48,10 @@ EnvironmentState = Ready | Building | Failed
 
 
 def build_ensure(
-    *, version: EnvironmentVersion, target: ComputeTarget, session: Session,
+    *,
+    version: EnvironmentVersion,
+    target: ComputeTarget,
+    session: Session,
     waited_for: Build | None = None,
 ) -> EnvironmentState:
     """How far the environment is on the target; what is missing has been set going.
@@ -66,7 +69,9 @@ def build_ensure(
     interpreter = interpreter_from_facts(facts)
     try:
         lock = lock_ensure(
-            version=version, interpreter=interpreter, may_build=is_local(target),
+            version=version,
+            interpreter=interpreter,
+            may_build=is_local(target),
             while_waiting=session.ping,
         )
     except LockFailed as error:
@@ -114,9 +119,7 @@ def _verdict(build: Build, why_not_ready: str) -> str:
     return f"{about} failed. {build.error}"
 
 
-def _current(
-    target: ComputeTarget, version: EnvironmentVersion, lock: Lock, key: str
-) -> Build:
+def _current(target: ComputeTarget, version: EnvironmentVersion, lock: Lock, key: str) -> Build:
     """The one build of this key that is under way; a new one when the last has ended."""
     current: dict[str, Any] = {"target": target, "key": key, "is_current": True}
     builds = Build.objects.select_related("version__environment", "target", "lock")

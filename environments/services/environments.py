@@ -26,8 +26,13 @@ _FOLDER_PREFIX = "folder-"
 
 
 def environment_create(
-    *, user: User, workspace: Workspace, name: str,
-    requirements: str | None = None, interpreter_path: str | None = None, description: str = "",
+    *,
+    user: User,
+    workspace: Workspace,
+    name: str,
+    requirements: str | None = None,
+    interpreter_path: str | None = None,
+    description: str = "",
 ) -> EnvironmentVersion:
     """Define an environment by its packages, or by a Python that is there already.
 
@@ -43,7 +48,8 @@ def environment_create(
     _check_name(name)
     with transaction.atomic():
         environment, _ = Environment.objects.get_or_create(
-            workspace=workspace, name=name,
+            workspace=workspace,
+            name=name,
             defaults={"description": description, "created_by": user},
         )
         if environment.origin == Environment.Origin.CURATED:
@@ -97,14 +103,17 @@ def environment_bootstrap_curated(*, workspace: Workspace) -> None:
 @transaction.atomic
 def _register(workspace: Workspace, template: Template, spec: Spec) -> None:
     environment, _ = Environment.objects.get_or_create(
-        workspace=workspace, name=template.name,
+        workspace=workspace,
+        name=template.name,
         defaults={"origin": Environment.Origin.CURATED, "description": template.description},
     )
     if environment.origin != Environment.Origin.CURATED:
         return
     version = _version_ensure(environment, spec, None)
     Lock.objects.get_or_create(
-        version=version, python_version=template.lock_python, platform=Lock.ANY_PLATFORM,
+        version=version,
+        python_version=template.lock_python,
+        platform=Lock.ANY_PLATFORM,
         defaults={"text": template.lock},
     )
 
@@ -156,7 +165,8 @@ def _folder_version(workspace: Workspace, requirements: str) -> EnvironmentVersi
 @transaction.atomic
 def _folder_register(workspace: Workspace, spec: Spec, name: str) -> EnvironmentVersion:
     environment, _ = Environment.objects.get_or_create(
-        workspace=workspace, name=name,
+        workspace=workspace,
+        name=name,
         defaults={
             "origin": Environment.Origin.FOLDER,
             "description": "From the requirements.txt of a submitted folder.",
@@ -165,9 +175,7 @@ def _folder_register(workspace: Workspace, spec: Spec, name: str) -> Environment
     return _version_ensure(environment, spec, None)
 
 
-def _version_ensure(
-    environment: Environment, spec: Spec, user: User | None
-) -> EnvironmentVersion:
+def _version_ensure(environment: Environment, spec: Spec, user: User | None) -> EnvironmentVersion:
     """The newest version if it says the same, else the next one; inside a transaction."""
     Environment.objects.select_for_update().get(pk=environment.pk)
     newest = environment.versions.first()

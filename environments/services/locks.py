@@ -14,7 +14,10 @@ from environments.models import EnvironmentVersion, Lock
 
 
 def lock_ensure(
-    *, version: EnvironmentVersion, interpreter: Interpreter, may_build: bool,
+    *,
+    version: EnvironmentVersion,
+    interpreter: Interpreter,
+    may_build: bool,
     while_waiting: Callable[[], None],
 ) -> Lock:
     """The lock of a version for this Python and platform; resolved on first need, then kept.
@@ -30,8 +33,11 @@ def lock_ensure(
     if known is not None:
         return known
     text = lock_resolve(
-        version.spec["requirements"], interpreter, may_build=may_build,
-        cache=Path(settings.DATA_DIR) / "uv-cache", while_waiting=while_waiting,
+        version.spec["requirements"],
+        interpreter,
+        may_build=may_build,
+        cache=Path(settings.DATA_DIR) / "uv-cache",
+        while_waiting=while_waiting,
     )
     wanted = {
         "version": version,

@@ -59,9 +59,7 @@ def artifacts(request: HttpRequest, ref: Text) -> list[ArtifactOut]:
     return [_out(artifact) for artifact in run_artifacts(run=run_of(request, ref))]
 
 
-@router.get(
-    "/{ref}/artifacts/{path:path}", response=REFUSALS, summary="Download an artifact"
-)
+@router.get("/{ref}/artifacts/{path:path}", response=REFUSALS, summary="Download an artifact")
 def artifact(request: HttpRequest, ref: Text, path: Text) -> HttpResponseBase:
     """One file that the run made."""
     run = run_of(request, ref)

@@ -92,9 +92,7 @@ def manifest(request: HttpRequest, digest: Text, workspace: Text = "") -> HttpRe
     return HttpResponse(text, content_type="application/json")
 
 
-@router.get(
-    "/snapshots/{digest}/files/{path:path}", response=REFUSALS, summary="Download a file"
-)
+@router.get("/snapshots/{digest}/files/{path:path}", response=REFUSALS, summary="Download a file")
 def file(request: HttpRequest, digest: Text, path: Text, workspace: Text = "") -> HttpResponseBase:
     """One file of a snapshot."""
     user = caller(request)

@@ -77,7 +77,11 @@ def run_list(*, user: User, workspace: Workspace, filters: RunFilters) -> RunPag
     items = (
         _sort(rows, filters.sort)
         .select_related(
-            "experiment", "target", "environment_version__environment", "submitted_by", "workspace",
+            "experiment",
+            "target",
+            "environment_version__environment",
+            "submitted_by",
+            "workspace",
             "snapshot",
         )
         .prefetch_related("series", Prefetch("attempts", Attempt.objects.order_by("-number")))
@@ -123,7 +127,9 @@ def _statuses(word: str) -> frozenset[Status]:
 def _sort(rows: QuerySet[Run], sort: str) -> QuerySet[Run]:
     column = SORTS.get(sort.removeprefix("-"))
     if column is None:
-        raise Refused(f"Runs cannot be sorted by '{sort}': choose from {', '.join(SORTS)}.", field="sort")
+        raise Refused(
+            f"Runs cannot be sorted by '{sort}': choose from {', '.join(SORTS)}.", field="sort"
+        )
     sign = "-" if sort.startswith("-") else ""
     return rows.order_by(f"{sign}{column}", "-pk")
 
@@ -135,8 +141,14 @@ def run_get(*, user: User, ref: str, workspace: Workspace | None = None) -> Run:
     that never was.
     """
     rows = runs_of(user=user).select_related(
-        "experiment", "target", "environment_version__environment", "submitted_by", "snapshot",
-        "build", "workspace", "canceled_by",
+        "experiment",
+        "target",
+        "environment_version__environment",
+        "submitted_by",
+        "snapshot",
+        "build",
+        "workspace",
+        "canceled_by",
     )
     if workspace is not None:
         rows = rows.filter(workspace=workspace)

@@ -21,7 +21,9 @@ def run_waiting(*, run: Run) -> str:
         return _stopping(run)
     unreachable = _unreachable(run.target)
     if run.status == Status.RUNNING:
-        return unreachable and f"{unreachable}: the run goes on there, its log catches up afterwards."
+        return (
+            unreachable and f"{unreachable}: the run goes on there, its log catches up afterwards."
+        )
     return _studio_trouble(run.target) or (unreachable and f"{unreachable}.") or _own_step(run)
 
 
@@ -67,9 +69,11 @@ def _studio_trouble(target: ComputeTarget) -> str:
 
 def _queued(run: Run) -> str:
     target = run.target
-    ahead = Run.objects.filter(target=target, status=Status.QUEUED).filter(
-        Q(priority__gt=run.priority) | Q(priority=run.priority, pk__lt=run.pk)
-    ).count()
+    ahead = (
+        Run.objects.filter(target=target, status=Status.QUEUED)
+        .filter(Q(priority__gt=run.priority) | Q(priority=run.priority, pk__lt=run.pk))
+        .count()
+    )
     busy = Run.objects.filter(target=target, status__in=HOLDS_SLOT).count()
     slots = f"{busy} of {target.slots} slots on {target.name} {'is' if busy == 1 else 'are'} taken"
     if ahead:

@@ -53,9 +53,7 @@ class Caller:
 
     def post(self, path: str, body: object = None) -> Answer:
         data = body if isinstance(body, bytes) else json.dumps(body)
-        return _answer(
-            self._client.post(f"/api/v1{path}", data, content_type="application/json")
-        )
+        return _answer(self._client.post(f"/api/v1{path}", data, content_type="application/json"))
 
 
 def _answer(response: HttpResponseBase) -> Answer:

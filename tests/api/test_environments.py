@@ -89,7 +89,9 @@ def test_viewers_and_strangers(
 def test_a_build_and_its_log(member: Caller, build: Build) -> None:
     found = member.get(f"/builds/{build.pk}").json
     assert (found["status"], found["environment"], found["target"]) == (
-        "queued", "minimal:1", "local",
+        "queued",
+        "minimal:1",
+        "local",
     )
     log_store().append(f"build/{build.pk}/run.log", 0, b"collecting numpy\n")
     log = member.get(f"/builds/{build.pk}/log")

@@ -25,10 +25,17 @@ def test_a_member_submits(member: Caller, body: dict[str, Any]) -> None:
         "/runs",
         body
         | {
-            "arguments": ["--alpha", "1"], "environment": "minimal", "experiment": "ridge",
-            "name": "first", "description": "why", "tags": {"k": "v"}, "priority": 3,
-            "time_limit_s": 60, "variables": {"A": "1", "API_TOKEN": "hidden"},
-            "outputs": ["out/**"], "git": {"commit": "abc", "diff": "+x\n"},
+            "arguments": ["--alpha", "1"],
+            "environment": "minimal",
+            "experiment": "ridge",
+            "name": "first",
+            "description": "why",
+            "tags": {"k": "v"},
+            "priority": 3,
+            "time_limit_s": 60,
+            "variables": {"A": "1", "API_TOKEN": "hidden"},
+            "outputs": ["out/**"],
+            "git": {"commit": "abc", "diff": "+x\n"},
         },
     )
     assert answer.status == 201

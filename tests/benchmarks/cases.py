@@ -23,8 +23,16 @@ MANY = 200
 def submit_to_line(rig: Rig) -> Iterator[Row]:
     """A fresh command line process each time, to its first line and to its exit."""
     command, env = rig.command_line()
-    argv = [*command, "submit", "--wait", "--source", str(rig.source),
-            "--environment", "scikit-learn", "hello.py"]
+    argv = [
+        *command,
+        "submit",
+        "--wait",
+        "--source",
+        str(rig.source),
+        "--environment",
+        "scikit-learn",
+        "hello.py",
+    ]
     first, whole = [], []
     for _ in range(ROUNDS):
         began = time.perf_counter()
@@ -52,8 +60,12 @@ def submit_to_line(rig: Rig) -> Iterator[Row]:
 def command_start(rig: Rig) -> Iterator[Row]:
     """What the command line costs before it does anything."""
     command, env = rig.command_line()
-    yield Row("command line start, s (median)", _timed([*command, "--version"], env),
-              _timed([rig.python(), "-c", "pass"], env), "< 0.08")
+    yield Row(
+        "command line start, s (median)",
+        _timed([*command, "--version"], env),
+        _timed([rig.python(), "-c", "pass"], env),
+        "< 0.08",
+    )
 
 
 def line_to_socket(rig: Rig) -> Iterator[Row]:
@@ -125,8 +137,9 @@ def big_log(rig: Rig) -> Iterator[Row]:
     )
     bare = time.perf_counter() - began
     yield Row("100 MB log: readable after the end, s", seen - exited["ended_at"], None, "< 2")
-    yield Row("100 MB log: the script itself, s", exited["ended_at"] - exited["started_at"],
-              bare, "")
+    yield Row(
+        "100 MB log: the script itself, s", exited["ended_at"] - exited["started_at"], bare, ""
+    )
     yield Row("other pages meanwhile, s (max)", max(pages), None, "")
     yield Row("web memory, MB", _rss_mb(rig.studio.record.children["web"].pid), None, "< 300")
 

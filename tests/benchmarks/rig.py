@@ -57,7 +57,8 @@ class Rig:
         """How a person starts the command, and in which environment."""
         env = {
             **self.studio.env,
-            "RUNYARD_URL": self.studio.record.url, "RUNYARD_TOKEN": self.studio.token,
+            "RUNYARD_URL": self.studio.record.url,
+            "RUNYARD_TOKEN": self.studio.token,
         }
         return [str(Path(sys.prefix) / "bin" / "runyard")], env
 
@@ -85,7 +86,9 @@ class Rig:
         first = self.studio.submit(self.source, "--environment", "minimal", "hello.py")
         self.studio.finished(first, timeout_s=120)
         subprocess.run(
-            [sys.executable, "-c", HISTORY, str(first), str(EARLIER_RUNS)], cwd=TOP, check=True,
+            [sys.executable, "-c", HISTORY, str(first), str(EARLIER_RUNS)],
+            cwd=TOP,
+            check=True,
             env={**os.environ, **self.studio.env, "DJANGO_SETTINGS_MODULE": "studio.settings"},
         )
 

@@ -20,13 +20,15 @@ for i in range(n):
 STUBBORN = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"], start_new_session=True)
+deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"
+subprocess.Popen([sys.executable, "-c", deaf], start_new_session=True)
 print("up", flush=True)
 time.sleep(600)
 """
 LINGER = """
 import subprocess, sys
-subprocess.Popen([sys.executable, "-c", "import time\\nwhile True: print('still here'); time.sleep(0.05)"], start_new_session=True)
+chatty = "import time\\nwhile True: print('still here'); time.sleep(0.05)"
+subprocess.Popen([sys.executable, "-c", chatty], start_new_session=True)
 print("bye")
 """
 

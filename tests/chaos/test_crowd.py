@@ -27,8 +27,10 @@ def test_a_crowd_through_two_workers_is_launched_once_each(studio: Studio, scrip
         studio.api(
             "/runs",
             {
-                "source": {"snapshot": digest}, "script": "mark.sh",
-                "arguments": [str(marks / str(number))], "environment": "here",
+                "source": {"snapshot": digest},
+                "script": "mark.sh",
+                "arguments": [str(marks / str(number))],
+                "environment": "here",
             },
         )["id"]
         for number in range(CROWD)
@@ -61,7 +63,10 @@ def test_a_run_that_fills_its_targets_disk_ends_with_the_truth(
     small_disk: Path, studio: Studio, scripts: Path
 ) -> None:
     (scripts / "fill.py").write_text(
-        'import sys\nline = "x" * 999 + "\\n"\nfor i in range(20_000):\n    sys.stdout.write(line)\n'
+        "import sys\n"
+        'line = "x" * 999 + "\\n"\n'
+        "for i in range(20_000):\n"
+        "    sys.stdout.write(line)\n"
     )
     studio.api("/targets", {"name": "small", "kind": "local", "config": {"root": str(small_disk)}})
     run = studio.submit(scripts, "--environment", "here", "--target", "small", "fill.py")

@@ -64,9 +64,7 @@ def kill_watchers(folder: Path, who: str) -> None:
 
 
 @pytest.mark.parametrize("who", ["sampler", "keeper", "both"])
-def test_cancel_ends_the_tree_whoever_was_killed(
-    studio: Studio, scripts: Path, who: str
-) -> None:
+def test_cancel_ends_the_tree_whoever_was_killed(studio: Studio, scripts: Path, who: str) -> None:
     run, folder = start(studio, scripts)
     command = read(folder, "started.json")["pid"]
     kill_watchers(folder, who)
@@ -91,7 +89,11 @@ def test_an_end_that_nobody_saw_gets_no_invented_code(studio: Studio, scripts: P
     kill_watchers(folder, "both")
     kill(read(folder, "started.json")["pid"])
     ended = studio.finished(run, timeout_s=60)
-    assert (ended["status"], ended["end_reason"], ended["exit_code"]) == ("failed", "exit_lost", None)
+    assert (ended["status"], ended["end_reason"], ended["exit_code"]) == (
+        "failed",
+        "exit_lost",
+        None,
+    )
 
 
 def test_a_restarted_host_is_told_from_a_lost_exit(studio: Studio, scripts: Path) -> None:
@@ -134,7 +136,9 @@ def test_a_grandchild_that_keeps_printing_does_not_outlive_its_run(
 
 def test_two_monitors_that_both_believe_in_their_lease(studio: Studio, scripts: Path) -> None:
     rival = subprocess.Popen(
-        [sys.executable, "-c", RIVAL], cwd=TOP, start_new_session=True,
+        [sys.executable, "-c", RIVAL],
+        cwd=TOP,
+        start_new_session=True,
         env={**studio.env, "DJANGO_SETTINGS_MODULE": "studio.settings"},
     )
     try:

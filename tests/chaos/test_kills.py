@@ -61,7 +61,8 @@ def test_what_ended_while_the_studio_was_down_is_found(studio: Studio, scripts: 
     studio.kill()
     eventually(
         lambda: len(list(folder.glob("*-run-*/sealed.json"))) == len(runs),
-        timeout_s=30, what="the runs to end by themselves",
+        timeout_s=30,
+        what="the runs to end by themselves",
     )
     studio.start()
     assert_all_true(studio, runs)

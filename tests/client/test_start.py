@@ -15,7 +15,9 @@ DEAR = (
 def test_submitting_imports_nothing_dear() -> None:
     needed = ("command", "submit", "gitreader", "follow", "login", "upload")
     imports = ", ".join(f"studio.client.{name}" for name in needed)
-    code = f"import sys; known = set(sys.modules); import {imports}; print(*set(sys.modules) - known)"
+    code = (
+        f"import sys; known = set(sys.modules); import {imports}; print(*set(sys.modules) - known)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "studio.client.upload" in loaded

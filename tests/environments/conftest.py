@@ -55,7 +55,10 @@ def curated_python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Templa
         ):
             done = subprocess.run(
                 [find_uv_bin(), *arguments],
-                capture_output=True, text=True, timeout=300, check=False,
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
             )
             assert done.returncode == 0, done.stderr
         return python

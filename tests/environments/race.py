@@ -63,9 +63,7 @@ def main(folder: str) -> None:
         ).number
 
     def pick(number: int) -> int:
-        return environment_pick(
-            workspace=workspace, name="", folder_requirements="tool==1"
-        )[0].pk
+        return environment_pick(workspace=workspace, name="", folder_requirements="tool==1")[0].pk
 
     versions, same, picked = at_once(create), at_once(create_same), at_once(pick)
     version, _ = environment_pick(workspace=workspace, name="mine:1", folder_requirements=None)
@@ -74,8 +72,11 @@ def main(folder: str) -> None:
     Build.objects.update(status=Build.Status.FAILED)
     after_failure = at_once(lambda number: _current(target, version, lock, "key").pk)
     found = {
-        "versions": versions, "same": same, "picked": picked,
-        "builds": builds, "after_failure": after_failure,
+        "versions": versions,
+        "same": same,
+        "picked": picked,
+        "builds": builds,
+        "after_failure": after_failure,
         "current": list(Build.objects.filter(is_current=True).values_list("pk", flat=True)),
     }
     sys.stdout.write(json.dumps(found))

@@ -107,9 +107,7 @@ class Studio:
 
 
 @pytest.fixture
-def studio(
-    member: User, workspace: Workspace, target: ComputeTarget, session: Session
-) -> Studio:
+def studio(member: User, workspace: Workspace, target: ComputeTarget, session: Session) -> Studio:
     return Studio(member, workspace, target, session)
 
 
@@ -165,7 +163,9 @@ def test_a_universal_lock_is_used_from_its_python_on(studio: Studio, registry: R
     registry.wheel("tool", "2.0")
     version = studio.version("tool\n")
     universal = Lock.objects.create(
-        version=version, python_version="3.11", platform=Lock.ANY_PLATFORM,
+        version=version,
+        python_version="3.11",
+        platform=Lock.ANY_PLATFORM,
         text=f"tool==1.0 \\\n    --hash={tool}\n",
     )
     assert studio.building(version).lock == universal
@@ -374,7 +374,10 @@ def stuck_uv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_a_running_build_is_stopped_on_its_target(
-    studio: Studio, registry: Registry, stuck_uv: Path, messages: list[str],
+    studio: Studio,
+    registry: Registry,
+    stuck_uv: Path,
+    messages: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     registry.wheel("tool")
@@ -398,7 +401,10 @@ def test_a_running_build_is_stopped_on_its_target(
 
 
 def test_a_build_whose_launcher_died_is_stopped_and_seen_to_its_end(
-    studio: Studio, registry: Registry, stuck_uv: Path, messages: list[str],
+    studio: Studio,
+    registry: Registry,
+    stuck_uv: Path,
+    messages: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     registry.wheel("tool")
@@ -448,8 +454,12 @@ def test_only_who_may_write_cancels(studio: Studio, registry: Registry, viewer: 
     ],
 )
 def test_how_a_build_ended_is_told_once(
-    exited: dict[str, Any] | None, status: Build.Status, error: str,
-    target: ComputeTarget, workspace: Workspace, messages: list[str],
+    exited: dict[str, Any] | None,
+    status: Build.Status,
+    error: str,
+    target: ComputeTarget,
+    workspace: Workspace,
+    messages: list[str],
 ) -> None:
     environment = Environment.objects.create(workspace=workspace, name="mine")
     version = EnvironmentVersion.objects.create(

@@ -23,9 +23,20 @@ def test_the_lock_is_what_the_requirements_resolve_to(template: Template, tmp_pa
     shutil.copytree(CURATED / template.name, tmp_path / "template")
     lock = tmp_path / "template" / "lock.txt"
     command = [
-        find_uv_bin(), "pip", "compile", str(tmp_path / "template" / "requirements.txt"),
-        "--universal", "--python", sys.executable, "--python-version", template.lock_python,
-        "--generate-hashes", "--no-header", "--no-annotate", "--output-file", str(lock),
+        find_uv_bin(),
+        "pip",
+        "compile",
+        str(tmp_path / "template" / "requirements.txt"),
+        "--universal",
+        "--python",
+        sys.executable,
+        "--python-version",
+        template.lock_python,
+        "--generate-hashes",
+        "--no-header",
+        "--no-annotate",
+        "--output-file",
+        str(lock),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
@@ -46,7 +57,10 @@ def test_the_locked_packages_install_and_pass_the_smoke_script(
 ) -> None:
     done = subprocess.run(
         [curated_python(template), template.smoke],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()

@@ -51,12 +51,17 @@ def test_a_value_becomes_one_line_of_the_metrics_file(library: Path, tmp_path: P
         "run.log('t', Tensor(), step=Tensor())\n"
         "run.log('odd', [1])\n"
         "print(run.id)\n",
-        library, RUNYARD_METRICS=str(metrics), RUNYARD_RUN="42",
+        library,
+        RUNYARD_METRICS=str(metrics),
+        RUNYARD_RUN="42",
     )
     assert (done.stdout, done.stderr) == ("42\n", "")
     found = points(metrics)
     assert [(p["n"], p["v"], p["s"]) for p in found if p["n"] != "loss"] == [
-        ("r2", 0.5, 3), ("note", "grün\n", None), ("t", 0.25, 0.25), ("odd", "[1]", None),
+        ("r2", 0.5, 3),
+        ("note", "grün\n", None),
+        ("t", 0.25, 0.25),
+        ("odd", "[1]", None),
     ]
     assert found[2]["v"] != found[2]["v"], "not a number is a value too"
     times = [p["t"] for p in found]
@@ -85,7 +90,8 @@ def test_many_writers_never_mix_their_lines(library: Path, tmp_path: Path) -> No
         "        os._exit(0)\n"
         "    children.append(pid)\n"
         "for pid in children: os.waitpid(pid, 0)\n",
-        library, RUNYARD_METRICS=str(metrics),
+        library,
+        RUNYARD_METRICS=str(metrics),
     )
     assert done.returncode == 0, done.stderr
     assert sorted((p["n"], p["s"]) for p in points(metrics)) == [
@@ -99,7 +105,8 @@ def test_a_metrics_file_that_cannot_be_written_does_not_end_the_training(
     done = run(
         "from studio.client import Run; run = Run.get_context();"
         "run.log('r2', 1); run.log('r2', 2); print('trained')",
-        library, RUNYARD_METRICS=str(tmp_path / "gone" / "metrics.jsonl"),
+        library,
+        RUNYARD_METRICS=str(tmp_path / "gone" / "metrics.jsonl"),
     )
     assert done.stdout == "trained\n"
     assert done.stderr.count("runyard: metrics cannot be written") == 1
@@ -110,6 +117,9 @@ def test_the_package_stands_alone_and_runs_under_old_pythons() -> None:
         ast.parse(text, feature_version=(3, 6))
         imports = [line for line in text.splitlines() if line.startswith(("import ", "from "))]
         assert set(imports) <= {
-            "import json", "import os", "import sys", "import time",
+            "import json",
+            "import os",
+            "import sys",
+            "import time",
             "from studio.client.run_context import Run",
         }

@@ -78,7 +78,10 @@ def test_the_same_definition_is_the_same_version(member: User, workspace: Worksp
 def test_a_description_can_be_given_later(member: User, workspace: Workspace) -> None:
     for description in ("", "for the demo", ""):
         environment_create(
-            user=member, workspace=workspace, name="mine", requirements="six",
+            user=member,
+            workspace=workspace,
+            name="mine",
+            requirements="six",
             description=description,
         )
     assert Environment.objects.get().description == "for the demo"
@@ -133,9 +136,7 @@ def test_a_named_environment_comes_first(member: User, curated: Workspace) -> No
         return str(version)
 
     for requirements in ("six", "six>1"):
-        environment_create(
-            user=member, workspace=curated, name="mine", requirements=requirements
-        )
+        environment_create(user=member, workspace=curated, name="mine", requirements=requirements)
     assert [pick("mine"), pick(" mine:1 "), pick("mine:2")] == ["mine:2", "mine:1", "mine:2"]
 
 
@@ -197,7 +198,8 @@ def test_a_missing_module_is_answered_with_package_and_environment(
 ) -> None:
     assert module_advice(workspace=curated, missing="sklearn") == ("scikit-learn", "scikit-learn")
     assert module_advice(workspace=curated, missing="dateutil.tz") == (
-        "python-dateutil", "scikit-learn",
+        "python-dateutil",
+        "scikit-learn",
     )
     assert module_advice(workspace=curated, missing="yaml") == ("pyyaml", None)
     assert module_advice(workspace=curated, missing="learn") == ("learn", None)

@@ -26,7 +26,12 @@ def python(curated_python: Callable[[Template], Path]) -> Path:
 def train(python: Path, cwd: Path, **variables: str) -> str:
     done = subprocess.run(
         [python, EXAMPLE / "train.py", "--alphas", "4", "--repeats", "1"],
-        cwd=cwd, env=variables, capture_output=True, text=True, timeout=120, check=False,
+        cwd=cwd,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -38,9 +43,7 @@ def test_it_logs_each_alpha_and_leaves_its_outputs(python: Path, tmp_path: Path)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     metrics = tmp_path / "metrics.jsonl"
-    said = train(
-        python, tmp_path, PYTHONPATH=str(tmp_path / "lib"), RUNYARD_METRICS=str(metrics)
-    )
+    said = train(python, tmp_path, PYTHONPATH=str(tmp_path / "lib"), RUNYARD_METRICS=str(metrics))
     assert said.count("R²") == 5
     logged = [json.loads(line) for line in metrics.read_text().splitlines()]
     assert [p["s"] for p in logged if p["n"] == "r2"] == [0, 1, 2, 3]
@@ -48,7 +51,9 @@ def test_it_logs_each_alpha_and_leaves_its_outputs(python: Path, tmp_path: Path)
 
     outputs = tmp_path / "outputs"
     assert {path.name for path in outputs.iterdir()} == {
-        "model.pkl", "metrics.json", "predictions.csv"
+        "model.pkl",
+        "metrics.json",
+        "predictions.csv",
     }
     with (outputs / "predictions.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 89

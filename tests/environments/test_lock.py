@@ -135,8 +135,7 @@ def test_whoever_waits_for_a_resolution_is_called_meanwhile(
     called = tmp_path / "called"
     fake = tmp_path / "uv"
     fake.write_text(
-        f"#!/bin/sh\nuntil [ -e {called} ]; do sleep 0.01; done\n"
-        "cat requirements.txt\n"
+        f"#!/bin/sh\nuntil [ -e {called} ]; do sleep 0.01; done\ncat requirements.txt\n"
     )
     fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setattr(lock, "find_uv_bin", lambda: str(fake))
@@ -147,8 +146,13 @@ def test_whoever_waits_for_a_resolution_is_called_meanwhile(
 
 def test_registry_variables_are_those_that_say_where_packages_come_from() -> None:
     environ = {
-        "UV_INDEX": "a", "UV_DEFAULT_INDEX": "b", "UV_INDEX_TEAM_USERNAME": "c",
-        "UV_FIND_LINKS": "d", "UV_CACHE_DIR": "e", "UV_PYTHON": "f", "PATH": "g",
+        "UV_INDEX": "a",
+        "UV_DEFAULT_INDEX": "b",
+        "UV_INDEX_TEAM_USERNAME": "c",
+        "UV_FIND_LINKS": "d",
+        "UV_CACHE_DIR": "e",
+        "UV_PYTHON": "f",
+        "PATH": "g",
     }
     assert sorted(registry_variables(environ).values()) == ["a", "b", "c", "d"]
 
@@ -181,8 +185,11 @@ def test_platforms_are_named_as_uv_names_them(
 
 def test_the_key_follows_lock_and_interpreter_alone() -> None:
     facts = {
-        "python": "/usr/bin/python3.11", "python_version": "3.11.7", "platform": "linux",
-        "machine": "x86_64", "libc": "glibc 2.36",
+        "python": "/usr/bin/python3.11",
+        "python_version": "3.11.7",
+        "platform": "linux",
+        "machine": "x86_64",
+        "libc": "glibc 2.36",
     }
     here = interpreter_from_facts(facts)
     key = build_key("tool==1.0\n", here)
@@ -190,7 +197,9 @@ def test_the_key_follows_lock_and_interpreter_alone() -> None:
     assert build_key("tool==1.0\n", interpreter_from_facts(dict(facts))) == key
     assert build_key("tool==1.1\n", here) != key
     for change in (
-        {"python": "/opt/python3.11"}, {"python_version": "3.11.8"}, {"machine": "aarch64"}
+        {"python": "/opt/python3.11"},
+        {"python_version": "3.11.8"},
+        {"machine": "aarch64"},
     ):
         assert build_key("tool==1.0\n", interpreter_from_facts(facts | change)) != key
 

@@ -34,9 +34,7 @@ def test_a_disabled_target_has_none(target: ComputeTarget) -> None:
 
 def test_slots_go_by_priority_then_age(target: ComputeTarget) -> None:
     ComputeTarget.objects.filter(pk=target.pk).update(slots=2)
-    old, young, urgent = (
-        make_run(target=target, priority=priority) for priority in (0, 0, 5)
-    )
+    old, young, urgent = (make_run(target=target, priority=priority) for priority in (0, 0, 5))
     assert slots_fill(target_id=target.pk) == 2
     for run, status in ((old, "preparing"), (urgent, "preparing"), (young, "queued")):
         run.refresh_from_db()

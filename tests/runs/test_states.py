@@ -26,7 +26,7 @@ def test_a_command_that_ran_is_finalized_before_it_completes() -> None:
 
 
 def test_a_queued_run_holds_no_slot_and_all_later_live_ones_do() -> None:
-    assert HOLDS_SLOT == LIVE - {Status.QUEUED}
+    assert LIVE - {Status.QUEUED} == HOLDS_SLOT
 
 
 @pytest.mark.parametrize("reason", list(EndReason))

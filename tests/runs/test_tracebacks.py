@@ -19,7 +19,8 @@ def test_it_finds_the_error_line_of_the_last_traceback() -> None:
 
 
 def test_it_names_the_missing_top_level_module() -> None:
-    log = b"Traceback (most recent call last):\n  x\nModuleNotFoundError: No module named 'sklearn.svm'\n"
+    log = b"Traceback (most recent call last):\n  x\n"
+    log += b"ModuleNotFoundError: No module named 'sklearn.svm'\n"
     assert find_cause(log).missing_module == "sklearn"
 
 
