@@ -16,6 +16,7 @@ class Command(BaseCommand):
     """Watch live runs and builds; several monitors share the work."""
 
     help = "Watch live runs and builds until told to stop."
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or Ctrl-C."""
