@@ -7,13 +7,26 @@ import json
 import sys
 from collections.abc import Sequence
 
+_WIDTH = 100
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Help of a fixed width: asking the terminal would import 13 ms worth of modules each time."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_WIDTH)
+
 
 class Parser(argparse.ArgumentParser):
     """The parser of one command; each command has `--json`."""
 
     def __init__(self, command: str, summary: str, *, usage: str | None = None) -> None:
         super().__init__(
-            prog=f"runyard {command}", description=summary, usage=usage, allow_abbrev=False
+            prog=f"runyard {command}",
+            description=summary,
+            usage=usage,
+            allow_abbrev=False,
+            formatter_class=_Formatter,
         )
         self.add_argument("--json", action="store_true", help="answer in JSON")
 
