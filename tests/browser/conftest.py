@@ -1,0 +1,126 @@
+"""A real browser before a real studio.
+
+`studio` is one for each module, with the environment `here` (the tests' own Python, nothing to
+build). `open_tab` opens signed-in pages; whatever a page complains of on its console, a policy
+that was broken among it, fails the test.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.chaos.conftest import free_port, make_plain_environment
+from tests.studio_process import Studio
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+TELL_VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", (event) =>
+  console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+"""
+
+OpenTab = Callable[..., Page]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here needs Chromium, and shares one worker."""
+    for item in items:
+        if "/tests/browser/" in str(item.path):
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's browser."""
+    if not CHROMIUM.exists():
+        pytest.skip("Chromium is missing: apt-get install chromium fonts-dejavu-core")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """A studio that was just started; scripts may lie below its `scripts`."""
+    folder = tmp_path_factory.mktemp("studio")
+    with Studio(folder / "data", port=free_port(), link_root=folder) as studio:
+        make_plain_environment(studio)
+        yield studio
+
+
+@pytest.fixture(scope="module")
+def session(studio: Studio) -> Any:
+    """The cookie of the owner's session."""
+    name, _, value = studio.session_cookie().partition("=")
+    return {"name": name, "value": value, "url": studio.record.url}
+
+
+@pytest.fixture
+def open_tab(chromium: Browser, studio: Studio, session: Any) -> Iterator[OpenTab]:
+    """Opens pages as the owner; `forgiven` names complaints that a test brings about."""
+    complaints: list[str] = []
+    forgiven: list[str] = []
+    contexts = []
+
+    def complain(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(f"{message.text} ({message.location.get('url')})")
+
+    def open_it(
+        path: str = "/", *, signed_in: bool = True, forgive: tuple[str, ...] = (), **options: Any
+    ) -> Page:
+        forgiven.extend(forgive)
+        context = chromium.new_context(
+            base_url=studio.record.url, **{"viewport": {"width": 1280, "height": 800}} | options
+        )
+        contexts.append(context)
+        if signed_in:
+            context.add_cookies([session])
+        page = context.new_page()
+        page.add_init_script(TELL_VIOLATIONS)
+        page.on("console", complain)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    left = [line for line in complaints if not any(word in line for word in forgiven)]
+    assert left == []
+
+
+@pytest.fixture
+def scripts(studio: Studio) -> Path:
+    """A script directory: count.py N PAUSE prints numbered lines."""
+    folder = studio.data_dir.parent / "scripts"
+    folder.mkdir(exist_ok=True)
+    (folder / "count.py").write_text(
+        "import sys, time\n"
+        "for n in range(1, int(sys.argv[1]) + 1):\n"
+        "    print('\\x1b[32mline\\x1b[0m', n, flush=True)\n"
+        "    time.sleep(float(sys.argv[2]))\n"
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wants_screenshots() -> bool:
+    """Whether the picture in the README is to be taken anew."""
+    return os.environ.get("RUNYARD_SCREENSHOTS") == "1"

@@ -1,0 +1,128 @@
+"""Pages in a browser: rows that stay in place, no scripts, both themes, narrow screens."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenTab
+from tests.studio_process import Studio
+
+PLACE = ("--environment", "here")
+
+
+@pytest.fixture
+def ended(studio: Studio, scripts: Path) -> int:
+    """A run that is over."""
+    run = studio.submit(scripts, *PLACE, "--tag", "k=v", "count.py", "5", "0")
+    assert studio.finished(run)["status"] == "completed"
+    return run
+
+
+def test_rows_change_in_place_and_new_runs_wait(
+    studio: Studio, scripts: Path, ended: int, open_tab: OpenTab
+) -> None:
+    run = studio.submit(scripts, *PLACE, "count.py", "100", "0.1")
+    page = open_tab("/runs/")
+    row = page.locator(f"#run-{run}")
+    before = page.locator("tbody tr").count()
+    expect(row.locator(".status")).to_have_text("running", timeout=20_000)
+    newer = studio.submit(scripts, *PLACE, "count.py", "1", "0")
+    bar = page.locator("[data-new-runs]")
+    expect(bar).to_have_text("1 new run: show", timeout=10_000)
+    expect(row.locator(".status")).to_have_text("completed", timeout=30_000)
+    assert page.locator("tbody tr").count() == before
+    bar.get_by_role("link").click()
+    expect(page.locator(f"#run-{newer}")).to_be_visible()
+
+
+def test_everything_works_without_scripts(studio: Studio, scripts: Path, open_tab: OpenTab) -> None:
+    page = open_tab("/submit/", java_script_enabled=False)
+    page.get_by_label("Server folder").fill(str(scripts))
+    page.get_by_label("Script", exact=True).fill("count.py")
+    page.get_by_label("Arguments").fill("3 0")
+    page.get_by_label("Environment", exact=True).select_option("here")
+    page.get_by_role("button", name="Submit").click()
+    run = int(re.search(r"/runs/(\d+)/", page.url)[1])  # type: ignore[index]
+    studio.finished(run)
+    page.get_by_role("link", name="Log", exact=True).click()
+    expect(page.locator(".log")).to_contain_text("line 3")
+    page.goto("/runs/?q=count")
+    page.get_by_label("Text").fill("nothing like it")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_text("No run matches.")).to_be_visible()
+
+
+def test_a_mistake_keeps_what_was_typed(scripts: Path, open_tab: OpenTab) -> None:
+    page = open_tab("/submit/", forgive=("422",))
+    page.get_by_label("Server folder").fill(str(scripts))
+    page.get_by_label("Script", exact=True).fill("cuont.py")
+    page.get_by_label("Name", exact=True).fill("kept")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.locator("#id_script-problem")).to_contain_text("did you mean count.py?")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("kept")
+
+
+def test_only_the_chosen_source_is_asked_for(open_tab: OpenTab) -> None:
+    page = open_tab("/submit/")
+    expect(page.get_by_label("Zip file", exact=True)).to_be_hidden()
+    page.get_by_label("a zip file").check()
+    expect(page.get_by_label("Zip file", exact=True)).to_be_visible()
+    expect(page.get_by_label("Server folder")).to_be_hidden()
+
+
+def test_the_theme_button_goes_round_and_is_remembered(open_tab: OpenTab) -> None:
+    page = open_tab("/help/", color_scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    button = page.locator("theme-toggle button")
+    button.click()  # light
+    button.click()  # dark
+    dark = page.evaluate(ground)
+    assert dark != light
+    page.reload()
+    assert page.evaluate(ground) == dark
+    button.click()  # system
+    assert page.evaluate(ground) == light
+
+
+PAGES = ("/", "/runs/", "/runs/{run}/", "/runs/{run}/log/", "/runs/{run}/artifacts/",
+         "/runs/{run}/files/", "/runs/{run}/environment/", "/runs/{run}/resources/",
+         "/runs/{run}/events/", "/runs/{run}/delete/", "/submit/", "/targets/", "/targets/local/",
+         "/targets/local/edit/", "/new/target/", "/environments/", "/environments/scikit-learn/",
+         "/new/environment/", "/help/")  # fmt: skip
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_can_be_used_by_everybody(scheme: str, ended: int, open_tab: OpenTab) -> None:
+    page = open_tab("/", color_scheme=scheme, reduced_motion="reduce")
+    found = {path: findings(page, path.format(run=ended)) for path in PAGES}
+    assert {path: what for path, what in found.items() if what} == {}
+
+
+def findings(page: Page, path: str) -> list[str]:
+    """What axe calls serious or critical there."""
+    page.goto(path)
+    answer = Axe().run(page)
+    return [
+        f"{violation['id']}: {node['html'][:200]} {node['failureSummary'][:200]}"
+        for violation in answer.response["violations"]
+        if violation["impact"] in {"serious", "critical"}
+        for node in violation["nodes"][:3]
+    ]
+
+
+def test_no_page_is_wider_than_a_telephone(ended: int, open_tab: OpenTab) -> None:
+    page = open_tab("/", viewport={"width": 390, "height": 844})
+    wide = {}
+    for path in PAGES:
+        page.goto(path.format(run=ended))
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 390:
+            wide[path] = width
+    assert wide == {}
