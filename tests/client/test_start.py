@@ -16,7 +16,9 @@ def test_submitting_imports_nothing_dear() -> None:
     needed = ("command", "submit", "gitreader", "follow", "login", "upload")
     imports = ", ".join(f"studio.client.{name}" for name in needed)
     code = (
-        f"import sys; known = set(sys.modules); import {imports}; print(*set(sys.modules) - known)"
+        f"import sys; known = set(sys.modules); import {imports}; "
+        "studio.client.submit._parser().parse(['--env', 'A=1']); "
+        "print(*set(sys.modules) - known)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
