@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -53,9 +55,22 @@ def scripts(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
-    """A studio with a plain environment `here` (the tests' own Python) and four slots."""
-    data_dir = tmp_path / "data"
-    with Studio(data_dir, port=free_port(), link_root=tmp_path) as studio:
+    """A studio for this test alone: it may be killed."""
+    with plain_studio(tmp_path / "data") as studio:
+        yield studio
+
+
+@pytest.fixture(scope="module")
+def shared_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """A studio for the tests of a file: what they break is their runs."""
+    with plain_studio(tmp_path_factory.mktemp("studio") / "data") as studio:
+        yield studio
+
+
+@contextmanager
+def plain_studio(data_dir: Path) -> Iterator[Studio]:
+    """A studio with four slots and the environment `here` (the tests' own Python)."""
+    with Studio(data_dir, port=free_port(), link_root=data_dir.parent) as studio:
         make_plain_environment(studio)
         studio.api("/targets/local", {"slots": 4}, method="PATCH")
         yield studio
@@ -63,7 +78,5 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
 
 def make_plain_environment(studio: Studio) -> None:
     """An environment that needs no build, so that tests are about what they are about."""
-    import sys
-
-    answer = studio.cli("env", "create", "here", "--interpreter", str(Path(sys.executable)))
+    answer = studio.cli("env", "create", "here", "--interpreter", sys.executable)
     assert answer.code == 0, answer.stderr.decode()

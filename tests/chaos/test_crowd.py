@@ -12,7 +12,14 @@ import pytest
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("crowd")]
+
+
+@pytest.fixture
+def studio(shared_studio: Studio) -> Studio:
+    """The studio of this file: no test here harms it for longer than it lasts."""
+    return shared_studio
+
 
 CROWD = 40
 

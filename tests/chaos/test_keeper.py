@@ -16,7 +16,13 @@ import pytest
 from tests.studio_process import TOP, Studio
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("keeper")]
+
+
+@pytest.fixture
+def studio(shared_studio: Studio) -> Studio:
+    """The studio of this file: no test here harms it for longer than it lasts."""
+    return shared_studio
 
 
 def task_folder(studio: Studio, run: int) -> Path:

@@ -1,0 +1,179 @@
+"""What a script can rely on, seen on real runs in a real studio."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import EXAMPLE
+from tests.studio_process import Studio
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.xdist_group("end_to_end")
+
+HERE = ("--environment", "here")
+
+
+def test_a_src_layout_package_and_its_module_run(studio: Studio, folder: Path) -> None:
+    package = folder / "src" / "project"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("WORD = 'packed'\n")
+    (package / "train.py").write_text("from project import WORD\nprint(WORD)\n")
+    run = studio.submit(folder, *HERE, "--", "python", "-m", "project.train")
+    assert studio.finished(run)["status"] == "completed"
+    assert studio.log(run) == b"packed\n"
+
+
+def test_a_shell_script_runs_with_its_arguments(studio: Studio, folder: Path) -> None:
+    (folder / "run.sh").write_text('echo "$1 in $(basename "$PWD")"\nexit 3\n')
+    run = studio.submit(folder, *HERE, "run.sh", "--", "--flag")
+    ended = studio.finished(run)
+    assert (ended["status"], ended["exit_code"]) == ("failed", 3)
+    assert studio.log(run) == b"--flag in code\n"
+
+
+def test_a_traceback_line_stands_in_the_list(studio: Studio, folder: Path) -> None:
+    (folder / "bad.py").write_text("raise ValueError('alpha is -1')\n")
+    run = studio.submit(folder, *HERE, "bad.py")
+    studio.finished(run)
+    listed = studio.api("/runs?status=failed")["items"]
+    assert next(r for r in listed if r["id"] == run)["error"] == "ValueError: alpha is -1"
+
+
+def test_a_missing_package_is_named_with_an_environment_that_has_it(
+    studio: Studio, folder: Path
+) -> None:
+    (folder / "learn.py").write_text("import sklearn\n")
+    run = studio.submit(folder, "--environment", "minimal", "learn.py")
+    assert studio.finished(run)["status"] == "failed"
+    last = studio.api(f"/runs/{run}/events")[-1]["text"]
+    assert "scikit-learn" in last, last
+
+
+def test_a_command_that_does_not_exist_is_a_sentence(studio: Studio, folder: Path) -> None:
+    (folder / "a.txt").write_text("x")
+    run = studio.submit(folder, *HERE, "--", "no-such-program", "x")
+    ended = studio.finished(run)
+    assert (ended["status"], ended["end_reason"]) == ("failed", "launch_failed")
+    assert "no-such-program" in ended["error"]
+
+
+def test_metrics_artifacts_and_extra_files_come_home(studio: Studio, folder: Path) -> None:
+    (folder / "train.py").write_text(
+        "from pathlib import Path\n"
+        "from studio.client import Run\n"
+        "run = Run.get_context()\n"
+        "for step in range(5):\n    run.log('loss', 1 / (step + 1), step=step)\n"
+        "Path('outputs/deep').mkdir()\n"
+        "Path('outputs/deep/model.bin').write_bytes(b'model')\n"
+        "Path('stray.txt').write_text('left behind')\n"
+    )
+    run = studio.submit(folder, *HERE, "train.py")
+    ended = studio.finished(run)
+    assert ended["status"] == "completed", studio.log(run)
+    assert ended["metrics"] == {"loss": 0.2}
+    assert [a["path"] for a in studio.api(f"/runs/{run}/artifacts")] == ["outputs/deep/model.bin"]
+    summary = studio.api(f"/runs/{run}/metrics")["loss"]
+    assert (summary["count"], summary["max"], summary["last_step"]) == (5, 1.0, 4)
+    answer = studio.cli("download", str(run), "outputs/deep/model.bin", "-o", str(folder / "back"))
+    assert answer.code == 0, answer.stderr
+    assert b"model" in {path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_files_in_logs_can_be_read_while_it_runs(studio: Studio, folder: Path) -> None:
+    (folder / "talk.py").write_text(
+        "import time\nfrom pathlib import Path\n"
+        "Path('logs/rank1.txt').write_text('hello from rank 1\\n')\ntime.sleep(600)\n"
+    )
+    run = studio.submit(folder, *HERE, "talk.py")
+    eventually(
+        lambda: "logs/rank1.txt" in {s["name"] for s in studio.api(f"/runs/{run}/streams")},
+        timeout_s=20,
+        what="the log file to be seen",
+    )
+    assert studio.log(run, "logs/rank1.txt") == b"hello from rank 1\n"
+    studio.api(f"/runs/{run}/cancel", {})
+    assert studio.finished(run)["status"] == "canceled"
+
+
+def test_an_output_that_stands_still_is_collected_while_it_runs(
+    studio: Studio, folder: Path
+) -> None:
+    (folder / "save.py").write_text(
+        "import time\nfrom pathlib import Path\n"
+        "Path('outputs/early.txt').write_text('early')\ntime.sleep(600)\n"
+    )
+    run = studio.submit(folder, *HERE, "save.py")
+    eventually(
+        lambda: studio.api(f"/runs/{run}/artifacts"), timeout_s=40, what="the settled artifact"
+    )
+    assert studio.run(run)["status"] == "running"
+    studio.api(f"/runs/{run}/cancel", {})
+    studio.finished(run)
+
+
+def test_a_secret_is_masked_and_the_receipt_counts_it(studio: Studio, folder: Path) -> None:
+    (folder / "leak.py").write_text(
+        "import os\nprint('token is', os.environ['API_TOKEN'])\nprint(os.environ['PLAIN'])\n"
+    )
+    secret = "correct-horse-battery"
+    run = studio.submit(
+        folder, *HERE, "--env", f"API_TOKEN={secret}", "--env", "PLAIN=seen", "leak.py"
+    )
+    ended = studio.finished(run)
+    assert studio.log(run) == b"token is " + b"*" * len(secret) + b"\nseen\n"
+    assert (ended["receipt"]["masked"], ended["receipt"]["complete"]) == (1, True)
+    assert secret not in json.dumps(ended)
+    database = (studio.data_dir / "db.sqlite3").read_bytes()
+    assert secret.encode() not in database
+
+
+def test_priority_goes_first_and_waiting_is_explained(studio: Studio, folder: Path) -> None:
+    (folder / "wait.py").write_text("import time\ntime.sleep(600)\n")
+    (folder / "quick.py").write_text("print(1)\n")
+    studio.api("/targets/local", {"slots": 1}, method="PATCH")
+    try:
+        blocker = studio.submit(folder, *HERE, "wait.py")
+        eventually(lambda: studio.run(blocker)["status"] == "running", what="the slot to be taken")
+        low = studio.submit(folder, *HERE, "quick.py")
+        high = studio.submit(folder, *HERE, "--priority", "5", "quick.py")
+        assert "1 run ahead on local" in studio.run(low)["waiting"]
+        assert "Next on local" in studio.run(high)["waiting"]
+        studio.api(f"/runs/{blocker}/cancel", {})
+        first, second = studio.finished(high), studio.finished(low)
+        assert first["started_at"] < second["started_at"]
+    finally:
+        studio.api("/targets/local", {"slots": 4}, method="PATCH")
+
+
+def test_every_door_gives_the_same_snapshot_and_artifacts(studio: Studio, tmp_path: Path) -> None:
+    linked = Path(studio.env["RUNYARD_LINK_ROOTS"]) / "ridge"
+    shutil.copytree(EXAMPLE, linked)
+    with zipfile.ZipFile(tmp_path / "ridge.zip", "w") as archive:
+        for path in sorted(EXAMPLE.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(EXAMPLE))
+    by_command = studio.submit(linked, "--environment", "scikit-learn", "train.py")
+    by_rest = studio.api(
+        "/runs",
+        {
+            "source": {"folder": str(linked)},
+            "script": "train.py",
+            "environment": "scikit-learn",
+        },
+    )["id"]
+    by_page = studio.submit_zip(tmp_path / "ridge.zip", "train.py", "scikit-learn")
+    ended = [studio.finished(run, timeout_s=240) for run in (by_command, by_rest, by_page)]
+    assert {run["status"] for run in ended} == {"completed"}
+    assert len({run["snapshot"] for run in ended}) == 1
+    names = {tuple(a["path"] for a in studio.api(f"/runs/{run['id']}/artifacts")) for run in ended}
+    assert names == {("outputs/metrics.json", "outputs/model.pkl", "outputs/predictions.csv")}
+    metrics = [
+        [a["sha"] for a in studio.api(f"/runs/{run['id']}/artifacts") if "metrics" in a["path"]]
+        for run in ended
+    ]
+    assert metrics[0] == metrics[1] == metrics[2]
