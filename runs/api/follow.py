@@ -13,7 +13,7 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from channels.db import database_sync_to_async
@@ -94,6 +94,9 @@ class Follower:
     offset: int = 0
     build: int | None = None
     build_offset: int = 0
+    _log: Tail | None = field(default=None, init=False)
+    _build_log: Tail | None = field(default=None, init=False)
+    _shown: RunOut | None = field(default=None, init=False)
 
     async def items(self) -> AsyncIterator[Item]:
         """Everything, until the run is over and all its bytes are sent.
@@ -106,34 +109,41 @@ class Follower:
                 yield item
 
     async def _items(self) -> AsyncIterator[Item]:
-        log: Tail | None = None
-        build: Tail | None = None
-        shown = None
         pinged_at = time.monotonic()
         async with Hints(f"run.{self.run_id}") as hints:
             while True:
                 # cleared first: what changes while we look makes us look again
                 is_due, hints.run_changed = hints.run_changed, False
+                async for item in self._bytes():  # at once, for a look takes milliseconds
+                    yield item
                 seen = await self._look() if is_due else None
                 if seen is not None:
-                    if seen.news != shown:
-                        shown = seen.news
-                        yield seen.item("run")
-                    log = log or Tail(f"{seen.task}/{self.stream}", self.offset)
-                    build = self._build_tail(build, seen.out.build)
-                    if build is not None:
-                        await hints.join(f"build.{seen.out.build}")
-                async for item in _bytes("build", build):
-                    yield item
-                async for item in _bytes("log", log):
-                    yield item
-                if seen is not None and seen.is_over:
-                    yield seen.item("end")
-                    return
+                    async for item in self._news(seen, hints):
+                        yield item
+                    if seen.is_over:
+                        yield seen.item("end")
+                        return
                 if time.monotonic() - pinged_at > PING_S:
                     pinged_at = time.monotonic()
                     yield Item({"t": "ping"})
                 await hints.wait()
+
+    async def _news(self, seen: Seen, hints: Hints) -> AsyncIterator[Item]:
+        """What a look has found: the run if it differs, and all bytes that were stored by then."""
+        if seen.news != self._shown:
+            self._shown = seen.news
+            yield seen.item("run")
+        self._log = self._log or Tail(f"{seen.task}/{self.stream}", self.offset)
+        self._build_log = self._build_tail(seen.out.build)
+        if self._build_log is not None:
+            await hints.join(f"build.{seen.out.build}")
+        async for item in self._bytes():
+            yield item
+
+    async def _bytes(self) -> AsyncIterator[Item]:
+        for kind, tail in (("build", self._build_log), ("log", self._log)):
+            async for item in _bytes_of(kind, tail):
+                yield item
 
     async def log_bytes(self) -> AsyncIterator[bytes]:
         """Only the bytes of the log."""
@@ -141,13 +151,13 @@ class Follower:
             if item.head["t"] == "log":
                 yield item.data
 
-    def _build_tail(self, known: Tail | None, build: int | None) -> Tail | None:
+    def _build_tail(self, build: int | None) -> Tail | None:
         """The log of the run's build; a second build of the same run begins at its start."""
         if build is None:
             return None
         key = f"build/{build}/run.log"
-        if known is not None and known.key == key:
-            return known
+        if self._build_log is not None and self._build_log.key == key:
+            return self._build_log
         return Tail(key, self.build_offset if build == self.build else 0)
 
     async def _look(self) -> Seen | None:
@@ -168,7 +178,7 @@ class Follower:
         return Seen(out, attempt.task)
 
 
-async def _bytes(kind: str, tail: Tail | None) -> AsyncIterator[Item]:
+async def _bytes_of(kind: str, tail: Tail | None) -> AsyncIterator[Item]:
     """What is stored of a log and was not sent, one piece in memory at a time."""
     store = log_store()
     while tail is not None and store.size(tail.key) > tail.offset:

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from runs.models import Run
+from studio.api_root import api
 from studio.models import User
 from studio.services import token_create
 from tests.api.caller import Caller
@@ -28,6 +29,18 @@ def test_nobody_is_told_how_to_log_in(nobody: Caller) -> None:
     assert (answer.status, answer.json["code"]) == (401, "unauthorized")
     assert "`runyard login URL --token T`" in answer.detail
     assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_no_route_answers_somebody_unknown(db: None) -> None:
+    routes = [
+        (method, path.format(ref="1", path="x", name="x", digest="x", build_id="1"))
+        for path, methods in api.get_openapi_schema(path_prefix="/api/v1/")["paths"].items()
+        for method in methods
+    ]
+    assert len(routes) > 30
+    client = Client()
+    for method, path in routes:
+        assert client.generic(method.upper(), path, b"{}").status_code == 401, (method, path)
 
 
 @pytest.mark.parametrize("header", ["Bearer wrong", "Bearer", "Basic YTpi", "Bearer  "])
