@@ -10,7 +10,8 @@ from pathlib import Path
 
 _database_url = os.environ.get("DATABASE_URL", "")
 for name in [name for name in os.environ if name.startswith("RUNYARD_")] + ["REDIS_URL"]:
-    os.environ.pop(name, None)
+    if name != "RUNYARD_SCREENSHOTS":  # asks the browser tests for the picture in the README
+        os.environ.pop(name, None)
 _spare = Path(tempfile.mkdtemp(prefix="runyard-tests-"))
 atexit.register(shutil.rmtree, _spare, ignore_errors=True)
 os.environ["RUNYARD_DATA_DIR"] = str(_spare)

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.template.loader import render_to_string
 
 from environments.models import Build
 from environments.selectors import module_advice
@@ -49,15 +48,13 @@ def overview(request: PageRequest, run_id: int) -> HttpResponse:
 
 @page
 def live(request: PageRequest, run_id: int) -> HttpResponse:
-    """The head, and with it the panel of the tab that is open."""
+    """The head, and with it what changes in the tabs and in the panel of the open one."""
     run = run_get(user=request.user, ref=str(run_id))
     tab = request.GET.get("tab", "")
     context = run_frame(request, run, tab)
-    html = render_to_string("runs/parts/run_head.html", context, request)
     if tab in LIVE_TABS:
-        panel = context | panel_of(run, tab) | {"is_swap": True}
-        html += render_to_string("runs/parts/run_panel.html", panel, request)
-    return HttpResponse(html)
+        context |= panel_of(run, tab)
+    return render(request, "runs/parts/run_live.html", context | {"is_swap": True})
 
 
 @page

@@ -34,7 +34,7 @@ def link(studio: Studio) -> str:
 def test_from_the_sign_in_link_to_the_finished_example(
     open_tab: OpenTab, link: str, wants_screenshots: bool
 ) -> None:
-    page = open_tab(link, signed_in=False, device_scale_factor=2)
+    page = open_tab(link, signed_in=False, device_scale_factor=1.5)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("button", name="Run the example").click()
     page.wait_for_url("**/runs/*/")

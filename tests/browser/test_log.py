@@ -25,7 +25,7 @@ def count(studio: Studio, scripts: Path, lines: int, pause: float) -> int:
 
 def shown(page: Page) -> list[int]:
     """The numbers that the script printed, as the page has them."""
-    return [int(n) for n in re.findall(r"line (\d+)", page.locator(".log").inner_text())]
+    return [int(n) for n in re.findall(r"line (\d+)", page.locator(".log").text_content() or "")]
 
 
 def test_lines_appear_while_the_run_goes_on(
@@ -99,8 +99,12 @@ def test_a_long_log_keeps_its_end_in_the_page(
     assert numbers == list(range(numbers[0], 30_001))
     assert len(numbers) <= 10_000
     page.locator("[data-log-earlier]").click()
+    page.wait_for_url("**/log/?from=*")
     expect(page.locator("[data-log-span]")).to_contain_text("of 30,000")
     assert shown(page)[-1] >= numbers[0] - 1
+    page.get_by_role("link", name="earlier lines").click()
+    page.wait_for_url(f"**/log/?from={numbers[0] - 20_000}")
+    assert shown(page)[0] == numbers[0] - 20_000
 
 
 def test_lines_are_painted_as_the_server_paints_them(open_tab: OpenTab) -> None:

@@ -115,7 +115,7 @@ def test_the_live_part_brings_the_head_and_the_panel(member: Visitor, run: Run) 
     assert 'id="run-head"' in page.html
     assert 'hx-swap-oob="true"' in page.html
     alone = member.get(f"/runs/{run.pk}/live/", {"tab": "files"})
-    assert 'hx-swap-oob="true"' not in alone.html
+    assert 'id="panel"' not in alone.html
     end(run, "completed", "exited_zero")
     ended = member.get(f"/runs/{run.pk}/live/", {"tab": "overview"})
     assert "hx-get" not in ended.html

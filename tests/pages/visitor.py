@@ -13,7 +13,6 @@ from django.test import Client
 
 from studio.models import User
 
-
 DASH = "\N{EN DASH}"
 
 
