@@ -90,6 +90,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             self.grew.set()
             if self.pump is None:
                 self.pump = asyncio.create_task(self._pump())
+        else:
+            raise ValueError(message)
 
     async def run_changed(self, event: dict[str, Any]) -> None:
         """A run moved: say so; the page fetches what it shows."""

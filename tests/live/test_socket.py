@@ -1,0 +1,196 @@
+"""The one websocket of a page: who may listen, and that each byte of a log arrives once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from asgiref.testing import ApplicationCommunicator
+from channels.layers import get_channel_layer
+
+from compute.models import ComputeTarget
+from runs.consumers import LiveConsumer
+from runs.models import Attempt, Run
+from runs.states import Status
+from runs.stores import log_store
+from studio.models import User
+from studio.same_origin import SameOrigin
+from tests.compute.records import make_run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Socket:
+    """The browser's end of a websocket, without a network."""
+
+    def __init__(self, application: Any, **scope: Any) -> None:
+        scope = {"type": "websocket", "path": "/ws/", "headers": [], "subprotocols": []} | scope
+        self._end = ApplicationCommunicator(application, scope)
+
+    async def connect(self) -> bool:
+        """Whether we are let in."""
+        await self._end.send_input({"type": "websocket.connect"})
+        answer = await self._end.receive_output(5)
+        return bool(answer["type"] == "websocket.accept")
+
+    async def send(self, text: str) -> None:
+        """One message."""
+        await self._end.send_input({"type": "websocket.receive", "text": text})
+
+    async def receive(self) -> str | bytes:
+        """The next message."""
+        answer = await self._end.receive_output(5)
+        assert answer["type"] == "websocket.send", answer
+        return answer["bytes"] if answer.get("bytes") is not None else answer["text"]
+
+    async def disconnect(self) -> None:
+        """Close the page."""
+        await self._end.send_input({"type": "websocket.disconnect", "code": 1000})
+        await self._end.wait(5)
+
+
+Talk = Callable[[Socket], Awaitable[Any]]
+
+
+@pytest.fixture
+def run(target: ComputeTarget) -> Run:
+    """A running run whose log has a first line."""
+    run = make_run(target, status=Status.RUNNING)
+    Attempt.objects.create(run=run, number=1, folder=f"x-run-{run.pk}-1")
+    log_store().append(f"run/{run.pk}/1/run.log", 0, b"first\n")
+    return run
+
+
+def talk(user: Any, conversation: Talk) -> Any:
+    """Hold a conversation over a socket of this user."""
+
+    async def whole() -> Any:
+        socket = Socket(LiveConsumer.as_asgi(), user=user)
+        if not await socket.connect():
+            return None
+        try:
+            return await conversation(socket)
+        finally:
+            await socket.disconnect()
+
+    return asyncio.run(whole())
+
+
+async def say(socket: Socket, **message: Any) -> None:
+    """One wish."""
+    await socket.send(json.dumps(message))
+
+
+async def hear(socket: Socket) -> Any:
+    """The next message: decoded, or (offset, bytes)."""
+    message = await socket.receive()
+    if isinstance(message, bytes):
+        return int.from_bytes(message[:8], "big"), message[8:]
+    return json.loads(message)
+
+
+def first_answer(**wish: Any) -> Talk:
+    """Say one thing and hear one answer."""
+
+    async def conversation(socket: Socket) -> Any:
+        await say(socket, **wish)
+        return await hear(socket)
+
+    return conversation
+
+
+@pytest.mark.parametrize("who", ["alice", "bob", "vera"])
+def test_members_hear_of_their_runs(who: str, request: Any, run: Run) -> None:
+    user: User = request.getfixturevalue(who)
+    answer = talk(user, first_answer(follow=f"run/{run.pk}"))
+    assert (answer["type"], answer["id"], answer["status"]) == ("run", run.pk, "running")
+    assert talk(user, first_answer(log=f"run/{run.pk}", offset=0)) == (0, b"first\n")
+
+
+@pytest.mark.parametrize("wish", ["follow", "log"])
+def test_a_stranger_hears_nothing(charlie: User, run: Run, wish: str) -> None:
+    answer = talk(charlie, first_answer(**{wish: f"run/{run.pk}"}))
+    assert answer["type"] == "refused"
+    assert str(run.pk) in answer["sentence"]
+
+
+def test_a_stranger_cannot_listen_to_a_workspace(charlie: User, run: Run) -> None:
+    answer = talk(charlie, first_answer(workspace=run.workspace.slug))
+    assert answer["type"] == "refused"
+
+
+def test_nobody_is_not_let_in(run: Run) -> None:
+    from django.contrib.auth.models import AnonymousUser
+
+    assert talk(AnonymousUser(), first_answer(follow=f"run/{run.pk}")) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no json", "[]", "7", '{"follow": 7}', '{"follow": "run/x"}', '{"log": null}']
+)
+def test_what_is_not_understood_is_said(alice: User, text: str) -> None:
+    async def conversation(socket: Socket) -> Any:
+        await socket.send(text)
+        return await hear(socket)
+
+    assert talk(alice, conversation)["type"] == "refused"
+
+
+def test_a_stream_cannot_lead_out_of_the_run(alice: User, run: Run) -> None:
+    answer = talk(alice, first_answer(log=f"run/{run.pk}", stream="../../1/1/run.log"))
+    assert answer["type"] == "refused"
+
+
+def test_the_log_goes_on_from_an_offset_and_ends_with_the_seal(alice: User, run: Run) -> None:
+    key = f"run/{run.pk}/1/run.log"
+
+    async def conversation(socket: Socket) -> Any:
+        await say(socket, log=f"run/{run.pk}", offset=3)
+        heard = [await hear(socket)]
+        await asyncio.to_thread(log_store().append, key, 6, b"second\n")
+        await get_channel_layer().group_send(
+            f"run.{run.pk}", {"type": "log.grew", "key": key, "size": 13, "sealed": False}
+        )
+        heard.append(await hear(socket))
+        await asyncio.to_thread(log_store().seal, key, size=13, sha256=None, masked=0)
+        heard.append(await hear(socket))
+        return heard
+
+    assert talk(alice, conversation) == [
+        (3, b"st\n"),
+        (6, b"second\n"),
+        {"type": "log-end", "size": 13, "sealed": True},
+    ]
+
+
+def test_a_lost_hint_costs_a_moment_and_no_byte(alice: User, run: Run) -> None:
+    async def conversation(socket: Socket) -> Any:
+        await say(socket, log=f"run/{run.pk}", offset=0)
+        await hear(socket)
+        await asyncio.to_thread(log_store().append, f"run/{run.pk}/1/run.log", 6, b"quiet\n")
+        return await hear(socket)
+
+    assert talk(alice, conversation) == (6, b"quiet\n")
+
+
+@pytest.mark.parametrize(
+    ("origin", "passes"),
+    [
+        ("http://here:8765", True),
+        ("http://elsewhere", False),
+        ("http://here:9999", False),
+        ("", False),
+    ],
+)
+def test_only_our_own_pages_open_sockets(origin: str, passes: bool) -> None:
+    async def accept(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+
+    async def whole() -> bool:
+        headers = [(b"host", b"here:8765")] + ([(b"origin", origin.encode())] if origin else [])
+        return await Socket(SameOrigin(accept), headers=headers).connect()
+
+    assert asyncio.run(whole()) is passes
