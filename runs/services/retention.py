@@ -181,6 +181,7 @@ def _living_snapshots(workspace: Workspace) -> list[Snapshot]:
 def _drop_blobs() -> None:
     """Delete contents without any claim; a claim made meanwhile is looked for once more."""
     store = blob_store()
+    store.sweep()
     young = timezone.now().timestamp() - 24 * 3600
     for sha in list(store.shas()):
         if store.path(sha).stat().st_mtime > young:
