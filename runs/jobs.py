@@ -13,8 +13,10 @@ def dispatch(target_id: int) -> None:
 
 
 def collect(attempt_id: int) -> None:
-    """Receive the results of an attempt."""
-    attempt_collect(attempt_id=attempt_id)
+    """Receive the results of an attempt, and fill the slot that it leaves."""
+    target_id = attempt_collect(attempt_id=attempt_id)
+    if target_id is not None:
+        target_dispatch(target_id=target_id)
 
 
 def stop(run_id: int) -> None:

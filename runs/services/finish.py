@@ -88,21 +88,21 @@ def exit_code(exited: Mapping[str, Any] | None) -> int | None:
     return int(status["exited"]) if "exited" in status else None
 
 
-def attempt_collect(*, attempt_id: int) -> None:
+def attempt_collect(*, attempt_id: int) -> int | None:
     """Take what is ready from an attempt: settled outputs while it runs, all at its end.
 
-    May be repeated; while one worker is at it, others leave it alone.
+    May be repeated; while one worker is at it, others leave it alone. The answer is the
+    target on which a slot has become free.
     """
     with attempt_lease(attempt_id=attempt_id) as token:
-        if token is not None:
-            _receive(attempt_id)
+        return _receive(attempt_id) if token is not None else None
 
 
-def _receive(attempt_id: int) -> None:
+def _receive(attempt_id: int) -> int | None:
     attempt = Attempt.objects.select_related("run__target", "run__workspace").get(pk=attempt_id)
     run, ended = attempt.run, attempt.ended_at is not None
     if run.is_final:
-        return
+        return None
     try:
         with session_for(target_place(target=run.target)) as session:
             if ended:
@@ -110,12 +110,14 @@ def _receive(attempt_id: int) -> None:
             found = _collect(attempt, session, settled_s=None if ended else SETTLED_S)
     except TargetUnreachable:
         log.info("run %s: the target is unreachable, results will be collected later", run.pk)
-        return
+        return None
     except RunnerRefused as error:
         run_note(run_id=run.pk, kind="collect", text=f"The outputs could not be read: {error}")
         found = Collected(files=[], extra=[])
-    if ended:
-        _conclude(attempt, found)
+    if not ended:
+        return None
+    _conclude(attempt, found)
+    return run.target_id
 
 
 def attempt_lost(*, attempt: Attempt, text: str) -> None:
@@ -128,6 +130,7 @@ def attempt_lost(*, attempt: Attempt, text: str) -> None:
     attempt.refresh_from_db()
     _seal_without_target(attempt)
     _conclude(attempt, Collected(files=[], extra=[]))
+    enqueue("runs.jobs.dispatch", attempt.run.target_id)
 
 
 def _seal(attempt: Attempt, session: Session) -> None:

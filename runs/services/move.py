@@ -10,7 +10,6 @@ from django.utils import timezone
 from runs.models import Attempt, Run, RunEvent
 from runs.states import ENDINGS, FINAL, EndReason, Status, may_move
 from studio.lib.push import push
-from studio.lib.queue import enqueue
 from studio.models import User
 
 
@@ -56,9 +55,6 @@ def run_move(
         run_id=run_id, kind="moved", old_status=old, new_status=to, text=text, user=user
     )
     run_changed(run_id=run_id)
-    if to in FINAL:
-        target_id = Run.objects.values_list("target_id", flat=True).get(pk=run_id)
-        enqueue("runs.jobs.dispatch", target_id)
     return True
 
 

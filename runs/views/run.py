@@ -13,7 +13,7 @@ from runs.models import Run
 from runs.selectors.files import run_samples
 from runs.selectors.runs import run_artifacts, run_attempt, run_events, run_get, run_metrics
 from runs.selectors.waiting import run_waiting
-from runs.states import Status
+from runs.states import EndReason, Status
 from runs.tracebacks import missing_module
 from runs.views.curves import sample_curves
 from runs.views.logparts import log_tail
@@ -128,9 +128,10 @@ def _advice(run: Run) -> dict[str, str]:
 
 
 def _output(run: Run) -> dict[str, Any]:
-    """The end of the log that matters now: the build's while the environment is made."""
+    """The end of the log that matters: the build's while it goes on, or when it failed."""
     build = run.build
-    if run.status == Status.PREPARING and build and build.status == Build.Status.RUNNING:
+    is_made = run.status == Status.PREPARING and build and build.status == Build.Status.RUNNING
+    if build and (is_made or run.end_reason == EndReason.BUILD_FAILED):
         part = log_tail(build.log_key, lines=TAIL_LINES)
         return {"log_name": f"build/{build.pk}", "is_build": True, "part": part}
     part = log_tail(run_attempt(run=run).log_key, lines=TAIL_LINES)

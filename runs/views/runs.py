@@ -25,7 +25,7 @@ _COLUMNS = (
     ("experiment", "Experiment", "wide"),
     ("target", "Target", "wide"),
     ("", "Metrics", "wide"),
-    ("created", "Submitted", ""),
+    ("created", "Submitted", "wide"),
     ("", "Duration", "num"),
 )
 
