@@ -78,8 +78,10 @@ class Seen:
         if self.out.status not in FINAL:
             return False
         ended: datetime = self.out.ended_at or timezone.now()
-        return self.out.log.sealed or not self.out.log.size or (
-            timezone.now() - ended > timedelta(seconds=UNSEALED_S)
+        return (
+            self.out.log.sealed
+            or not self.out.log.size
+            or (timezone.now() - ended > timedelta(seconds=UNSEALED_S))
         )
 
 

@@ -222,9 +222,7 @@ def test_a_run_without_a_log_ends_its_followers(studio: Connection, run: Run) ->
 
 
 def test_an_unsealed_log_is_waited_for(studio: Connection, make_run: MakeRun) -> None:
-    run = make_run(
-        status=Status.FAILED, end_reason=EndReason.EXIT_LOST, ended_at=timezone.now()
-    )
+    run = make_run(status=Status.FAILED, end_reason=EndReason.EXIT_LOST, ended_at=timezone.now())
     say(run, b"so far")
     seen = Following(studio, run)
     seen.sees(lambda: seen.log == b"so far")

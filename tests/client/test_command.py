@@ -242,9 +242,7 @@ def test_ctrl_c_while_waiting_leaves_the_run(
     assert (run.status, run.cancel_requested_at) == (Status.RUNNING, None)
 
 
-def test_a_reader_that_goes_away_is_no_error(
-    runyard: Command, as_bob: Caller, run: Run
-) -> None:
+def test_a_reader_that_goes_away_is_no_error(runyard: Command, as_bob: Caller, run: Run) -> None:
     log_store().append(f"run/{run.pk}/1/run.log", 0, b"y\n" * 1_000_000)
     process = runyard("logs", str(run.pk))
     assert process.stdout is not None
@@ -261,7 +259,8 @@ def test_logs(here: Here, as_bob: Caller, run: Run) -> None:
     assert here("logs", "last").out == "first\nsecond"
     assert here("logs", run.uid, "--stream", "logs/x.txt").out == "other\n"
     assert {stream["name"] for stream in here("logs", "train", "--json").json} == {
-        "run.log", "logs/x.txt",
+        "run.log",
+        "logs/x.txt",
     }
     start(run)
     end(run, 5)

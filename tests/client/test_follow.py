@@ -18,8 +18,13 @@ from studio.client.http import Connection
 from tests.client.server import ScriptedServer, Talk, answering, json_answer, serve
 
 RUN = {
-    "id": 7, "name": "train", "status": "running", "waiting": "", "exit_code": None,
-    "reason_sentence": "", "error": "",
+    "id": 7,
+    "name": "train",
+    "status": "running",
+    "waiting": "",
+    "exit_code": None,
+    "reason_sentence": "",
+    "error": "",
 }
 
 
@@ -112,7 +117,10 @@ def test_a_failed_run_is_named_with_its_reason(capfdbinary: pytest.CaptureFixtur
     followed(
         streaming(
             run_item(
-                "end", status="failed", exit_code=1, reason_sentence="It ended with 1.",
+                "end",
+                status="failed",
+                exit_code=1,
+                reason_sentence="It ended with 1.",
                 error="ValueError: no",
             )
         )
@@ -131,8 +139,13 @@ def test_who_waits_for_json_hears_nothing_else(capfdbinary: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("status", "code", "ours"),
     [
-        ("completed", 0, 0), ("failed", 3, 3), ("failed", 137, 137), ("canceled", 143, 143),
-        ("canceled", None, 1), ("failed", None, 1), ("failed", 0, 1),
+        ("completed", 0, 0),
+        ("failed", 3, 3),
+        ("failed", 137, 137),
+        ("canceled", 143, 143),
+        ("canceled", None, 1),
+        ("failed", None, 1),
+        ("failed", 0, 1),
     ],
 )
 def test_the_exit_code_is_the_runs_and_never_0_without_success(
@@ -187,8 +200,10 @@ def test_ctrl_c_leaves_the_run_alone_and_says_how_to_come_back() -> None:
     with serve(talk) as server:
         command = [sys.executable, "-m", "studio.client.command", "logs", "last", "--follow"]
         process = subprocess.Popen(
-            command, env={"RUNYARD_URL": server.url, "RUNYARD_TOKEN": "t"},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            command,
+            env={"RUNYARD_URL": server.url, "RUNYARD_TOKEN": "t"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         try:
             assert process.stdout is not None

@@ -140,7 +140,9 @@ def test_a_refusal_is_the_studios_own_sentence(to: Connect) -> None:
         with pytest.raises(Refused) as caught:
             studio.json("GET", "/runs/9")
         assert (str(caught.value), caught.value.status, caught.value.code) == (
-            "There is no run '9'.", 404, "not_found",
+            "There is no run '9'.",
+            404,
+            "not_found",
         )
         assert studio.json("GET", "/") == 1  # the connection is still good
 
@@ -202,7 +204,9 @@ def test_addresses(url: str, split: tuple[bool, str, int, str]) -> None:
     assert (studio._tls, studio._host, studio._port, studio._base) == split
 
 
-@pytest.mark.parametrize("url", ["studio:8000", "ftp://studio", "http://", "http://a:b", "http://u@h"])
+@pytest.mark.parametrize(
+    "url", ["studio:8000", "ftp://studio", "http://", "http://a:b", "http://u@h"]
+)
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(Refused, match="is not the address of a studio"):
         Connection(url)
@@ -257,8 +261,6 @@ def _self_signed(folder: Path) -> tuple[Path, Path]:
     pem = serialization.Encoding.PEM
     paths[0].write_bytes(certificate.public_bytes(pem))
     paths[1].write_bytes(
-        key.private_bytes(
-            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return paths
