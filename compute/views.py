@@ -30,6 +30,7 @@ def create(request: PageRequest) -> HttpResponse:
         if target is not None:
             _test(request, target)
             return redirect("runs:target", target.name)
+    form.order_fields(["name", *(field.name for field in form.backend.fields)])
     context = {
         "section": "targets",
         "form": form,
@@ -53,6 +54,7 @@ def edit(request: PageRequest, name: str) -> HttpResponse:
         if saved is not None:
             _test(request, saved)
             return redirect("runs:target", saved.name)
+    form.order_fields(["name", *(field.name for field in form.backend.fields)])
     context = {
         "section": "targets",
         "form": form,

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from studio.lib.refusal import Forbidden, NotFound, Refused
@@ -31,14 +31,21 @@ def page(
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
     """A view for people: strangers sign in first, and whatever is refused is said in a sentence."""
 
-    @wraps(view)
+    @login_required
     def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
             return view(cast("PageRequest", request), *args, **kwargs)
         except Refused as error:
             return refusal_page(request, error)
 
-    return login_required(answer)
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if "HX-Request" in request.headers and not request.user.is_authenticated:
+            # a part of an open page whose session ended: the whole page asks again, and signs in
+            return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+        return answer(request, *args, **kwargs)
+
+    return guarded
 
 
 def refusal_page(request: HttpRequest, error: Refused) -> HttpResponseBase:

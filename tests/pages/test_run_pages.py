@@ -116,9 +116,10 @@ def test_the_live_part_brings_the_head_and_the_panel(member: Visitor, run: Run) 
     assert 'hx-swap-oob="true"' in page.html
     alone = member.get(f"/runs/{run.pk}/live/", {"tab": "files"})
     assert 'id="panel"' not in alone.html
+    assert "data-live" in alone.html
     end(run, "completed", "exited_zero")
     ended = member.get(f"/runs/{run.pk}/live/", {"tab": "overview"})
-    assert "hx-get" not in ended.html
+    assert "data-live" not in ended.html
 
 
 def test_the_overview_shows_the_build_log_while_it_is_made(
@@ -132,6 +133,18 @@ def test_the_overview_shows_the_build_log_while_it_is_made(
     Run.objects.filter(pk=run.pk).update(status="running")
     now = member.get(f"/runs/{run.pk}/output/", shown)
     assert f'data-name="run/{run.pk}"' in now.html
+
+
+def test_a_failed_build_shows_its_log(member: Visitor, run: Run, build: Build) -> None:
+    end(run, "failed", "build_failed", "The environment could not be built.")
+    page = member.get(f"/runs/{run.pk}/")
+    assert "Installed 1 package" in page.text
+    assert "Open the build log" in page.text
+
+
+def test_a_part_of_a_page_whose_session_ended_reloads_the_page(nobody: Visitor, run: Run) -> None:
+    page = nobody.get(f"/runs/{run.pk}/live/", headers={"HX-Request": "true"})
+    assert (page.status, page.headers["HX-Refresh"]) == (204, "true")
 
 
 def test_artifacts_are_downloads_and_never_shown(member: Visitor, told: Run) -> None:
