@@ -136,6 +136,7 @@ def test_metrics_samples_times_and_log_files_are_streams(target: Target) -> None
         "import os,time;"
         "open(os.environ['RUNYARD_METRICS'], 'a').write('{\"loss\": 1}\\n');"
         "os.makedirs('logs/deep'); open('logs/deep/a.txt', 'w').write('inner');"
+        "sum(range(5_000_000));"
         "print('one'); time.sleep(0.6); print('two'); time.sleep(0.8)"
     )
     target.start(sys.executable, "-c", script)
