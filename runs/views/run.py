@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from environments.models import Build
 from environments.selectors import module_advice
@@ -31,6 +32,7 @@ def run_frame(request: PageRequest, run: Run, tab: str) -> dict[str, Any]:
     return {
         "section": "runs",
         "run": run,
+        "run_url": request.build_absolute_uri(reverse("runs:detail", args=[run.pk])),
         "tab": tab,
         "artifact_count": run.artifacts.count(),
         "may_change": is_contributor(request, run.workspace),

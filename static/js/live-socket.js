@@ -7,7 +7,6 @@ const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 15000;
 const POLL_MS = 2000;
 const LOOK_AGAIN_MS = 5000;
-const NOT_SIGNED_IN = 4401;
 
 class LiveSocket extends HTMLElement {
   connectedCallback() {
@@ -38,7 +37,7 @@ class LiveSocket extends HTMLElement {
     this.socket.binaryType = "arraybuffer";
     this.socket.onopen = () => this.greet();
     this.socket.onmessage = ({ data }) => this.take(data);
-    this.socket.onclose = ({ code }) => this.lost(code);
+    this.socket.onclose = () => this.lost();
   }
 
   greet() {
@@ -51,9 +50,9 @@ class LiveSocket extends HTMLElement {
     this.tell();
   }
 
-  lost(code) {
+  lost() {
     this.state("polling");
-    if (code === NOT_SIGNED_IN || !this.isConnected) return;
+    if (!this.isConnected) return;
     const wait = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.failures++);
     this.retry = setTimeout(() => this.open(), wait * (0.5 + Math.random() / 2));
   }
