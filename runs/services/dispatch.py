@@ -31,25 +31,20 @@ UNREACHABLE_PAUSE = timedelta(seconds=2)
 _UNSTARTED = (Status.PREPARING, Status.STARTING)
 
 
-def target_dispatch(*, target_id: int) -> int:
-    """Fill the free slots of a target and take its runs as far as they go: steps taken.
+def target_dispatch(*, target_id: int) -> None:
+    """Fill the free slots of a target and take its runs as far as they go.
 
     May be called any number of times, by any number of workers at once: a slot is taken
     under a lock on the target's row, and each run is walked under a lease of its own.
     """
     until = time.monotonic() + STRETCH_S
-    steps = 0
     target = ComputeTarget.objects.filter(pk=target_id).first()
-    if target is None:
-        return 0
-    while time.monotonic() < until:
+    has_room = target is not None
+    while has_room and target is not None and time.monotonic() < until:
         slots_fill(target_id=target_id)
         ready = _steppable().filter(run__target=target).order_by("-run__priority", "run_id")
-        moved = sum([_walk(target, *ids) for ids in ready.values_list("run_id", "pk")])
-        steps += moved
-        if not moved:
-            break
-    return steps
+        freed = [_walk(target, *ids) for ids in ready.values_list("run_id", "pk")]
+        has_room = any(freed)
 
 
 @transaction.atomic
@@ -71,7 +66,7 @@ def slots_fill(*, target_id: int) -> int:
 
 
 def _walk(target: ComputeTarget, run_id: int, attempt_id: int) -> bool:
-    """Lease one run and take it through the steps that are ready: whether it got anywhere."""
+    """Lease one run and take it through the steps that are ready: whether its slot is free."""
     with attempt_lease(attempt_id=attempt_id) as token:
         if token is None:
             return False
@@ -106,9 +101,8 @@ def _step(target: ComputeTarget, run_id: int, token: str, session: Session) -> b
         version=run.environment_version, target=target, session=session, waited_for=run.build
     )
     if isinstance(state, Building):
-        is_news = run.build != state.build
         Run.objects.filter(pk=run_id).update(build=state.build)
-        return is_news
+        return False
     if not isinstance(state, Ready):
         Run.objects.filter(pk=run_id).update(build=state.build)
         _fail(run_id, token, EndReason.BUILD_FAILED, state.sentence)
@@ -118,7 +112,7 @@ def _step(target: ComputeTarget, run_id: int, token: str, session: Session) -> b
     ):
         return False
     attempt_launch(run=run, token=token, environment=state, session=session)
-    return True
+    return False
 
 
 def _fail(run_id: int, token: str, reason: EndReason, sentence: str) -> None:
