@@ -161,7 +161,10 @@ def test_the_command_starts_with_a_clean_slate(target: Target) -> None:
     assert seen["group"]
     assert seen["blocked"] == []
     # what Python itself ignores from its start on: SIGPIPE and SIGXFSZ
-    assert int(seen["ignored"], 16) == 1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1
+    # (32 and 33 are the C library's own: nobody can set them, `make` hands them on as it got them)
+    reserved = 1 << 32 - 1 | 1 << 33 - 1
+    ignored = int(seen["ignored"], 16) & ~reserved
+    assert ignored == 1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1
 
 
 def test_a_pipeline_ends_when_its_reader_does(target: Target) -> None:
