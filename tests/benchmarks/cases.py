@@ -18,6 +18,7 @@ from tests.waiting import eventually
 
 ROUNDS = 15
 MANY = 200
+LOOK_S = 0.5
 
 
 def submit_to_line(rig: Rig) -> Iterator[Row]:
@@ -80,30 +81,32 @@ def line_to_socket(rig: Rig) -> Iterator[Row]:
 
 
 def many_runs(rig: Rig) -> Iterator[Row]:
-    """200 runs of `true`, queued at once, on four slots."""
-    count = MANY
+    """200 runs of `true`, queued at once, on four slots: with a small and a large environment."""
+    began = time.perf_counter()
+    for _ in range(MANY):
+        subprocess.run(["true"], check=True)
+    bare = MANY / (time.perf_counter() - began)
+    for environment in ("minimal", "scikit-learn"):
+        ours = _runs_a_second(rig, environment)
+        yield Row(f"200 runs of true on 4 slots, {environment}, runs/s", ours, bare, "> 15")
+
+
+def _runs_a_second(rig: Rig, environment: str) -> float:
     digest = rig.studio.run(rig.studio.api("/runs")["items"][0]["id"])["snapshot"]
     rig.studio.api("/targets/local", {"slots": 1}, method="PATCH")
-    blocker = rig.studio.submit(rig.source, "--environment", "scikit-learn", "--", "sleep", "600")
+    blocker = rig.studio.submit(rig.source, "--environment", environment, "--", "sleep", "600")
     eventually(lambda: rig.studio.run(blocker)["status"] == "running", what="the slot to be taken")
-    body = {"source": {"snapshot": digest}, "command": ["true"], "environment": "scikit-learn"}
-    numbers = [rig.studio.api("/runs", body)["id"] for _ in range(count)]
+    body = {"source": {"snapshot": digest}, "command": ["true"], "environment": environment}
+    numbers = [rig.studio.api("/runs", body)["id"] for _ in range(MANY)]
     began = time.perf_counter()
     rig.studio.api("/targets/local", {"slots": 5}, method="PATCH")
-    eventually(
-        lambda: rig.studio.api("/runs?status=live")["total"] == 1, timeout_s=120, what="all to end"
-    )
+    while rig.studio.api("/runs?status=live")["total"] > 1:
+        time.sleep(LOOK_S)  # a look costs what a run costs: rarely, so that it is not measured
     took = time.perf_counter() - began
     rig.studio.api(f"/runs/{blocker}/cancel", {})
     rig.studio.finished(blocker)
-    ended = rig.studio.api("/runs?status=completed&page_size=1&q=true")["total"]
-    assert ended >= count, ended
-    assert rig.studio.run(numbers[0])["status"] == "completed"
-    bare_began = time.perf_counter()
-    for _ in range(count):
-        subprocess.run(["true"], check=True)
-    bare = time.perf_counter() - bare_began
-    yield Row("200 runs of true on 4 slots, runs/s", count / took, count / bare, "> 15")
+    assert {rig.studio.run(number)["status"] for number in numbers} == {"completed"}
+    return MANY / took
 
 
 def big_log(rig: Rig) -> Iterator[Row]:
