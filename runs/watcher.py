@@ -162,7 +162,7 @@ class TargetWatcher:
         elif isinstance(event, events.Gone):
             self._gone(followed)
         elif isinstance(event, events.Short):
-            self._short(followed, event)
+            log.warning("%s/%s was cut by its own script", event.task, event.stream)
 
     def _take(self, followed: _Followed, event: events.Bytes) -> None:
         intake = self._intake(followed, event.stream)
@@ -216,11 +216,6 @@ class TargetWatcher:
         if followed.task.was_started and time.monotonic() - since > GONE_S:
             self._gone_since.pop(followed.task.name)
             followed.task.lost()
-
-    def _short(self, followed: _Followed, event: events.Short) -> None:
-        """The file over there is shorter than what we stored: the script cut its own log."""
-        log.warning("%s/%s is shorter than stored", event.task, event.stream)
-        del followed
 
     def _drop(self, task: str) -> None:
         self._followed.pop(task, None)
