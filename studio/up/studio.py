@@ -132,8 +132,8 @@ class _Start:
         self._wait_for("web", self._page_answers)
         self._start_background()
         self.record = replace(self.record, ready=True)
+        self.ready(self.record)  # first: whoever reads the record finds the address said
         write_record(self.data_dir, self.record)
-        self.ready(self.record)
         django.db.connections.close_all()
 
     def _prepare(self) -> None:
