@@ -30,11 +30,15 @@ _PIECE_BYTES = 1 << 20
 
 
 class RunnerRefused(Exception):
-    """The runner answered no: `str()` is its sentence for people, `code` its word for programs."""
+    """The runner answered no: `str()` is its sentence for people, `code` its word for programs.
 
-    def __init__(self, sentence: str, code: str) -> None:
+    `payload` is what some codes come with, as PROTOCOL.md says.
+    """
+
+    def __init__(self, sentence: str, code: str, payload: bytes = b"") -> None:
         super().__init__(sentence)
         self.code = code
+        self.payload = payload
 
 
 class Sink(Protocol):
@@ -161,11 +165,6 @@ class Session:
         """Keep the runner from taking a long silence for our end."""
         self._ask({"op": "ping"})
 
-    def have(self, shas: Iterable[str]) -> set[str]:
-        """Those of `shas` that the target lacks."""
-        _, payload = self._ask({"op": "have"}, json.dumps(list(shas)).encode())
-        return set(json.loads(payload))
-
     def send(self, sha: str, path: Path) -> None:
         """Bring one file into the target's content store; the runner verifies its hash."""
         with path.open("rb") as file:
@@ -176,9 +175,19 @@ class Session:
             )
             self._hear()
 
-    def materialise(self, name: str, manifest: bytes) -> None:
-        """Lay out the manifest's files as the task's `code`; a half-done folder is begun anew."""
-        self._ask({"op": "materialise", "task": name}, manifest, timeout_s=_REMOVAL_S)
+    def materialise(self, name: str, manifest: bytes) -> set[str]:
+        """Lay out the manifest's files as the task's `code`; a half-done folder is begun anew.
+
+        The answer is the contents that the target lacks, or has damaged: then nothing is laid
+        out, and it can be asked again once they were sent.
+        """
+        try:
+            self._ask({"op": "materialise", "task": name}, manifest, timeout_s=_REMOVAL_S)
+        except RunnerRefused as error:
+            if error.code != "missing":
+                raise
+            return set(json.loads(error.payload))
+        return set()
 
     def start(
         self,
@@ -306,7 +315,7 @@ class Session:
 
     def _pieces(self, timeout_s: float) -> Iterator[tuple[Header, bytes]]:
         """The frames of an answer, without those that only say that it is being worked on."""
-        more = True
+        more, refused = True, b""
         while more:
             header, payload = receive_frame(self._channel, timeout_s=timeout_s)
             if header.get("working"):
@@ -314,7 +323,11 @@ class Session:
             more = bool(header.get("more"))
             self._between_requests = not more
             if "error" in header:
-                raise RunnerRefused(str(header["error"]), str(header.get("code") or "refused"))
+                refused += payload
+                if more:
+                    continue
+                code = str(header.get("code") or "refused")
+                raise RunnerRefused(str(header["error"]), code, refused)
             yield header, payload
 
 

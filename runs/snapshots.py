@@ -78,9 +78,13 @@ class Manifest:
         """A manifest of entries that are known to be in order."""
         return cls(tuple(sorted(entries, key=lambda entry: entry.path.encode())))
 
+    @cached_property
+    def _text(self) -> bytes:
+        return client.canonical(entry.as_client_entry() for entry in self.entries)
+
     def to_json(self) -> bytes:
         """The text whose SHA-256 is the digest."""
-        return client.canonical(entry.as_client_entry() for entry in self.entries)
+        return self._text
 
     @cached_property
     def digest(self) -> str:

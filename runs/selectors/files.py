@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,12 @@ def snapshot_get(*, user: User, workspace: Workspace, digest: str) -> Snapshot:
 
 def snapshot_manifest(*, snapshot: Snapshot) -> Manifest:
     """The list of its files."""
-    with blob_store().open(snapshot.digest) as file:
-        return Manifest.trusted(file.read())
+    return _manifest(blob_store().path(snapshot.digest))
+
+
+@lru_cache(maxsize=4)  # runs come in families, and what a digest names never changes
+def _manifest(path: Path) -> Manifest:
+    return Manifest.trusted(path.read_bytes())
 
 
 def snapshot_file(*, snapshot: Snapshot, path: str) -> tuple[Entry, Path]:

@@ -63,14 +63,23 @@ def attempt_launch(*, run: Run, token: str, environment: Ready, session: Session
 
 
 def _place(session: Session, folder: str, manifest: Manifest) -> None:
-    store = blob_store()
-    for sha in session.have(sorted({entry.sha for entry in manifest.entries if entry.sha})):
-        session.send(sha, store.path(sha))
+    """See to it that the files lie in the task's folder, now or from an earlier call."""
     try:
-        session.materialise(folder, manifest.to_json())
+        _lay_out(session, folder, manifest)
     except RunnerRefused as error:
-        if error.code != "claimed":
-            raise  # a worker that died had started it already: its files are in use
+        if error.code != "claimed":  # else one that died had started it: its files are in use
+            raise
+
+
+def _lay_out(session: Session, folder: str, manifest: Manifest) -> None:
+    """Lay the files out; what the target lacks is sent, once."""
+    text, sent = manifest.to_json(), set[str]()
+    while missing := session.materialise(folder, text):
+        if missing <= sent:
+            raise RunnerRefused("The target lost files that it had just received.", "missing")
+        for sha in sorted(missing):
+            session.send(sha, blob_store().path(sha))
+        sent |= missing
 
 
 def _spec(run: Run, attempt: Attempt, environment: Ready, manifest: Manifest) -> dict[str, object]:

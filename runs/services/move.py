@@ -39,9 +39,10 @@ def run_move(
             message = f"{to} needs a reason that means {to}, not {reason}"
             raise ValueError(message)
         fields |= {"end_reason": reason, "ended_at": timezone.now()}
-    old = Run.objects.filter(pk=run_id).values_list("status", flat=True).first()
-    if old is None or not may_move(Status(old), to):
+    found = Run.objects.filter(pk=run_id).values_list("status", "workspace_id").first()
+    if found is None or not may_move(Status(found[0]), to):
         return False
+    old, workspace_id = found
     rows = Run.objects.filter(pk=run_id, status=old)
     if lease is not None:
         rows = rows.filter(
@@ -54,7 +55,7 @@ def run_move(
     RunEvent.objects.create(
         run_id=run_id, kind="moved", old_status=old, new_status=to, text=text, user=user
     )
-    run_changed(run_id=run_id)
+    run_changed(run_id=run_id, workspace_id=workspace_id)
     return True
 
 
@@ -64,8 +65,8 @@ def run_note(*, run_id: int, kind: str, text: str, user: User | None = None) -> 
     run_changed(run_id=run_id)
 
 
-def run_changed(*, run_id: int) -> None:
-    """Wake the pages that show this run, once the transaction commits."""
-    workspace_id = Run.objects.values_list("workspace_id", flat=True).get(pk=run_id)
-    push(f"run.{run_id}", {"type": "run.changed", "run": run_id})
-    push(f"workspace.{workspace_id}", {"type": "run.changed", "run": run_id})
+def run_changed(*, run_id: int, workspace_id: int | None = None) -> None:
+    """Wake the pages that show this run, once the transaction commits; looks its workspace up."""
+    if workspace_id is None:
+        workspace_id = Run.objects.values_list("workspace_id", flat=True).get(pk=run_id)
+    push((f"run.{run_id}", f"workspace.{workspace_id}"), {"type": "run.changed", "run": run_id})

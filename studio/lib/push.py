@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -31,21 +31,33 @@ def _redis() -> Redis:
     return Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
 
 
-def push(group: str, message: Mapping[str, Any]) -> None:
-    """Send a message to a channel group once the transaction commits; may be lost."""
-    transaction.on_commit(lambda: _send(group, dict(message)))
+def push(groups: str | Sequence[str], message: Mapping[str, Any]) -> None:
+    """Send a message to one or more channel groups once the transaction commits; may be lost."""
+    names = (groups,) if isinstance(groups, str) else groups
+    transaction.on_commit(lambda: _send(names, dict(message)))
 
 
-def _send(group: str, message: dict[str, Any]) -> None:
+def _send(groups: Sequence[str], message: dict[str, Any]) -> None:
     layer = get_channel_layer()
     try:
         if isinstance(layer, RedisPubSubChannelLayer):
-            # the name that the layer itself gives a group's channel; a test sends both ways
-            _redis().publish(f"{LAYER_PREFIX}__group__{group}", layer.serialize(message))
+            _publish(groups, layer.serialize(message))
         elif layer is not None:
-            async_to_sync(layer.group_send)(group, message)
+            for group in groups:
+                async_to_sync(layer.group_send)(group, message)
     except (RedisError, OSError) as error:
-        log.warning("a message to %s was lost: %s", group, error)
+        log.warning("a message to %s was lost: %s", ", ".join(groups), error)
+
+
+def _publish(groups: Sequence[str], message: bytes) -> None:
+    """All in one round trip, under the names that the layer itself gives to groups' channels.
+
+    A test sends both ways.
+    """
+    pipe = _redis().pipeline(transaction=False)
+    for group in groups:
+        pipe.publish(f"{LAYER_PREFIX}__group__{group}", message)
+    pipe.execute()
 
 
 def hint_monitor(text: str) -> None:

@@ -79,13 +79,40 @@ def test_the_runner_is_sent_once_and_kept(place: Place) -> None:
     assert kept.stat().st_mtime_ns == written_at
 
 
-def test_what_is_missing_is_sent_and_then_there(session: Session, tmp_path: Path) -> None:
-    contents = [b"", b"small", os.urandom(3_000_000), os.urandom(1 << 20)]
+def files(*shas: str, size: int = 0) -> bytes:
+    """A manifest of these contents, which are all of one size."""
+    entries = [
+        {"path": f"file-{number}", "mode": 0o644, "size": size, "sha": sha}
+        for number, sha in enumerate(shas)
+    ]
+    return json.dumps(entries).encode()
+
+
+def test_what_is_missing_is_told_sent_and_then_laid_out(
+    session: Session, place: Place, tmp_path: Path
+) -> None:
+    contents = [os.urandom(3_000_000) for _ in range(3)]
     shas = [hashlib.sha256(content).hexdigest() for content in contents]
-    assert session.have(shas) == set(shas)
-    for content in contents:
+    put(session, tmp_path, contents[0])
+    assert session.materialise("t1", files(*shas, size=3_000_000)) == set(shas[1:])
+    assert not (Path(place.root) / "tasks" / "t1" / "code").exists()
+    for content in contents[1:]:
         put(session, tmp_path, content)
-    assert session.have(shas) == set()
+    assert session.materialise("t1", files(*shas, size=3_000_000)) == set()
+    laid_out = Path(place.root) / "tasks" / "t1" / "code" / "file-2"
+    assert laid_out.read_bytes() == contents[2]
+
+
+def test_a_damaged_content_on_the_target_is_asked_for_again(
+    session: Session, place: Place, tmp_path: Path
+) -> None:
+    sha = put(session, tmp_path, b"print('hi')\n")
+    kept = Path(place.blobs) / sha[:2] / sha
+    kept.chmod(0o644)
+    kept.write_bytes(b"print('ha')\n")
+    assert session.materialise("t1", files(sha, size=12)) == {sha}
+    put(session, tmp_path, b"print('hi')\n")
+    assert session.materialise("t1", files(sha, size=12)) == set()
 
 
 def test_a_lie_about_a_hash_is_refused_and_the_session_goes_on(
@@ -96,7 +123,7 @@ def test_a_lie_about_a_hash_is_refused_and_the_session_goes_on(
     with pytest.raises(RunnerRefused) as refusal:
         session.send("0" * 64, path)
     assert refusal.value.code == "hash"
-    assert session.have(["0" * 64]) == {"0" * 64}
+    assert session.materialise("t1", files("0" * 64)) == {"0" * 64}
 
 
 def test_a_manifest_is_laid_out(session: Session, place: Place, tmp_path: Path) -> None:
@@ -113,7 +140,7 @@ def test_a_manifest_is_laid_out(session: Session, place: Place, tmp_path: Path) 
 
 def test_requests_and_answers_larger_than_a_frame_pass(session: Session) -> None:
     shas = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(100_000)]
-    assert session.have(shas) == set(shas)
+    assert session.materialise("t1", files(*shas)) == set(shas)
 
 
 def test_a_request_with_too_large_a_header_is_refused_and_the_session_goes_on(
