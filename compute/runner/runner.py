@@ -57,6 +57,8 @@ STRAY_GRACE_S = 2.0
 START_WAIT_S = 10.0
 SEAL_STALL_S = 30.0
 
+NOTED_S = 60.0  # how exactly it is known when an environment was used last
+
 BALLAST_BYTES = 64 << 10
 LISTED_MAX = 1000
 LOG_FILES_MAX = 2000  # all sizes of a task's streams have to fit into one header
@@ -2548,7 +2550,7 @@ class Session:
         path = os.path.join(self._root, "envs", field(request, "path", str))
         why = env_fault(path)
         if not why:
-            os.utime(os.path.join(path, "complete"))
+            note_use(os.path.join(path, "complete"))
         return {"ready": not why, "why": why}, b""
 
     def _envs(self, request: "Json", payload: bytes) -> "Frame":
@@ -3004,25 +3006,62 @@ class Watch:
 
 
 def env_fault(path: str) -> str:
-    """Why the environment at `path` cannot be used; "" when it is whole, judged by stat alone."""
-    complete = read_json(os.path.join(path, "complete"))
-    if complete is None:
+    """Why the environment at `path` cannot be used; "" when it is whole, judged by stat alone.
+
+    Thousands of files before each run: they are looked at from within their folders, which is a
+    quarter faster than by long paths. It leaves us in the root folder.
+    """
+    folders = noted_files(path)
+    if folders is None:
         return "It has not been built to the end."
     if not os.access(os.path.join(path, "bin", "python"), os.X_OK):
         return "The Python that it was made with is gone."
-    changed = [noted[0] for noted in complete["files"] if not _is_as_noted(path, *noted)]
+    changed = []
+    for folder, files in folders.items():
+        try:
+            os.chdir(os.path.join(path, folder))
+        except OSError:
+            changed += [os.path.join(folder, noted[0]) for noted in files]
+            continue
+        changed += [os.path.join(folder, noted[0]) for noted in files if not _is_as_noted(*noted)]
+    os.chdir("/")
     if changed:
         said = "%d of its files were changed or removed since, the first being %s."
         return said % (len(changed), changed[0])
     return ""
 
 
-def _is_as_noted(path: str, name: str, size: int, mtime_ns: int) -> bool:
+def _is_as_noted(name: str, size: int, mtime_ns: int) -> bool:
     try:
-        row = os.lstat(path + "/" + name)
+        row = os.lstat(name)
     except OSError:
         return False
     return row.st_size == size and row.st_mtime_ns == mtime_ns
+
+
+def noted_files(path: str) -> "dict[str, list[tuple[str, int, int]]] | None":
+    """The files (name, size, mtime) of each folder that `complete` lists; None without it."""
+    complete = os.path.join(path, "complete")
+    try:
+        row = os.stat(complete)
+    except OSError:
+        return None
+    return _read_noted(complete, (row.st_ino, row.st_size, row.st_mtime_ns))
+
+
+@lru_cache(maxsize=8)
+def _read_noted(
+    complete: str, version: "tuple[int, int, int]"
+) -> "dict[str, list[tuple[str, int, int]]] | None":
+    """Read once for each version of the file."""
+    record = read_json(complete)
+    if record is None:
+        return None
+    folders: "dict[str, list[tuple[str, int, int]]]" = {}
+    for path, size, mtime_ns in record["files"]:
+        folder, name = os.path.split(path)
+        folders.setdefault(folder, []).append((name, size, mtime_ns))
+    return folders
 
 
 def describe_env(path: str) -> "Json":
@@ -3032,6 +3071,12 @@ def describe_env(path: str) -> "Json":
     size = sum(size for _, size, _ in complete["files"]) if complete else None
     key = os.path.basename(path)
     return {"key": key, "bytes": size, "last_used": used, "ready": complete is not None}
+
+
+def note_use(complete: str) -> None:
+    """Let the time of the file tell to the minute when its environment was used last."""
+    if time.time() - os.stat(complete).st_mtime > NOTED_S:
+        os.utime(complete)
 
 
 def examine_python(path: str) -> "Json":
