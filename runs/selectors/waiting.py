@@ -87,6 +87,4 @@ def _preparing(run: Run) -> str:
         return f"The environment {name} is being checked."
     if build.status == Build.Status.QUEUED:
         return f"Build {build.pk} of the environment {name} waits for a free build slot."
-    since = build.started_at or build.created_at
-    seconds = int((timezone.now() - since).total_seconds())
-    return f"The environment {name} is being built for {seconds} s (build {build.pk})."
+    return f"The environment {name} is being built (build {build.pk})."

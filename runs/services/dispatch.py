@@ -20,7 +20,7 @@ from runs.models import Attempt, Run
 from runs.services.cancel import preparing_cancel
 from runs.services.launch import attempt_launch
 from runs.services.lease import UNLEASED, attempt_lease, lease_pause
-from runs.services.move import run_move
+from runs.services.move import run_changed, run_move
 from runs.states import HOLDS_SLOT, EndReason, Status
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ def _step(target: ComputeTarget, run_id: int, token: str, session: Session) -> b
         version=run.environment_version, target=target, session=session, waited_for=run.build
     )
     if isinstance(state, Building):
-        Run.objects.filter(pk=run_id).update(build=state.build)
+        _wait_for(run, state.build)
         return False
     if not isinstance(state, Ready):
         Run.objects.filter(pk=run_id).update(build=state.build)
@@ -113,6 +113,13 @@ def _step(target: ComputeTarget, run_id: int, token: str, session: Session) -> b
         return False
     attempt_launch(run=run, token=token, environment=state, session=session)
     return False
+
+
+def _wait_for(run: Run, build: Build) -> None:
+    """Note the build that a run waits for, and show it to who looks at the run."""
+    if run.build_id != build.pk:
+        Run.objects.filter(pk=run.pk).update(build=build)
+        run_changed(run_id=run.pk, workspace_id=run.workspace_id)
 
 
 def _fail(run_id: int, token: str, reason: EndReason, sentence: str) -> None:

@@ -2,6 +2,7 @@
 import "./theme-toggle.js";
 import "./time-ago.js";
 import "./copy-button.js";
+import "./phase-bar.js";
 import "./live-socket.js";
 import "./run-rows.js";
 import "./run-log.js";

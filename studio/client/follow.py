@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -127,7 +126,7 @@ class Watcher:
         if run["status"] not in {"queued", "preparing"} or not run["waiting"]:
             return
         said = f"run {self.run_id} is {run['status']}: {run['waiting']}"
-        known, self._said = self._said, re.sub(r" for \d+ s\b", "", said)
+        known, self._said = self._said, said
         if self._said != known and not self.quiet:
             self._tell(said)
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenTab
 from tests.studio_process import Studio
+from tests.waiting import eventually
 
 PLACE = ("--environment", "here")
 
@@ -38,6 +39,20 @@ def test_rows_change_in_place_and_new_runs_wait(
     assert page.locator("tbody tr").count() == before
     bar.get_by_role("link").click()
     expect(page.locator(f"#run-{newer}")).to_be_visible()
+
+
+def test_the_bar_of_phases_grows_while_a_phase_goes_on(
+    studio: Studio, scripts: Path, open_tab: OpenTab
+) -> None:
+    run = studio.submit(scripts, *PLACE, "--", "sleep", "60")
+    page = open_tab(f"/runs/{run}/")
+    expect(page.locator("#run-head .status")).to_have_text("running", timeout=20_000)
+    part = page.locator(".phases .phase-running")
+    eventually(
+        lambda: float(part.get_attribute("width") or 0) > 900, timeout_s=30, what="the bar to grow"
+    )
+    page.get_by_role("button", name="Cancel").click()
+    assert studio.finished(run)["status"] == "canceled"
 
 
 def test_everything_works_without_scripts(studio: Studio, scripts: Path, open_tab: OpenTab) -> None:

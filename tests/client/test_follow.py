@@ -68,9 +68,9 @@ def test_the_log_goes_to_stdout_as_it_is_and_the_rest_to_stderr(
         streaming(
             run_item(status="queued", waiting="2 runs ahead on gpu."),
             run_item(status="queued", waiting="2 runs ahead on gpu."),
-            run_item(status="preparing", waiting="The environment e is being built for 1 s."),
+            run_item(status="preparing", waiting="The environment e is being built (build 3)."),
             item("build", b"collecting\n", build=3, offset=0, bytes=11),
-            run_item(status="preparing", waiting="The environment e is being built for 9 s."),
+            run_item(status="preparing", waiting="The environment e is being built (build 3)."),
             item("ping"),
             run_item(),
             log_item(0, b"bytes \xff\x00\r\n{")[:-3],
@@ -82,7 +82,7 @@ def test_the_log_goes_to_stdout_as_it_is_and_the_rest_to_stderr(
     assert said.out == b"bytes \xff\x00\r\n{"
     assert said.err.decode().splitlines() == [
         "run 7 is queued: 2 runs ahead on gpu.",
-        "run 7 is preparing: The environment e is being built for 1 s.",
+        "run 7 is preparing: The environment e is being built (build 3).",
         "collecting",
     ]
     assert ended["status"] == "completed"
