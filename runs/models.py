@@ -133,6 +133,8 @@ class Run(models.Model):
     end_reason = models.CharField(
         max_length=32, blank=True, choices=[(r.value, r.value) for r in EndReason]
     )
+    end_sentence = models.TextField(blank=True)
+    """Why it ended and what to do next, for people."""
     exit_code = models.IntegerField(null=True, blank=True)
     error = models.TextField(blank=True)
     """One line for lists: the traceback's last line, or what the studio has to say."""

@@ -13,7 +13,6 @@ from pydantic import model_validator
 
 from runs.models import Attempt, MetricSeries, Run
 from runs.selectors.waiting import run_waiting
-from runs.states import ENDINGS, EndReason
 from runs.stores import log_store
 from studio.api_types import In, Text
 
@@ -133,7 +132,7 @@ def run_out(run: Run, attempt: Attempt, url: str) -> RunOut:
         environment_why=run.environment_why,
         status=run.status,
         end_reason=run.end_reason,
-        reason_sentence=ENDINGS[EndReason(run.end_reason)].sentence if run.end_reason else "",
+        reason_sentence=run.end_sentence,
         exit_code=run.exit_code,
         error=run.error,
         waiting=run_waiting(run=run),

@@ -38,7 +38,8 @@ def run_move(
         if reason is None or ENDINGS[reason].status is not to:
             message = f"{to} needs a reason that means {to}, not {reason}"
             raise ValueError(message)
-        fields |= {"end_reason": reason, "ended_at": timezone.now()}
+        text = text or ENDINGS[reason].sentence
+        fields |= {"end_reason": reason, "end_sentence": text, "ended_at": timezone.now()}
     found = Run.objects.filter(pk=run_id).values_list("status", "workspace_id").first()
     if found is None or not may_move(Status(found[0]), to):
         return False
@@ -50,8 +51,6 @@ def run_move(
         )
     if rows.update(status=to, **fields) != 1:
         return False
-    if not text and reason is not None:
-        text = ENDINGS[reason].sentence
     RunEvent.objects.create(
         run_id=run_id, kind="moved", old_status=old, new_status=to, text=text, user=user
     )

@@ -103,7 +103,6 @@ def panel_of(run: Run, tab: str) -> dict[str, Any]:
         context |= {
             "phases": run_phases(run, history),
             "waiting": run_waiting(run=run),
-            "ending": history[-1].text if run.is_final and history else "",
             "advice": _advice(run),
             "metrics": run_metrics(run=run),
             "receipt": receipt_sentence(run_attempt(run=run).receipt),

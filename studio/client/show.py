@@ -77,6 +77,7 @@ def _receipt(receipt: dict[str, Any] | None) -> str:
     if not receipt or "complete" not in receipt:
         return ""
     if receipt["complete"]:
-        masked = f", {receipt['masked']} places masked" if receipt.get("masked") else ""
+        count = receipt.get("masked")
+        masked = f", {count} {'place' if count == 1 else 'places'} masked" if count else ""
         return f"every byte that was written is stored, hashes agree{masked}"
     return str(receipt.get("gap") or "the log is not known to be complete")

@@ -298,7 +298,7 @@ def test_a_list_says_when_it_is_not_all(here: Here, as_bob: Caller, make_run: Ma
 
 
 def test_cancel(here: Here, as_bob: Caller, run: Run) -> None:
-    assert here("cancel", str(run.pk)).out.startswith(f"run {run.pk} is canceled: Canceled on")
+    assert here("cancel", str(run.pk)).out.startswith(f"run {run.pk} is canceled: Canceled before")
     assert here("cancel", str(run.pk), "--json").json["status"] == "canceled"
     assert RunEvent.objects.filter(run=run, new_status="canceled").count() == 1
 

@@ -49,9 +49,11 @@ def test_a_missing_package_is_named_with_an_environment_that_has_it(
 ) -> None:
     (folder / "learn.py").write_text("import sklearn\n")
     run = studio.submit(folder, "--environment", "minimal", "learn.py")
-    assert studio.finished(run)["status"] == "failed"
-    last = studio.api(f"/runs/{run}/events")[-1]["text"]
-    assert "scikit-learn" in last, last
+    ended = studio.finished(run)
+    assert ended["status"] == "failed"
+    advice = "The package scikit-learn is missing: the environment scikit-learn has it."
+    assert ended["reason_sentence"].endswith(advice)
+    assert studio.api(f"/runs/{run}/events")[-1]["text"] == ended["reason_sentence"]
 
 
 def test_a_command_that_does_not_exist_is_a_sentence(studio: Studio, folder: Path) -> None:

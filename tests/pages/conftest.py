@@ -104,7 +104,12 @@ def end(run: Run, status: str, reason: str, text: str = "", **fields: object) ->
 
     now = timezone.now()
     Run.objects.filter(pk=run.pk).update(
-        status=status, end_reason=reason, started_at=now, ended_at=now, **fields
+        status=status,
+        end_reason=reason,
+        end_sentence=text,
+        started_at=now,
+        ended_at=now,
+        **fields,
     )
     RunEvent.objects.create(
         run=run, kind="moved", old_status="finalizing", new_status=status, text=text
