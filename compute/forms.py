@@ -8,7 +8,7 @@ from django import forms
 
 from compute.backends import Backend, backend_of
 from compute.models import ComputeTarget
-from compute.services import target_create, target_update
+from compute.services import target_create, target_try, target_update
 from studio.lib.refusal import Refused
 from studio.models import User, Workspace
 
@@ -44,12 +44,28 @@ class TargetForm(forms.Form):
         try:
             return self._write(user, workspace)
         except Refused as error:
-            self.add_error(error.field if error.field in self.fields else None, error.sentence)
+            self._show(error)
             return None
 
+    def try_out(self, *, user: User, workspace: Workspace) -> dict[str, Any]:
+        """The facts of the place that was filled in; {} after a refusal, which is then shown."""
+        try:
+            return target_try(
+                user=user, workspace=workspace, kind=self.backend.kind, config=self._config()
+            )
+        except Refused as error:
+            self._show(error)
+            return {}
+
+    def _show(self, error: Refused) -> None:
+        self.add_error(error.field if error.field in self.fields else None, error.sentence)
+
+    def _config(self) -> dict[str, Any]:
+        return {field.name: self.cleaned_data[field.name] for field in self.backend.fields}
+
     def _write(self, user: User, workspace: Workspace) -> ComputeTarget:
-        values = dict(self.cleaned_data)
-        config = {field.name: values.pop(field.name) for field in self.backend.fields}
+        config = self._config()
+        values = {k: v for k, v in self.cleaned_data.items() if k not in config}
         if self.target is None:
             return target_create(
                 user=user, workspace=workspace, kind=self.backend.kind, config=config, **values

@@ -146,7 +146,30 @@ def target_place(*, target: ComputeTarget) -> Place:
         backend = backend_of(target.kind)
     except Refused as error:
         raise TargetRefused(error.sentence) from error
-    return backend.place(target.config, studio_blobs=str(settings.DATA_DIR / "blobs"))
+    return backend.place(target.config, studio_blobs=_studio_blobs())
+
+
+def target_try(
+    *, user: User, workspace: Workspace, kind: str, config: Mapping[str, object]
+) -> dict[str, Any]:
+    """The facts of a place as a target with these settings would find them; no row is written.
+
+    Raises:
+        Refused: a value cannot work, or nothing usable answers there.
+        Forbidden: the user is no admin here, or the kind is for the instance owner alone.
+    """
+    require_role(user, workspace, Role.ADMIN)
+    backend = backend_of(kind)
+    _check_rights(user, backend)
+    place = backend.place(backend.clean(config), studio_blobs=_studio_blobs())
+    try:
+        with session_for(place) as session:
+            facts = session.hello(timeout_s=_TEST_S)
+    except (TargetUnreachable, TargetRefused, RunnerRefused) as error:
+        raise Refused(f"{error}{_what_next(kind)}") from error
+    if complaint := _complaint(facts):
+        raise Refused(complaint)
+    return facts
 
 
 def target_test(*, target: ComputeTarget) -> dict[str, Any]:
@@ -158,7 +181,7 @@ def target_test(*, target: ComputeTarget) -> dict[str, Any]:
         target_health(target=target, reachable=False, reason=str(error))
         return {}
     except (TargetRefused, RunnerRefused) as error:
-        _note_health(target, ComputeTarget.Health.FAULTY, f"{error}{_what_next(target)}")
+        _note_health(target, ComputeTarget.Health.FAULTY, f"{error}{_what_next(target.kind)}")
         return {}
     target_health(target=target, reachable=True, facts=facts)
     return facts
@@ -281,8 +304,12 @@ def _complaint(facts: Mapping[str, Any]) -> str:
     return ""
 
 
-def _what_next(target: ComputeTarget) -> str:
-    backend = KINDS.get(target.kind)
+def _studio_blobs() -> str:
+    return str(settings.DATA_DIR / "blobs")
+
+
+def _what_next(kind: str) -> str:
+    backend = KINDS.get(kind)
     if backend is None:
         return ""
     fields = " and ".join(field.label.lower() for field in backend.fields)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from compute.backends import KINDS, backend_of
+from compute.backends import KINDS
 from compute.forms import TargetForm
 from compute.models import ComputeTarget
 from compute.selectors import target_get
 from compute.services import target_delete, target_test, target_update
-from studio.models import Role
+from studio.models import Role, Workspace
 from studio.pages import PageRequest, current_workspace, page
 from studio.selectors import require_role
 
@@ -26,19 +29,13 @@ def create(request: PageRequest) -> HttpResponse:
     kind = request.GET.get("kind") or next(iter(KINDS))
     form = TargetForm(request.POST or None, kind=kind)
     if request.method == "POST" and form.is_valid():
+        if "try" in request.POST:
+            return _tried(request, form, workspace)
         target = form.save(user=request.user, workspace=workspace)
         if target is not None:
             _test(request, target)
             return redirect("runs:target", target.name)
-    form.order_fields(["name", *(field.name for field in form.backend.fields)])
-    context = {
-        "section": "targets",
-        "form": form,
-        "backend": backend_of(kind),
-        "kinds": KINDS.values(),
-        "target": None,
-    }
-    return render(request, "compute/target_form.html", context, status=422 if form.errors else 200)
+    return _form_page(request, form)
 
 
 @require_http_methods(["GET", "POST"])
@@ -50,18 +47,13 @@ def edit(request: PageRequest, name: str) -> HttpResponse:
     target = target_get(user=request.user, workspace=workspace, name=name)
     form = TargetForm(request.POST or None, kind=target.kind, target=target)
     if request.method == "POST" and form.is_valid():
+        if "try" in request.POST:
+            return _tried(request, form, workspace)
         saved = form.save(user=request.user, workspace=workspace)
         if saved is not None:
             _test(request, saved)
             return redirect("runs:target", saved.name)
-    form.order_fields(["name", *(field.name for field in form.backend.fields)])
-    context = {
-        "section": "targets",
-        "form": form,
-        "backend": backend_of(target.kind),
-        "target": target,
-    }
-    return render(request, "compute/target_form.html", context, status=422 if form.errors else 200)
+    return _form_page(request, form)
 
 
 @require_POST
@@ -101,6 +93,26 @@ def delete(request: PageRequest, name: str) -> HttpResponse:
     return render(request, "compute/target_delete.html", {"section": "targets", "target": target})
 
 
+def _tried(request: PageRequest, form: TargetForm, workspace: Workspace) -> HttpResponse:
+    """The form as it was filled in, with what its place answers; nothing is saved."""
+    facts = form.try_out(user=request.user, workspace=workspace)
+    if facts:
+        messages.success(request, f"The place answers: {_in_short(facts)} Nothing is saved yet.")
+    return _form_page(request, form)
+
+
+def _form_page(request: PageRequest, form: TargetForm) -> HttpResponse:
+    form.order_fields(["name", *(field.name for field in form.backend.fields)])
+    context = {
+        "section": "targets",
+        "form": form,
+        "backend": form.backend,
+        "kinds": () if form.target else KINDS.values(),
+        "target": form.target,
+    }
+    return render(request, "compute/target_form.html", context, status=422 if form.errors else 200)
+
+
 def _own(request: PageRequest, name: str, role: Role) -> ComputeTarget:
     workspace = current_workspace(request)
     require_role(request.user, workspace, role)
@@ -110,10 +122,10 @@ def _own(request: PageRequest, name: str, role: Role) -> ComputeTarget:
 def _test(request: PageRequest, target: ComputeTarget) -> None:
     facts = target_test(target=target)
     if target.health == ComputeTarget.Health.READY:
-        messages.success(
-            request,
-            f"{target.name} answers: {facts['hostname']}, {facts['cores']} cores, "
-            f"Python {facts['python_version']}.",
-        )
+        messages.success(request, f"{target.name} answers: {_in_short(facts)}")
     else:
         messages.error(request, f"{target.name}: {target.health_reason}")
+
+
+def _in_short(facts: Mapping[str, Any]) -> str:
+    return f"{facts['hostname']}, {facts['cores']} cores, Python {facts['python_version']}."

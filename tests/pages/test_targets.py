@@ -53,6 +53,35 @@ def test_the_owner_registers_a_second_local_target(
     assert "second answers:" in owner.get(page.location).text
 
 
+def test_a_place_can_be_tried_before_it_is_registered(
+    owner: Visitor, target: ComputeTarget, tmp_path: Path
+) -> None:
+    given = {"name": "second", "root": str(tmp_path / "x"), "slots": "3", "build_slots": "1"}
+    page = owner.post("/new/target/?kind=local", given | {"try": "1"})
+    assert page.status == 200
+    assert "The place answers:" in page.text
+    assert 'value="second"' in page.html
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'no such module' >&2\nexit 1\n")
+    python.chmod(0o755)
+    page = owner.post("/new/target/?kind=local", given | {"try": "1", "python": str(python)})
+    assert page.status == 422
+    assert "The runner cannot work on the target." in page.text
+    assert "no such module" in page.text
+    assert ComputeTarget.objects.count() == 1
+
+
+def test_a_change_can_be_tried_before_it_is_saved(
+    owner: Visitor, target: ComputeTarget, tmp_path: Path
+) -> None:
+    given = {"name": "local", "root": str(tmp_path / "x"), "slots": "3", "build_slots": "1"}
+    page = owner.post("/targets/local/edit/", given | {"try": "1", "enabled": "on"})
+    assert "The place answers:" in page.text
+    before = target.config
+    target.refresh_from_db()
+    assert target.config == before
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
