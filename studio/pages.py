@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
 from studio.lib.refusal import Forbidden, NotFound, Refused
 from studio.models import Role, User, Workspace
@@ -57,6 +60,13 @@ def refusal_page(request: HttpRequest, error: Refused) -> HttpResponseBase:
     else:
         template, status = "studio/refused.html", 422
     return render(request, template, {"sentence": error.sentence}, status=status)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The page for what no page expected; a database that is away is told from our mistakes."""
+    is_away = isinstance(sys.exception(), OperationalError)
+    template, status = ("503.html", 503) if is_away else ("500.html", 500)
+    return HttpResponse(render_to_string(template), status=status)
 
 
 def current_workspace(request: PageRequest) -> Workspace:

@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 
 from studio import views
 from studio.api_root import api
+from studio.pages import server_error
 
 people = (
     [
@@ -18,6 +19,8 @@ people = (
     ],
     "studio",
 )
+
+handler500 = server_error
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # one way in: the admin console's own page would ask for a password that nobody has

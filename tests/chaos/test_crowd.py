@@ -21,10 +21,12 @@ def studio(shared_studio: Studio) -> Studio:
     return shared_studio
 
 
-CROWD = 40
-
-
 def test_a_crowd_through_two_workers_is_launched_once_each(studio: Studio, scripts: Path) -> None:
+    run_crowd(studio, scripts, size=40)
+
+
+def run_crowd(studio: Studio, scripts: Path, *, size: int) -> None:
+    """Queue many short runs at once: each is launched once and makes each move once."""
     (scripts / "mark.sh").write_text('echo x >> "$1"\n')
     marks = scripts.parent / "marks"
     marks.mkdir()
@@ -40,13 +42,13 @@ def test_a_crowd_through_two_workers_is_launched_once_each(studio: Studio, scrip
                 "environment": "here",
             },
         )["id"]
-        for number in range(CROWD)
+        for number in range(size)
     ]
     eventually(
         lambda: studio.api("/runs?status=live")["total"] == 0, timeout_s=90, what="all to end"
     )
     assert {studio.run(run)["status"] for run in runs} == {"completed"}
-    assert [path.read_text() for path in sorted(marks.iterdir())] == ["x\n"] * (CROWD + 1)
+    assert [path.read_text() for path in sorted(marks.iterdir())] == ["x\n"] * (size + 1)
     for run in runs:
         moves = [e["new_status"] for e in studio.api(f"/runs/{run}/events") if e["new_status"]]
         assert len(moves) == len(set(moves)), moves
