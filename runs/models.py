@@ -125,7 +125,8 @@ class Run(models.Model):
     time_limit_s = models.PositiveIntegerField(null=True, blank=True)
     grace_s = models.PositiveIntegerField(default=10)
     git = models.JSONField(default=dict)
-    """repository, branch, commit, dirty, untracked: [paths], diff: the sha of its blob."""
+    """repository, branch, commit, dirty, untracked: [paths], diff: the sha of its blob; or
+    trouble: why git did not tell."""
 
     status = models.CharField(
         max_length=16, choices=[(s.value, s.value) for s in Status], default=Status.QUEUED

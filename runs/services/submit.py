@@ -243,7 +243,7 @@ def _git_record(workspace: Workspace, facts: dict[str, object]) -> dict[str, obj
     """The facts with the diff moved into the blob store: a row stays small."""
     record: dict[str, object] = {
         key: facts[key]
-        for key in ("repository", "branch", "commit", "dirty", "untracked")
+        for key in ("repository", "branch", "commit", "dirty", "untracked", "trouble")
         if key in facts
     }
     diff = facts.get("diff")

@@ -68,7 +68,7 @@ def _words(words: Sequence[str]) -> str:
 
 def _git(git: dict[str, Any]) -> str:
     if not git.get("commit"):
-        return ""
+        return str(git.get("trouble") or "")
     state = "with uncommitted changes" if git.get("dirty") else "clean"
     return f"{git['commit'][:12]} {git.get('branch') or ''} {git.get('repository') or ''} ({state})"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -54,6 +55,15 @@ def test_a_missing_package_is_named_with_an_environment_that_has_it(
     advice = "The package scikit-learn is missing: the environment scikit-learn has it."
     assert ended["reason_sentence"].endswith(advice)
     assert studio.api(f"/runs/{run}/events")[-1]["text"] == ended["reason_sentence"]
+
+
+def test_a_repository_that_git_refuses_is_named(studio: Studio, folder: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(folder)], check=True)
+    (folder / ".git" / "config").write_text("no such thing\n")
+    (folder / "a.py").write_text("print(1)\n")
+    run = studio.submit(folder, *HERE, "a.py")
+    assert studio.finished(run)["git"]["trouble"].startswith("git did not describe the folder:")
+    assert b"git did not describe" in studio.cli("show", str(run)).stdout
 
 
 def test_a_command_that_does_not_exist_is_a_sentence(studio: Studio, folder: Path) -> None:

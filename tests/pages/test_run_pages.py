@@ -199,6 +199,11 @@ def test_what_is_not_in_the_snapshot_is_not_found(path: str, member: Visitor, to
     assert member.get(f"/runs/{told.pk}/raw/{path}").status in {400, 404}
 
 
+def test_a_git_that_refused_is_quoted(member: Visitor, told: Run) -> None:
+    Run.objects.filter(pk=told.pk).update(git={"trouble": "git did not describe <it>"})
+    assert "git did not describe <it>. The snapshot holds" in member.get(f"/runs/{told.pk}/").text
+
+
 def test_the_diff_is_shown_and_downloaded_whole(member: Visitor, told: Run) -> None:
     text = b"diff --git a/x b/x\n@@ -1 +1 @@\n-old <b>\n+new\n"
     sha, size = blob_store().put(text)
