@@ -27,6 +27,7 @@ class TargetIn(In):
     config: dict[Text, Text] = {}
     slots: int = 1
     build_slots: int = 1
+    gpus: Text = ""
     open_to_members: bool = False
 
 
@@ -37,6 +38,7 @@ class TargetPatch(In):
     config: dict[Text, Text] | None = None
     slots: int | None = None
     build_slots: int | None = None
+    gpus: Text | None = None
     enabled: bool | None = None
     open_to_members: bool | None = None
 
@@ -52,6 +54,9 @@ class TargetOut(Schema):
     busy: int
     queued: int
     building: int
+    gpus: list[str]
+    gpus_declared: str
+    gpus_lent: dict[str, int]
     enabled: bool
     open_to_members: bool
     health: str
@@ -72,6 +77,9 @@ def _out(target: ComputeTarget) -> TargetOut:
         busy=taken.busy,
         queued=taken.queued,
         building=taken.building,
+        gpus=target.gpus,
+        gpus_declared=target.gpus_declaration,
+        gpus_lent=taken.lent,
         enabled=target.enabled,
         open_to_members=target.open_to_members,
         health=target.health,

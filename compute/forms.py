@@ -21,6 +21,12 @@ class TargetForm(forms.Form):
     build_slots = forms.IntegerField(
         initial=1, help_text="how many environments may be built there at once"
     )
+    gpus = forms.CharField(
+        required=False,
+        label="GPUs",
+        help_text="each is lent to one run at a time: indexes like 0,1,2,3, UUIDs, or none; "
+        "empty: those that nvidia-smi finds there",
+    )
     open_to_members = forms.BooleanField(required=False, label="Open to members")
     enabled = forms.BooleanField(required=False, initial=True)
 
@@ -63,6 +69,7 @@ def _values(target: ComputeTarget) -> dict[str, Any]:
         "name": target.name,
         "slots": target.slots,
         "build_slots": target.build_slots,
+        "gpus": target.gpus_declaration,
         "open_to_members": target.open_to_members,
         "enabled": target.enabled,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from compute.gpus import gpus_text
 from studio.models import User, Workspace
 
 
@@ -24,6 +25,8 @@ class ComputeTarget(models.Model):
     """What the kind needs to reach it, e.g. {"root": "/path"}; never a secret."""
     slots = models.PositiveIntegerField(default=1)
     build_slots = models.PositiveIntegerField(default=1)
+    declared_gpus = models.JSONField(null=True, blank=True)
+    """[index or UUID] as an admin listed them, which wins; null: what `hello` finds."""
     enabled = models.BooleanField(default=True)
     open_to_members = models.BooleanField(default=False)
     """A local target has the server user's rights, so only the owner may open it to others."""
@@ -50,3 +53,15 @@ class ComputeTarget(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def gpus(self) -> list[str]:
+        """The GPUs that it lends to runs, in the order in which they are lent."""
+        if self.declared_gpus is not None:
+            return [str(gpu) for gpu in self.declared_gpus]
+        return [str(gpu["index"]) for gpu in self.facts.get("gpus") or []]
+
+    @property
+    def gpus_declaration(self) -> str:
+        """What an admin declared: "0,1", "none", or "" when the machine is asked."""
+        return gpus_text(self.declared_gpus)

@@ -25,6 +25,8 @@ class Occupancy:
     """Runs that wait for one."""
     building: int
     """Environments being built there."""
+    lent: dict[str, int]
+    """Each GPU that is lent, with the number of the run that has it."""
 
 
 def target_list(*, workspace: Workspace, user: User) -> QuerySet[ComputeTarget]:
@@ -46,22 +48,31 @@ def target_get(*, workspace: Workspace, user: User, name: str) -> ComputeTarget:
     return found
 
 
-def target_pick(*, workspace: Workspace, user: User, name: str) -> ComputeTarget:
+def target_pick(
+    *, workspace: Workspace, user: User, name: str, gpus: int | None = 0
+) -> ComputeTarget:
     """The target on which this user's run shall go: the named one, else the oldest usable.
+
+    `gpus` is how many it asks for; None asks for all that the target has.
 
     Raises:
         NotFound: there is no target of that name.
-        Refused: the user may not run there now; the sentence says what would help.
+        Refused: the user may not run there now, or it has too little; the sentence says what
+            would help.
     """
     if name:
         target = target_get(workspace=workspace, user=user, name=name)
         obstacle = target_usable(user=user, target=target)
         if obstacle:
             raise Refused(obstacle, field="target")
+        shortage = target_gpu_shortage(target=target, gpus=gpus)
+        if shortage:
+            raise Refused(shortage, field="gpus")
         return target
     obstacles = []
     for target in target_list(workspace=workspace, user=user).order_by("pk"):
         obstacle = target_usable(user=user, target=target)
+        obstacle = obstacle or target_gpu_shortage(target=target, gpus=gpus)
         if not obstacle:
             return target
         obstacles.append(obstacle)
@@ -90,6 +101,27 @@ def target_usable(*, user: User, target: ComputeTarget) -> str:
     return ""
 
 
+def target_gpu_shortage(*, target: ComputeTarget, gpus: int | None) -> str:
+    """Why the target can never lend so many GPUs, as a sentence; empty when it can."""
+    total = len(target.gpus)
+    if gpus == 0 or 0 < (total if gpus is None else gpus) <= total:
+        return ""
+    if not total and target.declared_gpus is None and not target.facts:
+        return (
+            f"The GPUs of {target.name} are not known yet: test it on its page, or let an admin "
+            "list them there."
+        )
+    if not total:
+        return (
+            f"{target.name} has no GPUs to lend: ask for 0, choose another target, or let an admin "
+            "list them on its page."
+        )
+    return (
+        f"{target.name} has {total} GPU{'' if total == 1 else 's'} and the run asks for {gpus}: "
+        f"ask for {total} at most, or choose another target."
+    )
+
+
 def target_occupancy(*, target: ComputeTarget) -> Occupancy:
     """How many of its slots are taken, and how many runs wait for one."""
     live = target.runs.filter(ended_at=None)
@@ -99,6 +131,7 @@ def target_occupancy(*, target: ComputeTarget) -> Occupancy:
         busy=live.exclude(waiting).count(),
         queued=live.filter(waiting).count(),
         building=target.builds.filter(status="running").count(),
+        lent=dict(target.gpu_loans.filter(returned_at=None).values_list("gpu", "run_id")),
     )
 
 

@@ -91,6 +91,12 @@ class SubmitForm(forms.Form):
         widget=forms.Textarea(attrs={**_MONO, "rows": 2}),
         help_text="Files to keep as artifacts, one pattern a line, from the working directory.",
     )
+    gpus = forms.CharField(
+        required=False,
+        label="GPUs",
+        initial="0",
+        help_text="How many are lent to it alone, or all. With 0 it sees none.",
+    )
     priority = forms.IntegerField(
         required=False, initial=0, help_text="Higher goes first in the queue of its target."
     )
@@ -147,6 +153,7 @@ class SubmitForm(forms.Form):
             name=values["name"],
             description=values["description"],
             tags=values["tags"],
+            gpus=values["gpus"],
             priority=values["priority"] or 0,
             time_limit_s=values["time_limit"],
             variables=values["variables"],
@@ -196,6 +203,7 @@ def initial_from_run(run: Run) -> dict[str, Any]:
         "description": run.description,
         "variables": "\n".join(plain + secret),
         "outputs": "\n".join(run.outputs),
+        "gpus": "all" if run.gpus is None else run.gpus,
         "priority": run.priority,
         "time_limit": f"{run.time_limit_s} s" if run.time_limit_s else "",
     }
@@ -262,6 +270,16 @@ def _span(text: str) -> int | None:
     return max(1, round(float(match[1]) * _UNIT_S[(match[2] or "").lower()]))
 
 
+def _gpus(text: str) -> int | None:
+    word = text.strip().lower()
+    if word == "all":
+        return None
+    if word and not re.fullmatch(r"-?[0-9]{1,9}", word):
+        message = f"'{text.strip()}' is no number of GPUs: write a number, or all."
+        raise ValueError(message)
+    return int(word or 0)
+
+
 def _tags(text: str) -> dict[str, str]:
     pairs = (line.partition("=") for line in _lines(text))
     return {name.strip(): value.strip() for name, _, value in pairs}
@@ -286,6 +304,7 @@ _READERS = {
     "arguments": _words,
     "command": _words,
     "time_limit": _span,
+    "gpus": _gpus,
     "tags": _tags,
     "variables": _variables,
     "outputs": _lines,

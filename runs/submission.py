@@ -50,6 +50,8 @@ class Submission:
     name: str = ""
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    gpus: int | None = 0
+    """How many are lent to it; None: all that its target has."""
     priority: int = 0
     time_limit_s: int | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -77,6 +79,11 @@ def split_command(text: str) -> list[str]:
         ValueError: a quotation mark is not closed.
     """
     return shlex.split(text)
+
+
+def is_studio_name(name: str) -> bool:
+    """Whether the studio itself sets the variable of this name for each run."""
+    return name in {"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"}
 
 
 def is_secret_name(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -80,6 +81,7 @@ def _spec(run: Run, attempt: Attempt, environment: Ready, manifest: Manifest) ->
         "RUNYARD_EXPERIMENT": run.experiment.name,
         **environment.variables,
         **run.variables,
+        **_gpu_variables(run.lent_gpus),
     }
     return {
         "protocol": 1,
@@ -95,6 +97,14 @@ def _spec(run: Run, attempt: Attempt, environment: Ready, manifest: Manifest) ->
         "outputs": run.outputs,
         "cookie": attempt.folder,
     }
+
+
+def _gpu_variables(gpus: Sequence[str]) -> dict[str, str]:
+    """What the command sees of the target's GPUs: those that it was lent, maybe none.
+
+    CUDA numbers GPUs by speed unless told to count as nvidia-smi, and we, do.
+    """
+    return {"CUDA_VISIBLE_DEVICES": ",".join(gpus), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
 def _argv(run: Run, environment: Ready) -> list[str]:

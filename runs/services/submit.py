@@ -27,6 +27,7 @@ from runs.submission import (
     ZipSource,
     command_words,
     is_secret_name,
+    is_studio_name,
 )
 from studio.lib.queue import enqueue
 from studio.lib.refusal import Refused
@@ -39,6 +40,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXPERIMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,254}")
 _MAX_TAGS = 50
 _MAX_PRIORITY = 1000
+_MAX_GPUS = 1000
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
     require_role(user, workspace, Role.CONTRIBUTOR)
     _check_words(request)
     _check_labels(request)
-    target = target_pick(workspace=workspace, user=user, name=request.target)
+    target = target_pick(workspace=workspace, user=user, name=request.target, gpus=request.gpus)
     snapshot, manifest, git = source_freeze(workspace=workspace, source=request.source)
     words = _words(request, manifest)
     version, why = environment_pick(
@@ -111,6 +113,7 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
         variables=plain,
         secret_variables=secret,
         outputs=list(request.outputs) or list(DEFAULT_OUTPUTS),
+        gpus=request.gpus,
         priority=request.priority,
         time_limit_s=request.time_limit_s,
         git=checked.git,
@@ -144,6 +147,12 @@ def _check_labels(request: Submission) -> None:
                 "and _, and do not begin with a digit.",
                 field="variables",
             )
+        if is_studio_name(name):
+            raise Refused(
+                f"The studio sets {name} itself, from the GPUs that it lends to the run: leave it "
+                "out and ask for GPUs.",
+                field="variables",
+            )
         if "\0" in value:
             raise Refused(f"The variable {name} contains a NUL character.", field="variables")
     if request.experiment and not _EXPERIMENT.fullmatch(request.experiment.strip()):
@@ -154,6 +163,11 @@ def _check_labels(request: Submission) -> None:
         )
     if len(request.name) > 255:
         raise Refused("The name is longer than 255 characters: shorten it.", field="name")
+    if request.gpus is not None and not 0 <= request.gpus <= _MAX_GPUS:
+        raise Refused(
+            f"{request.gpus} GPUs cannot be lent: give a number from 0 to {_MAX_GPUS}, or all.",
+            field="gpus",
+        )
     _check_tags(request.tags)
     _check_patterns(request.outputs)
     if abs(request.priority) > _MAX_PRIORITY:

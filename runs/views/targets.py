@@ -7,7 +7,7 @@ from django.shortcuts import render
 
 from compute.backends import KINDS, Backend
 from compute.selectors import target_get, target_usable
-from runs.selectors.targets import target_live_runs, target_loads, target_queue
+from runs.selectors.targets import target_gpus, target_live_runs, target_loads, target_queue
 from runs.views.rows import run_rows
 from studio.models import Workspace
 from studio.pages import PageRequest, current_workspace, is_admin, page
@@ -29,10 +29,12 @@ def targets_live(request: PageRequest) -> HttpResponse:
 
 def _list(request: PageRequest) -> dict[str, object]:
     workspace = current_workspace(request)
+    loads = target_loads(user=request.user, workspace=workspace)
     return {
         "section": "targets",
         "workspace": workspace,
-        "loads": target_loads(user=request.user, workspace=workspace),
+        "loads": loads,
+        "has_gpus": any(load.target.gpus or load.lent for load in loads),
         "kinds": [kind for kind in KINDS.values() if _may_change(request, workspace, kind)],
     }
 
@@ -64,6 +66,7 @@ def _detail(request: PageRequest, name: str) -> dict[str, object]:
         "busy": running.count(),
         "queue": run_rows(queue[:SHOWN]),
         "queued": queue.count(),
+        "gpus": target_gpus(target=found),
         "shown": SHOWN,
         "may_change": _may_change(request, workspace, KINDS.get(found.kind)),
     }
