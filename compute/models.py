@@ -65,3 +65,47 @@ class ComputeTarget(models.Model):
     def gpus_declaration(self) -> str:
         """What an admin declared: "0,1", "none", or "" when the machine is asked."""
         return gpus_text(self.declared_gpus)
+
+
+class NamedData(models.Model):
+    """Data that runs of a workspace ask for by name; each target says where it has it."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="data")
+    name = models.CharField(max_length=64)
+    variable = models.CharField(max_length=80)
+    """Under which a run finds its path; two names may not become the same variable."""
+    description = models.TextField(blank=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name_plural = "named data"
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "variable"], name="one_data_a_variable"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DataPath(models.Model):
+    """Where one target has one data, and what was found there when the target was last tested."""
+
+    data = models.ForeignKey(NamedData, on_delete=models.CASCADE, related_name="paths")
+    target = models.ForeignKey(ComputeTarget, on_delete=models.CASCADE, related_name="data_paths")
+    path = models.CharField(max_length=1000)
+    kind = models.CharField(max_length=8, blank=True)
+    """folder or file."""
+    complaint = models.TextField(blank=True)
+    """Why it cannot be used, as a sentence."""
+    checked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("data__name", "target__name")
+        constraints = (
+            models.UniqueConstraint(fields=["data", "target"], name="one_path_a_data_and_target"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.data_id} on {self.target_id}"

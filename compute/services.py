@@ -14,6 +14,7 @@ from django.utils import timezone
 from compute.backends import KINDS, LOCAL, Backend, backend_of
 from compute.gpus import gpus_declared, gpus_named
 from compute.models import ComputeTarget
+from compute.named_data import data_check
 from compute.place import Place
 from compute.session import RunnerRefused, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
@@ -157,10 +158,14 @@ def target_place(*, target: ComputeTarget) -> Place:
 
 
 def target_test(*, target: ComputeTarget) -> dict[str, Any]:
-    """Get in touch and note what came of it in the target's health: its facts, else {}."""
+    """Get in touch and note what came of it in the target's health: its facts, else {}.
+
+    Whether it has its named data is noted beside each path.
+    """
     try:
         with session_for(target_place(target=target)) as session:
             facts = session.hello(timeout_s=_TEST_S)
+            data_check(target=target, session=session)
     except TargetUnreachable as error:
         target_health(target=target, reachable=False, reason=str(error))
         return {}
@@ -259,6 +264,7 @@ def _change_place(target: ComputeTarget, config: dict[str, str]) -> None:
             field=next(iter(config.keys() ^ target.config.keys()), "root"),
         )
     target.config = config
+    target.data_paths.update(kind="", complaint="", checked_at=None)
     target.health, target.health_reason = ComputeTarget.Health.UNKNOWN, ""
     target.facts = {}
 

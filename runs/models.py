@@ -123,6 +123,8 @@ class Run(models.Model):
     outputs = models.JSONField(default=list)
     gpus = models.PositiveIntegerField(null=True, blank=True, default=0)
     """How many GPUs it asks for; null: all that its target has."""
+    data = models.JSONField(default=dict)
+    """{name: path}: the named data that it gets, where its target had it on submitting."""
     priority = models.IntegerField(default=0)
     time_limit_s = models.PositiveIntegerField(null=True, blank=True)
     grace_s = models.PositiveIntegerField(default=10)

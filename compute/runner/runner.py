@@ -2231,6 +2231,7 @@ class Session:
             "envs": self._envs,
             "remove_env": self._remove_env,
             "interpreter": self._interpreter,
+            "paths": self._paths,
             "clear": self._clear,
         }
 
@@ -2572,6 +2573,19 @@ class Session:
 
     def _interpreter(self, request: "Json", payload: bytes) -> "Frame":
         return examine_python(field(request, "path", str)), b""
+
+    # -- data that was here before us
+
+    def _paths(self, request: "Json", payload: bytes) -> "Frame":
+        paths = field(request, "paths", list)
+        check_texts(paths, "paths")
+        found = []
+        for path in paths:
+            if not os.path.isabs(path):
+                raise Refusal("%r is not an absolute path." % path)
+            self._tick()
+            found.append(describe_path(path))
+        return {}, json.dumps(found).encode("utf-8")
 
 
 def parse_list(payload: bytes, what: str) -> "list[Any]":
@@ -3032,6 +3046,31 @@ def describe_env(path: str) -> "Json":
     size = sum(size for _, size, _ in complete["files"]) if complete else None
     key = os.path.basename(path)
     return {"key": key, "bytes": size, "last_used": used, "ready": complete is not None}
+
+
+def describe_path(path: str) -> "Json":
+    """What `paths` answers: whether a folder or a file lies there that we can read; if not, why."""
+    kind = why = ""
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            kind = "folder"
+            with os.scandir(path) as entries:
+                next(entries, None)
+            os.stat(os.path.join(path, "."))  # to list is one right, to enter another
+        elif stat.S_ISREG(mode):
+            kind = "file"
+            os.close(os.open(path, os.O_RDONLY))
+        else:
+            why = "%s is neither a folder nor a file." % path
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            why = "%s cannot be read by %s: %s." % (path, _user(), error.strerror)
+        elif os.path.islink(path):
+            why = "%s is a link that leads nowhere." % path
+        else:
+            why = "There is no %s." % path
+    return {"path": path, "kind": kind, "why": why}
 
 
 def examine_python(path: str) -> "Json":

@@ -45,6 +45,7 @@ class RunIn(In):
     description: Text = ""
     tags: dict[Text, Text] = {}
     gpus: int | Literal["all"] = 0
+    data: list[Text] = []
     priority: int = 0
     time_limit_s: int | None = None
     variables: dict[Text, Text] = {}
@@ -84,6 +85,7 @@ class RunOut(Schema):
     description: str
     gpus: int | Literal["all"]
     gpus_lent: list[str]
+    data: dict[str, str]
     priority: int
     time_limit_s: int | None
     outputs: list[str]
@@ -147,6 +149,7 @@ def run_out(run: Run, attempt: Attempt, url: str) -> RunOut:
         description=run.description,
         gpus="all" if run.gpus is None else run.gpus,
         gpus_lent=run.lent_gpus,
+        data=run.data,
         priority=run.priority,
         time_limit_s=run.time_limit_s,
         outputs=run.outputs,

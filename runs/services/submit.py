@@ -11,8 +11,9 @@ from pathlib import PurePosixPath
 
 from django.db import transaction
 
+from compute.data_names import data_mentioned
 from compute.models import ComputeTarget
-from compute.selectors import target_pick
+from compute.selectors import data_known, data_paths, target_pick
 from environments.models import EnvironmentVersion
 from environments.services import environment_pick
 from runs.models import Attempt, Experiment, Run, RunEvent, Snapshot
@@ -26,8 +27,8 @@ from runs.submission import (
     Submission,
     ZipSource,
     command_words,
+    instead_of_variable,
     is_secret_name,
-    is_studio_name,
 )
 from studio.lib.queue import enqueue
 from studio.lib.refusal import Refused
@@ -53,6 +54,7 @@ class _Checked:
     environment: EnvironmentVersion
     environment_why: str
     experiment: str
+    data: dict[str, str]
     git: dict[str, object]
 
 
@@ -69,7 +71,10 @@ def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
     require_role(user, workspace, Role.CONTRIBUTOR)
     _check_words(request)
     _check_labels(request)
-    target = target_pick(workspace=workspace, user=user, name=request.target, gpus=request.gpus)
+    data = _data_names(workspace, request)
+    target = target_pick(
+        workspace=workspace, user=user, name=request.target, gpus=request.gpus, data=data
+    )
     snapshot, manifest, git = source_freeze(workspace=workspace, source=request.source)
     words = _words(request, manifest)
     version, why = environment_pick(
@@ -84,6 +89,7 @@ def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
         environment=version,
         environment_why=why,
         experiment=request.experiment.strip() or _folder_name(request) or "default",
+        data=data_paths(target=target, names=data),
         git=_git_record(workspace, git or dict(request.git)),
     )
     return _write(user=user, workspace=workspace, request=request, checked=checked)
@@ -114,6 +120,7 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
         secret_variables=secret,
         outputs=list(request.outputs) or list(DEFAULT_OUTPUTS),
         gpus=request.gpus,
+        data=checked.data,
         priority=request.priority,
         time_limit_s=request.time_limit_s,
         git=checked.git,
@@ -125,6 +132,20 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
     run_changed(run_id=run.pk)
     enqueue("runs.jobs.dispatch", checked.target.pk)
     return run
+
+
+def _data_names(workspace: Workspace, request: Submission) -> list[str]:
+    """What is listed and what is mentioned, each once; all of it known."""
+    mentioned = data_mentioned([*request.arguments, *request.command])
+    data_known(workspace=workspace, names=request.data)
+    try:
+        data_known(workspace=workspace, names=mentioned)
+    except Refused as error:
+        raise Refused(
+            f"{error.sentence} (To pass words on as they are, double the dollar: $${{data.…}})",
+            field="arguments" if request.arguments else "command",
+        ) from error
+    return list(dict.fromkeys([*request.data, *mentioned]))
 
 
 def _check_words(request: Submission) -> None:
@@ -147,11 +168,9 @@ def _check_labels(request: Submission) -> None:
                 "and _, and do not begin with a digit.",
                 field="variables",
             )
-        if is_studio_name(name):
+        if instead := instead_of_variable(name):
             raise Refused(
-                f"The studio sets {name} itself, from the GPUs that it lends to the run: leave it "
-                "out and ask for GPUs.",
-                field="variables",
+                f"The studio sets {name} itself: leave it out and {instead}.", field="variables"
             )
         if "\0" in value:
             raise Refused(f"The variable {name} contains a NUL character.", field="variables")

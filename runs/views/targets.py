@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import render
 
 from compute.backends import KINDS, Backend
-from compute.selectors import target_get, target_usable
+from compute.models import ComputeTarget
+from compute.selectors import data_list, data_writable, target_get, target_usable
 from runs.selectors.targets import target_gpus, target_live_runs, target_loads, target_queue
 from runs.views.rows import run_rows
 from studio.models import Workspace
@@ -42,7 +45,10 @@ def _list(request: PageRequest) -> dict[str, object]:
 @page
 def target(request: PageRequest, name: str) -> HttpResponse:
     """One target: what it is, what it does, who waits."""
-    return render(request, "compute/target_detail.html", _detail(request, name))
+    context = _detail(request, name)
+    return render(
+        request, "compute/target_detail.html", context | _data(request, context["target"])
+    )
 
 
 @page
@@ -51,7 +57,7 @@ def target_live(request: PageRequest, name: str) -> HttpResponse:
     return render(request, "compute/parts/target_live.html", _detail(request, name))
 
 
-def _detail(request: PageRequest, name: str) -> dict[str, object]:
+def _detail(request: PageRequest, name: str) -> dict[str, Any]:
     workspace = current_workspace(request)
     found = target_get(user=request.user, workspace=workspace, name=name)
     queue = target_queue(user=request.user, target=found)
@@ -69,6 +75,18 @@ def _detail(request: PageRequest, name: str) -> dict[str, object]:
         "gpus": target_gpus(target=found),
         "shown": SHOWN,
         "may_change": _may_change(request, workspace, KINDS.get(found.kind)),
+    }
+
+
+def _data(request: PageRequest, found: ComputeTarget) -> dict[str, object]:
+    """The named data of the workspace: where the target has it, and what it lacks."""
+    named = list(data_list(user=request.user, workspace=found.workspace))
+    here = {at.data_id: at for data in named for at in data.paths.all() if at.target_id == found.pk}
+    may_name = is_admin(request, found.workspace)
+    return {
+        "data_here": [here[data.pk] for data in named if data.pk in here],
+        "data_lacking": [data for data in named if data.pk not in here],
+        "may_name": may_name and data_writable(user=request.user, target=found),
     }
 
 

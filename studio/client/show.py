@@ -42,6 +42,7 @@ def _text(run: dict[str, Any]) -> str:
             ("environment", run["environment"]),
             ("", run["environment_why"]),
             ("gpus", _gpus(run)),
+            ("data", "\n".join(f"{name} at {path}" for name, path in run["data"].items())),
             ("command", _words(run["command"])),
             ("description", run["description"]),
             ("tags", "\n".join(f"{name}={value}" for name, value in run["tags"].items())),

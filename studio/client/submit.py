@@ -30,6 +30,7 @@ _VALUED = (
 _REPEATED = (
     ("--env", "K=V", "an environment variable; K alone takes its value from here; may be repeated"),
     ("--tag", "K=V", "a tag; may be repeated"),
+    ("--data", "NAME", "named data that it needs; may be repeated"),
     ("--output", "PATTERN", "files to keep (default: outputs/**); may be repeated"),
 )
 _USAGE = "runyard submit [options] SCRIPT [ARGS…]\n       runyard submit [options] -- COMMAND…"
@@ -114,6 +115,7 @@ def _body(asked: Namespace, folder: str) -> dict[str, Any]:
         "time_limit_s": seconds(asked.time_limit) if asked.time_limit else None,
         "variables": dict(map(_variable, asked.env)),
         "tags": dict(map(_tag, asked.tag)),
+        "data": asked.data,
         "outputs": asked.output,
         "workspace": asked.workspace,
     }
