@@ -55,6 +55,7 @@ SILENCE_S = 10.0  # a heartbeat that stood still for so long proves no life
 LEAVE_S = 0.25  # what outlives its command may leave by itself: `exec > >(tee log)` flushes
 STRAY_GRACE_S = 2.0
 START_WAIT_S = 10.0
+LOOK_S = 4.0  # how long a path may take to say what it is
 SEAL_STALL_S = 30.0
 
 BALLAST_BYTES = 64 << 10
@@ -2584,7 +2585,7 @@ class Session:
             if not os.path.isabs(path):
                 raise Refusal("%r is not an absolute path." % path)
             self._tick()
-            found.append(describe_path(path))
+            found.append(look_at_path(path))
         return {}, json.dumps(found).encode("utf-8")
 
 
@@ -3046,6 +3047,19 @@ def describe_env(path: str) -> "Json":
     size = sum(size for _, size, _ in complete["files"]) if complete else None
     key = os.path.basename(path)
     return {"key": key, "bytes": size, "last_used": used, "ready": complete is not None}
+
+
+def look_at_path(path: str) -> "Json":
+    """`describe_path`, but a network mount that is down does not hold us up."""
+    import threading
+
+    found: "list[Json]" = []
+    looker = threading.Thread(target=lambda: found.append(describe_path(path)))
+    looker.daemon = True
+    looker.start()
+    looker.join(LOOK_S)
+    why = "%s does not answer within %d s: is it on a mount that is down?" % (path, LOOK_S)
+    return found[0] if found else {"path": path, "kind": "", "why": why}
 
 
 def describe_path(path: str) -> "Json":

@@ -92,3 +92,18 @@ def test_a_path_that_is_no_utf8_comes_back_as_it_was(target: Target, tmp_path: P
     Path(os.fsdecode(raw)).mkdir()
     (row,) = look(target, os.fsdecode(raw))
     assert (row["path"], row["kind"]) == (os.fsdecode(raw), "folder")
+
+
+def test_a_mount_that_is_down_holds_nobody_up(target: Target, tmp_path: Path) -> None:
+    hangs = "mode = os.stat(path).st_mode; path.endswith('down') and time.sleep(600)"
+    target.sabotage("mode = os.stat(path).st_mode", hangs)
+    target.sabotage("LOOK_S = 4.0", "LOOK_S = 0.5")
+    (tmp_path / "down").mkdir()
+    session = target.session()
+    answer = session.ask("paths", paths=[str(tmp_path / "down"), str(tmp_path)])
+    down, up = answer["payload"]
+    assert (down["kind"], up["kind"]) == ("", "folder")
+    assert "down does not answer within 0 s: is it on a mount that is down?" in down["why"]
+    assert session.ask("ping") == {"ok": True}
+    session.stdin.close()
+    assert session.process.wait(timeout=10) == 0
