@@ -8,8 +8,9 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
-from compute.models import ComputeTarget
-from compute.selectors import target_get, target_list, target_occupancy
+from compute.models import ComputeTarget, NamedData
+from compute.named_data import data_delete, data_save
+from compute.selectors import data_get, data_list, target_get, target_list, target_occupancy
 from compute.services import target_create, target_delete, target_test, target_update
 from studio.api_auth import caller
 from studio.api_types import REFUSALS, In, Text
@@ -17,6 +18,7 @@ from studio.models import Role
 from studio.selectors import require_role, workspace_for
 
 router = Router(tags=["targets"])
+data_router = Router(tags=["data"])
 
 
 class TargetIn(In):
@@ -27,6 +29,7 @@ class TargetIn(In):
     config: dict[Text, Text] = {}
     slots: int = 1
     build_slots: int = 1
+    gpus: Text = ""
     open_to_members: bool = False
 
 
@@ -37,6 +40,7 @@ class TargetPatch(In):
     config: dict[Text, Text] | None = None
     slots: int | None = None
     build_slots: int | None = None
+    gpus: Text | None = None
     enabled: bool | None = None
     open_to_members: bool | None = None
 
@@ -52,6 +56,9 @@ class TargetOut(Schema):
     busy: int
     queued: int
     building: int
+    gpus: list[str]
+    gpus_declared: str
+    gpus_lent: dict[str, int]
     enabled: bool
     open_to_members: bool
     health: str
@@ -72,6 +79,9 @@ def _out(target: ComputeTarget) -> TargetOut:
         busy=taken.busy,
         queued=taken.queued,
         building=taken.building,
+        gpus=target.gpus,
+        gpus_declared=target.gpus_declaration,
+        gpus_lent=taken.lent,
         enabled=target.enabled,
         open_to_members=target.open_to_members,
         health=target.health,
@@ -133,3 +143,81 @@ def check(request: HttpRequest, name: Text, workspace: Text = "") -> TargetOut:
     require_role(caller(request), target.workspace, Role.CONTRIBUTOR)
     target_test(target=target)
     return _out(target)
+
+
+class DataIn(In):
+    """What to write of named data; what is left out stays. An empty path takes it away."""
+
+    description: Text | None = None
+    paths: dict[Text, Text] = {}
+
+
+class DataPathOut(Schema):
+    """Where a target has it, and what was found there when the target was last tested."""
+
+    target: str
+    path: str
+    kind: str
+    complaint: str
+    checked_at: datetime | None
+
+
+class DataOut(Schema):
+    """Named data."""
+
+    name: str
+    variable: str
+    description: str
+    paths: list[DataPathOut]
+
+
+def _data_out(data: NamedData) -> DataOut:
+    return DataOut(
+        name=data.name,
+        variable=data.variable,
+        description=data.description,
+        paths=[
+            DataPathOut(
+                target=at.target.name,
+                path=at.path,
+                kind=at.kind,
+                complaint=at.complaint,
+                checked_at=at.checked_at,
+            )
+            for at in data.paths.all()
+        ],
+    )
+
+
+@data_router.get("", response={200: list[DataOut], **REFUSALS}, summary="List data")
+def listed_data(request: HttpRequest, workspace: Text = "") -> list[DataOut]:
+    """The named data of a workspace, by name."""
+    user = caller(request)
+    where = workspace_for(user=user, slug=workspace)
+    return [_data_out(data) for data in data_list(user=user, workspace=where)]
+
+
+@data_router.get("/{name}", response={200: DataOut, **REFUSALS}, summary="Show data")
+def show_data(request: HttpRequest, name: Text, workspace: Text = "") -> DataOut:
+    """One named data."""
+    user = caller(request)
+    where = workspace_for(user=user, slug=workspace)
+    return _data_out(data_get(user=user, workspace=where, name=name))
+
+
+@data_router.put("/{name}", response={200: DataOut, **REFUSALS}, summary="Name data")
+def save_data(request: HttpRequest, name: Text, payload: DataIn, workspace: Text = "") -> DataOut:
+    """Name data and say where targets have it; nothing is contacted until a target is tested."""
+    user = caller(request)
+    where = workspace_for(user=user, slug=workspace)
+    data_save(user=user, workspace=where, name=name, **payload.dict())
+    return _data_out(data_get(user=user, workspace=where, name=name))
+
+
+@data_router.delete("/{name}", response={204: None, **REFUSALS}, summary="Forget data")
+def delete_data(request: HttpRequest, name: Text, workspace: Text = "") -> Status[None]:
+    """Forget the name; the files stay where they are."""
+    user = caller(request)
+    where = workspace_for(user=user, slug=workspace)
+    data_delete(user=user, data=data_get(user=user, workspace=where, name=name))
+    return Status(204, None)

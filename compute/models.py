@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from compute.gpus import gpus_text
 from studio.models import User, Workspace
 
 
@@ -24,6 +25,8 @@ class ComputeTarget(models.Model):
     """What the kind needs to reach it, e.g. {"root": "/path"}; never a secret."""
     slots = models.PositiveIntegerField(default=1)
     build_slots = models.PositiveIntegerField(default=1)
+    declared_gpus = models.JSONField(null=True, blank=True)
+    """[index or UUID] as an admin listed them, which wins; null: what `hello` finds."""
     enabled = models.BooleanField(default=True)
     open_to_members = models.BooleanField(default=False)
     """A local target has the server user's rights, so only the owner may open it to others."""
@@ -50,3 +53,59 @@ class ComputeTarget(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def gpus(self) -> list[str]:
+        """The GPUs that it lends to runs, in the order in which they are lent."""
+        if self.declared_gpus is not None:
+            return [str(gpu) for gpu in self.declared_gpus]
+        return [str(gpu["index"]) for gpu in self.facts.get("gpus") or []]
+
+    @property
+    def gpus_declaration(self) -> str:
+        """What an admin declared: "0,1", "none", or "" when the machine is asked."""
+        return gpus_text(self.declared_gpus)
+
+
+class NamedData(models.Model):
+    """Data that runs of a workspace ask for by name; each target says where it has it."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="data")
+    name = models.CharField(max_length=64)
+    variable = models.CharField(max_length=80)
+    """Under which a run finds its path; two names may not become the same variable."""
+    description = models.TextField(blank=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name_plural = "named data"
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "variable"], name="one_data_a_variable"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DataPath(models.Model):
+    """Where one target has one data, and what was found there when the target was last tested."""
+
+    data = models.ForeignKey(NamedData, on_delete=models.CASCADE, related_name="paths")
+    target = models.ForeignKey(ComputeTarget, on_delete=models.CASCADE, related_name="data_paths")
+    path = models.CharField(max_length=1000)
+    kind = models.CharField(max_length=8, blank=True)
+    """folder or file."""
+    complaint = models.TextField(blank=True)
+    """Why it cannot be used, as a sentence."""
+    checked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("data__name", "target__name")
+        constraints = (
+            models.UniqueConstraint(fields=["data", "target"], name="one_path_a_data_and_target"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.data_id} on {self.target_id}"

@@ -12,7 +12,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from compute.backends import KINDS, LOCAL, Backend, backend_of
+from compute.gpus import gpus_declared, gpus_named
 from compute.models import ComputeTarget
+from compute.named_data import data_check
 from compute.place import Place
 from compute.session import RunnerRefused, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
@@ -38,6 +40,7 @@ def target_create(
     config: Mapping[str, object],
     slots: int = 1,
     build_slots: int = 1,
+    gpus: str = "",
     open_to_members: bool = False,
 ) -> ComputeTarget:
     """Register a place to run. Nothing is contacted: `target_test` does that.
@@ -56,6 +59,7 @@ def target_create(
         config=backend.clean(config),
         slots=_checked_slots(slots, "slots"),
         build_slots=_checked_slots(build_slots, "build_slots"),
+        declared_gpus=gpus_declared(gpus),
         open_to_members=open_to_members,
         created_by=user,
     )
@@ -73,13 +77,14 @@ def target_update(
     config: Mapping[str, object] | None = None,
     slots: int | None = None,
     build_slots: int | None = None,
+    gpus: str | None = None,
     enabled: bool | None = None,
     open_to_members: bool | None = None,
 ) -> ComputeTarget:
     """Change what is given; None leaves a value as it is.
 
     Raises:
-        Refused: a value cannot work, or the place would change under live runs.
+        Refused: a value cannot work, or the place or a lent GPU would change under live runs.
         Forbidden: the user is no admin here, or the kind is for the instance owner alone.
     """
     target = ComputeTarget.objects.select_for_update().get(pk=target.pk)
@@ -94,6 +99,8 @@ def target_update(
         target.slots = _checked_slots(slots, "slots")
     if build_slots is not None:
         target.build_slots = _checked_slots(build_slots, "build_slots")
+    if gpus is not None:
+        _change_gpus(target, gpus_declared(gpus))
     if enabled is not None:
         target.enabled = enabled
     if open_to_members is not None:
@@ -104,6 +111,7 @@ def target_update(
             "config",
             "slots",
             "build_slots",
+            "declared_gpus",
             "enabled",
             "open_to_members",
             "health",
@@ -173,10 +181,14 @@ def target_try(
 
 
 def target_test(*, target: ComputeTarget) -> dict[str, Any]:
-    """Get in touch and note what came of it in the target's health: its facts, else {}."""
+    """Get in touch and note what came of it in the target's health: its facts, else {}.
+
+    Whether it has its named data is noted beside each path.
+    """
     try:
         with session_for(target_place(target=target)) as session:
             facts = session.hello(timeout_s=_TEST_S)
+            data_check(target=target, session=session)
     except TargetUnreachable as error:
         target_health(target=target, reachable=False, reason=str(error))
         return {}
@@ -275,8 +287,23 @@ def _change_place(target: ComputeTarget, config: dict[str, str]) -> None:
             field=next(iter(config.keys() ^ target.config.keys()), "root"),
         )
     target.config = config
+    target.data_paths.update(kind="", complaint="", checked_at=None)
     target.health, target.health_reason = ComputeTarget.Health.UNKNOWN, ""
     target.facts = {}
+
+
+def _change_gpus(target: ComputeTarget, declared: list[str] | None) -> None:
+    """List other GPUs; one that is lent stays on the list until its run has ended."""
+    target.declared_gpus = declared
+    lent = dict(target.gpu_loans.filter(returned_at=None).values_list("gpu", "run_id"))
+    gone = [gpu for gpu in lent if gpu not in target.gpus]
+    if gone:
+        first = [gpu for gpu in gone if lent[gpu] == lent[gone[0]]]
+        raise Refused(
+            f"{gpus_named(first)} of {target.name} cannot leave the list now: run {lent[gone[0]]} "
+            f"has {'it' if len(first) == 1 else 'them'}. Wait for its end or cancel it.",
+            field="gpus",
+        )
 
 
 def _note_health(

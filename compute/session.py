@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -280,6 +280,11 @@ class Session:
         answer, _ = self._ask({"op": "interpreter", "path": path})
         return bool(answer["ok"]), str(answer.get("why") or "")
 
+    def paths(self, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """What lies at each path: ("folder" or "file" or "", why it cannot be read)."""
+        _, payload = self._ask({"op": "paths", "paths": list(paths)})
+        return {found["path"]: (found["kind"], found["why"]) for found in json.loads(payload)}
+
     def clear(self, name: str) -> None:
         """Remove a task's folder unless something of it is alive."""
         self._ask({"op": "clear", "name": name}, timeout_s=_REMOVAL_S)
@@ -337,16 +342,7 @@ def _cut(payload: bytes) -> Iterator[memoryview]:
 
 
 def _task_state(found: Mapping[str, Any]) -> TaskState:
-    return TaskState(
-        folder=found["folder"],
-        claimed=found["claimed"],
-        keeper=found["keeper"],
-        sampler=found["sampler"],
-        command=found["command"],
-        rebooted=found["rebooted"],
-        exited=found["exited"],
-        sealed=found["sealed"],
-    )
+    return TaskState(**{field.name: found[field.name] for field in fields(TaskState)})
 
 
 class SessionPool:

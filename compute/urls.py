@@ -1,4 +1,4 @@
-"""Addresses that change compute targets; `runs.urls` has the pages that show them."""
+"""Addresses of named data, and those that change targets; `runs.urls` has the pages of targets."""
 
 from __future__ import annotations
 
@@ -13,4 +13,9 @@ urlpatterns = [
     path("targets/<str:name>/test/", views.test, name="test"),
     path("targets/<str:name>/enable/", views.enable, name="enable"),
     path("targets/<str:name>/delete/", views.delete, name="delete"),
+    path("targets/<str:name>/data/<str:data_name>/remove/", views.data_remove, name="data_remove"),
+    path("data/", views.data, name="data"),
+    path("new/data/", views.data_create, name="data_create"),
+    path("data/<str:name>/edit/", views.data_edit, name="data_edit"),
+    path("data/<str:name>/delete/", views.data_forget, name="data_delete"),
 ]

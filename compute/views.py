@@ -1,4 +1,4 @@
-"""Registering, editing, testing and deleting compute targets."""
+"""Registering, editing, testing and deleting compute targets; naming data that they have."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from compute.backends import KINDS
-from compute.forms import TargetForm
-from compute.models import ComputeTarget
-from compute.selectors import target_get
+from compute.forms import DataForm, TargetForm
+from compute.models import ComputeTarget, NamedData
+from compute.named_data import data_delete, data_save
+from compute.selectors import data_get, data_list, data_writable, target_get, target_list
 from compute.services import target_delete, target_test, target_update
 from studio.models import Role, Workspace
-from studio.pages import PageRequest, current_workspace, page
+from studio.pages import PageRequest, current_workspace, is_admin, page
 from studio.selectors import require_role
 
 
@@ -129,3 +130,79 @@ def _test(request: PageRequest, target: ComputeTarget) -> None:
 
 def _in_short(facts: Mapping[str, Any]) -> str:
     return f"{facts['hostname']}, {facts['cores']} cores, Python {facts['python_version']}."
+
+
+@page
+def data(request: PageRequest) -> HttpResponse:
+    """The named data of the workspace, and which target has it where."""
+    workspace = current_workspace(request)
+    context = {
+        "section": "data",
+        "workspace": workspace,
+        "named": data_list(user=request.user, workspace=workspace),
+        "may_change": is_admin(request, workspace),
+    }
+    return render(request, "compute/data_list.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@page
+def data_create(request: PageRequest) -> HttpResponse:
+    """Name data, and say which targets have it where."""
+    return _data_form(request, None)
+
+
+@require_http_methods(["GET", "POST"])
+@page
+def data_edit(request: PageRequest, name: str) -> HttpResponse:
+    """Change what is said of data; a path that is emptied takes it away from its target."""
+    workspace = current_workspace(request)
+    return _data_form(request, data_get(user=request.user, workspace=workspace, name=name))
+
+
+@require_http_methods(["GET", "POST"])
+@page
+def data_forget(request: PageRequest, name: str) -> HttpResponse:
+    """Ask once more, then forget a name."""
+    workspace = current_workspace(request)
+    require_role(request.user, workspace, Role.ADMIN)
+    named = data_get(user=request.user, workspace=workspace, name=name)
+    if request.method == "POST":
+        data_delete(user=request.user, data=named)
+        messages.success(request, f"{name} is no name of data any more; its files stay.")
+        return redirect("compute:data")
+    return render(request, "compute/data_delete.html", {"section": "data", "named": named})
+
+
+@require_POST
+@page
+def data_remove(request: PageRequest, name: str, data_name: str) -> HttpResponseRedirect:
+    """Say that a target does not have data any more."""
+    target = _own(request, name, Role.ADMIN)
+    named = data_get(user=request.user, workspace=target.workspace, name=data_name)
+    data_save(
+        user=request.user,
+        workspace=target.workspace,
+        name=named.name,
+        paths={target.name: ""},
+    )
+    messages.success(request, f"{target.name} does not have {named.name} any more; files stay.")
+    return redirect("runs:target", target.name)
+
+
+def _data_form(request: PageRequest, named: NamedData | None) -> HttpResponse:
+    workspace = current_workspace(request)
+    require_role(request.user, workspace, Role.ADMIN)
+    known = target_list(user=request.user, workspace=workspace)
+    targets = [target for target in known if data_writable(user=request.user, target=target)]
+    form = DataForm(request.POST or None, targets=targets, named=named)
+    if request.method == "POST" and form.is_valid():
+        saved = form.save(user=request.user, workspace=workspace)
+        if saved is not None:
+            for target in targets:
+                if target.name in form.moved:
+                    target_test(target=target)
+            messages.success(request, f"Runs find {saved.name} at {saved.variable}.")
+            return redirect("compute:data")
+    context = {"section": "data", "form": form, "named": named}
+    return render(request, "compute/data_form.html", context, status=422 if form.errors else 200)

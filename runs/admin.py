@@ -8,7 +8,17 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from runs.models import Artifact, Attempt, Blob, Experiment, Run, RunEvent, Snapshot, Source
+from runs.models import (
+    Artifact,
+    Attempt,
+    Blob,
+    Experiment,
+    GpuLoan,
+    Run,
+    RunEvent,
+    Snapshot,
+    Source,
+)
 
 
 class ReadOnly(admin.ModelAdmin[Model]):
@@ -37,6 +47,13 @@ class RunAdmin(ReadOnly):
 class AttemptAdmin(ReadOnly):
     list_display = ("id", "run", "number", "end_reason", "started_at", "ended_at")
     list_select_related = ("run",)
+
+
+@admin.register(GpuLoan)
+class GpuLoanAdmin(ReadOnly):
+    list_display = ("target", "gpu", "run", "lent_at", "returned_at")
+    list_filter = ("target",)
+    list_select_related = ("target", "run")
 
 
 @admin.register(RunEvent)

@@ -91,6 +91,13 @@ class SubmitForm(forms.Form):
         widget=forms.Textarea(attrs={**_MONO, "rows": 2}),
         help_text="Files to keep as artifacts, one pattern a line, from the working directory.",
     )
+    gpus = forms.CharField(
+        required=False,
+        label="GPUs",
+        initial="0",
+        help_text="How many are lent to it alone, or all. With 0 it sees none.",
+    )
+    data_names = forms.CharField(required=False, label="Data", widget=forms.TextInput(attrs=_MONO))
     priority = forms.IntegerField(
         required=False, initial=0, help_text="Higher goes first in the queue of its target."
     )
@@ -105,6 +112,7 @@ class SubmitForm(forms.Form):
         *args: Any,
         targets: Sequence[ComputeTarget],
         environments: Sequence[str],
+        data_names: Sequence[str],
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -116,6 +124,7 @@ class SubmitForm(forms.Form):
         _choices(self, "target", [(target.name, _target_label(target)) for target in targets])
         _choices(self, "environment", [(name, name) for name in environments])
         self.fields["folder"].help_text = _roots_hint()
+        self.fields["data_names"].help_text = _data_hint(data_names)
         self.initial.setdefault("source", sources[0][0] if self.has_folders else sources[-1][0])
         if self["snapshot"].value():
             self.initial["source"] = SNAPSHOT
@@ -147,6 +156,8 @@ class SubmitForm(forms.Form):
             name=values["name"],
             description=values["description"],
             tags=values["tags"],
+            gpus=values["gpus"],
+            data=values["data_names"],
             priority=values["priority"] or 0,
             time_limit_s=values["time_limit"],
             variables=values["variables"],
@@ -155,7 +166,8 @@ class SubmitForm(forms.Form):
 
     def refuse(self, error: Refused) -> None:
         """Show a refusal beside the field that it is about."""
-        names = {"source": self.cleaned_data["source"], "time_limit_s": "time_limit"}
+        names = {"time_limit_s": "time_limit", "data": "data_names"}
+        names["source"] = self.cleaned_data["source"]
         name = names.get(error.field, error.field)
         shown = name in self.fields and name != SNAPSHOT
         self.add_error(name if shown else None, error.sentence)
@@ -196,6 +208,8 @@ def initial_from_run(run: Run) -> dict[str, Any]:
         "description": run.description,
         "variables": "\n".join(plain + secret),
         "outputs": "\n".join(run.outputs),
+        "gpus": "all" if run.gpus is None else run.gpus,
+        "data_names": ", ".join(run.data),
         "priority": run.priority,
         "time_limit": f"{run.time_limit_s} s" if run.time_limit_s else "",
     }
@@ -240,6 +254,15 @@ def _roots_hint() -> str:
     return f"A folder under {', '.join(map(str, settings.LINK_ROOTS))}. Ignored files stay out."
 
 
+def _data_hint(names: Sequence[str]) -> str:
+    if not names:
+        return "Nothing is named yet: an admin names data and says where each target has it."
+    return (
+        f"Names out of {', '.join(names)}. ${{data.{names[0]}}} may stand in arguments and "
+        "command; then it need not be listed."
+    )
+
+
 def _typed(words: Sequence[str]) -> str:
     return shlex.join(words)
 
@@ -260,6 +283,16 @@ def _span(text: str) -> int | None:
         message = f"'{text.strip()}' is no span of time: write it like 90 s, 30 min or 2 h."
         raise ValueError(message)
     return max(1, round(float(match[1]) * _UNIT_S[(match[2] or "").lower()]))
+
+
+def _gpus(text: str) -> int | None:
+    word = text.strip().lower()
+    if word == "all":
+        return None
+    if word and not re.fullmatch(r"-?[0-9]{1,9}", word):
+        message = f"'{text.strip()}' is no number of GPUs: write a number, or all."
+        raise ValueError(message)
+    return int(word or 0)
 
 
 def _tags(text: str) -> dict[str, str]:
@@ -286,6 +319,8 @@ _READERS = {
     "arguments": _words,
     "command": _words,
     "time_limit": _span,
+    "gpus": _gpus,
+    "data_names": lambda text: text.replace(",", " ").split(),
     "tags": _tags,
     "variables": _variables,
     "outputs": _lines,

@@ -121,6 +121,10 @@ class Run(models.Model):
     secret_variables = models.JSONField(default=dict)
     """Name to ciphertext; never shown again."""
     outputs = models.JSONField(default=list)
+    gpus = models.PositiveIntegerField(null=True, blank=True, default=0)
+    """How many GPUs it asks for; null: all that its target has."""
+    data = models.JSONField(default=dict)
+    """{name: path}: the named data that it gets, where its target had it on submitting."""
     priority = models.IntegerField(default=0)
     time_limit_s = models.PositiveIntegerField(null=True, blank=True)
     grace_s = models.PositiveIntegerField(default=10)
@@ -170,6 +174,36 @@ class Run(models.Model):
     def holds_slot(self) -> bool:
         """Whether it occupies a slot of its target."""
         return self.status in HOLDS_SLOT
+
+    @property
+    def lent_gpus(self) -> list[str]:
+        """The GPUs that it was lent when it last got a slot, given back or not."""
+        loans = list(self.gpu_loans.all()) if self.gpus != 0 else []
+        return [loan.gpu for loan in loans if loan.lent_at == loans[-1].lent_at]
+
+
+class GpuLoan(models.Model):
+    """One GPU of a target in the hands of one run; it lives until it is given back."""
+
+    target = models.ForeignKey(ComputeTarget, on_delete=models.CASCADE, related_name="gpu_loans")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="gpu_loans")
+    gpu = models.CharField(max_length=100)
+    """Index or UUID, as its target lists it."""
+    lent_at = models.DateTimeField()
+    returned_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["target", "gpu"],
+                condition=models.Q(returned_at=None),
+                name="one_live_loan_a_gpu",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"GPU {self.gpu} to run {self.run_id}"
 
 
 class Attempt(models.Model):

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from compute.data_names import PREFIX as DATA_PREFIX
+
 DEFAULT_OUTPUTS = ("outputs/**",)
 
 _SECRET_NAME = re.compile(r"TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
@@ -50,6 +52,10 @@ class Submission:
     name: str = ""
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    gpus: int | None = 0
+    """How many are lent to it; None: all that its target has."""
+    data: Sequence[str] = ()
+    """Names of data; those that arguments or command mention need not be listed."""
     priority: int = 0
     time_limit_s: int | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -77,6 +83,13 @@ def split_command(text: str) -> list[str]:
         ValueError: a quotation mark is not closed.
     """
     return shlex.split(text)
+
+
+def instead_of_variable(name: str) -> str:
+    """What to do instead of setting a variable that the studio itself sets; empty for others."""
+    if name in {"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"}:
+        return "ask for GPUs"
+    return "list the data that the run needs" if name.startswith(DATA_PREFIX) else ""
 
 
 def is_secret_name(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compute.api import data_router as data
 from compute.api import router as targets
 from environments.api import router as environments
 from runs.api.artifacts import router as artifacts
@@ -24,6 +25,7 @@ for prefix, router in (
     ("/runs", artifacts),
     ("/experiments", experiments),
     ("/targets", targets),
+    ("/data", data),
     ("/environments", environments),
     ("/builds", builds),
     ("", nowhere),  # last: it takes every address

@@ -55,6 +55,7 @@ SILENCE_S = 10.0  # a heartbeat that stood still for so long proves no life
 LEAVE_S = 0.25  # what outlives its command may leave by itself: `exec > >(tee log)` flushes
 STRAY_GRACE_S = 2.0
 START_WAIT_S = 10.0
+LOOK_S = 4.0  # how long a path may take to say what it is
 SEAL_STALL_S = 30.0
 
 NOTED_S = 60.0  # how exactly it is known when an environment was used last
@@ -2233,6 +2234,7 @@ class Session:
             "envs": self._envs,
             "remove_env": self._remove_env,
             "interpreter": self._interpreter,
+            "paths": self._paths,
             "clear": self._clear,
         }
 
@@ -2574,6 +2576,19 @@ class Session:
 
     def _interpreter(self, request: "Json", payload: bytes) -> "Frame":
         return examine_python(field(request, "path", str)), b""
+
+    # -- data that was here before us
+
+    def _paths(self, request: "Json", payload: bytes) -> "Frame":
+        paths = field(request, "paths", list)
+        check_texts(paths, "paths")
+        found = []
+        for path in paths:
+            if not os.path.isabs(path):
+                raise Refusal("%r is not an absolute path." % path)
+            self._tick()
+            found.append(look_at_path(path))
+        return {}, json.dumps(found).encode("utf-8")
 
 
 def parse_list(payload: bytes, what: str) -> "list[Any]":
@@ -3077,6 +3092,44 @@ def note_use(complete: str) -> None:
     """Let the time of the file tell to the minute when its environment was used last."""
     if time.time() - os.stat(complete).st_mtime > NOTED_S:
         os.utime(complete)
+
+
+def look_at_path(path: str) -> "Json":
+    """`describe_path`, but a network mount that is down does not hold us up."""
+    import threading
+
+    found: "list[Json]" = []
+    looker = threading.Thread(target=lambda: found.append(describe_path(path)))
+    looker.daemon = True
+    looker.start()
+    looker.join(LOOK_S)
+    why = "%s does not answer within %d s: is it on a mount that is down?" % (path, LOOK_S)
+    return found[0] if found else {"path": path, "kind": "", "why": why}
+
+
+def describe_path(path: str) -> "Json":
+    """What `paths` answers: whether a folder or a file lies there that we can read; if not, why."""
+    kind = why = ""
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            kind = "folder"
+            with os.scandir(path) as entries:
+                next(entries, None)
+            os.stat(os.path.join(path, "."))  # to list is one right, to enter another
+        elif stat.S_ISREG(mode):
+            kind = "file"
+            os.close(os.open(path, os.O_RDONLY))
+        else:
+            why = "%s is neither a folder nor a file." % path
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            why = "%s cannot be read by %s: %s." % (path, _user(), error.strerror)
+        elif os.path.islink(path):
+            why = "%s is a link that leads nowhere." % path
+        else:
+            why = "There is no %s." % path
+    return {"path": path, "kind": kind, "why": why}
 
 
 def examine_python(path: str) -> "Json":

@@ -42,6 +42,7 @@ def submit(request: HttpRequest, payload: RunIn) -> Status[RunOut]:
     given = payload.source
     asked = payload.dict(exclude={"source", "workspace"})
     asked["outputs"] = asked["outputs"] or DEFAULT_OUTPUTS
+    asked["gpus"] = None if payload.gpus == "all" else payload.gpus
     submission = Submission(
         source=SnapshotSource(given.snapshot) if given.snapshot else FolderSource(given.folder),
         **asked,

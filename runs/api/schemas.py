@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -43,6 +43,8 @@ class RunIn(In):
     name: Text = ""
     description: Text = ""
     tags: dict[Text, Text] = {}
+    gpus: int | Literal["all"] = 0
+    data: list[Text] = []
     priority: int = 0
     time_limit_s: int | None = None
     variables: dict[Text, Text] = {}
@@ -80,6 +82,9 @@ class RunOut(Schema):
     script: str
     tags: dict[str, str]
     description: str
+    gpus: int | Literal["all"]
+    gpus_lent: list[str]
+    data: dict[str, str]
     priority: int
     time_limit_s: int | None
     outputs: list[str]
@@ -141,6 +146,9 @@ def run_out(run: Run, attempt: Attempt, url: str) -> RunOut:
         script=run.script,
         tags=run.tags,
         description=run.description,
+        gpus="all" if run.gpus is None else run.gpus,
+        gpus_lent=run.lent_gpus,
+        data=run.data,
         priority=run.priority,
         time_limit_s=run.time_limit_s,
         outputs=run.outputs,

@@ -84,7 +84,9 @@ def run_list(*, user: User, workspace: Workspace, filters: RunFilters) -> RunPag
             "workspace",
             "snapshot",
         )
-        .prefetch_related("series", Prefetch("attempts", Attempt.objects.order_by("-number")))
+        .prefetch_related(
+            "series", "gpu_loans", Prefetch("attempts", Attempt.objects.order_by("-number"))
+        )
     )
     return RunPage(list(items[start : start + filters.page_size]), total, page, pages)
 

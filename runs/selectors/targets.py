@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
 from compute.models import ComputeTarget
 from compute.selectors import target_list
-from runs.models import Run
+from runs.models import GpuLoan, Run
+from runs.selectors.queue import gpu_loans_of
 from runs.selectors.runs import runs_of
 from runs.states import HOLDS_SLOT, Status
 from studio.models import User, Workspace
@@ -16,16 +20,26 @@ from studio.models import User, Workspace
 
 @dataclass(frozen=True)
 class TargetLoad:
-    """A target, its taken slots, and how many runs wait for one."""
+    """A target, its taken slots and lent GPUs, and how many runs wait for one."""
 
     target: ComputeTarget
     busy: int
     queued: int
+    lent: int
 
     @property
     def slots(self) -> list[bool]:
         """Each slot: whether it is taken; more than 64 are not drawn."""
         return [n < self.busy for n in range(min(self.target.slots, 64))]
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU of a target: what the machine says of it, and the run that has it."""
+
+    name: str
+    facts: Mapping[str, Any]
+    run: Run | None
 
 
 def target_loads(*, user: User, workspace: Workspace) -> list[TargetLoad]:
@@ -34,7 +48,21 @@ def target_loads(*, user: User, workspace: Workspace) -> list[TargetLoad]:
         busy_runs=Count("runs", filter=Q(runs__status__in=HOLDS_SLOT)),
         queued_runs=Count("runs", filter=Q(runs__status=Status.QUEUED)),
     )
-    return [TargetLoad(row, row.busy_runs, row.queued_runs) for row in rows]
+    loans = GpuLoan.objects.filter(target__workspace=workspace, returned_at=None)
+    lent = Counter(loans.values_list("target_id", flat=True))
+    return [TargetLoad(row, row.busy_runs, row.queued_runs, lent[row.pk]) for row in rows]
+
+
+def target_gpus(*, target: ComputeTarget) -> list[Gpu]:
+    """Its GPUs in the order in which they are lent, each with the run that has it now.
+
+    One that is lent although `hello` does not find it any more is among them, at the end.
+    """
+    loans = gpu_loans_of(target=target).select_related("run__experiment")
+    runs = {loan.gpu: loan.run for loan in loans}
+    found = {str(gpu["index"]): gpu for gpu in target.facts.get("gpus") or []}
+    names = [*target.gpus, *(gpu for gpu in runs if gpu not in target.gpus)]
+    return [Gpu(name, found.get(name, {}), runs.get(name)) for name in names]
 
 
 def target_live_runs(*, user: User, target: ComputeTarget) -> QuerySet[Run]:

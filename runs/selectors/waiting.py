@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.db.models import Q
 from django.utils import timezone
 
+from compute.gpus import gpus_named
 from compute.models import ComputeTarget
 from environments.models import Build
 from runs.disk import studio_disk_is_full
 from runs.models import Run
+from runs.selectors.queue import gpu_loans_of, gpus_free, queue_asking
 from runs.states import HOLDS_SLOT, Status
 from studio.lib.queue import queue_health
 
@@ -69,16 +71,51 @@ def _studio_trouble(target: ComputeTarget) -> str:
 
 def _queued(run: Run) -> str:
     target = run.target
-    ahead = (
-        Run.objects.filter(target=target, status=Status.QUEUED)
-        .filter(Q(priority__gt=run.priority) | Q(priority=run.priority, pk__lt=run.pk))
-        .count()
-    )
+    if run.gpus != 0 and (run.gpus or 1) > len(target.gpus):
+        return _never(run)
+    before = Q(priority__gt=run.priority) | Q(priority=run.priority, pk__lt=run.pk)
+    ahead = Run.objects.filter(before, target=target, status=Status.QUEUED).count()
     busy = Run.objects.filter(target=target, status__in=HOLDS_SLOT).count()
     slots = f"{busy} of {target.slots} slots on {target.name} {'is' if busy == 1 else 'are'} taken"
+    why = "" if run.gpus == 0 else _gpus(run, before, is_full=busy >= target.slots)
     if ahead:
-        return f"{ahead} {'run' if ahead == 1 else 'runs'} ahead on {target.name}; {slots}."
-    return f"Next on {target.name}; {slots}."
+        return f"{ahead} {'run' if ahead == 1 else 'runs'} ahead on {target.name}; {why or slots}."
+    return f"Next on {target.name}; {why or slots}."
+
+
+def _never(run: Run) -> str:
+    has, needs = len(run.target.gpus), "all GPUs" if run.gpus is None else _gpu_count(run.gpus)
+    return (
+        f"It needs {needs} and {run.target.name} has {has or 'none'} now: cancel it and submit it "
+        "elsewhere, or let an admin list more GPUs on the target's page."
+    )
+
+
+def _gpus(run: Run, before: Q, *, is_full: bool) -> str:
+    """What the run waits for if that is GPUs rather than a slot."""
+    target = run.target
+    total, free = len(target.gpus), len(gpus_free(target=target))
+    needed = total if run.gpus is None else run.gpus
+    state = f"{free} of {_gpu_count(total)} {'is' if free == 1 else 'are'} free"
+    if needed > free:
+        return f"{state}, this run needs {needed}; {_lent(target)}"
+    first = queue_asking(target=target).filter(before).first()
+    if first is None or is_full:
+        return ""
+    comes = f"run {first.pk} comes first and needs"
+    return f"{state}, {comes} {total if first.gpus is None else first.gpus}"
+
+
+def _lent(target: ComputeTarget) -> str:
+    """Who has which GPUs: run 41 has GPUs 0 and 1, run 42 has GPU 2."""
+    loans: dict[int, list[str]] = {}
+    for run_id, gpu in gpu_loans_of(target=target).values_list("run_id", "gpu"):
+        loans.setdefault(run_id, []).append(gpu)
+    return ", ".join(f"run {run_id} has {gpus_named(gpus)}" for run_id, gpus in loans.items())
+
+
+def _gpu_count(number: int) -> str:
+    return f"{number} GPU" if number == 1 else f"{number} GPUs"
 
 
 def _preparing(run: Run) -> str:

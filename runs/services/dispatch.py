@@ -8,7 +8,9 @@ from datetime import timedelta
 
 from django.db import DatabaseError, transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
 
+from compute.gpus import gpus_named
 from compute.models import ComputeTarget
 from compute.services import target_health, target_place
 from compute.session import RunnerRefused, Session, session_for
@@ -16,7 +18,8 @@ from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.models import Build
 from environments.services import Building, Ready, build_ensure
 from runs.disk import studio_disk_is_full
-from runs.models import Attempt, Run
+from runs.models import Attempt, GpuLoan, Run
+from runs.selectors.queue import Turn, queue_next
 from runs.services.cancel import preparing_cancel
 from runs.services.launch import attempt_launch
 from runs.services.lease import UNLEASED, attempt_lease, lease_pause
@@ -49,20 +52,24 @@ def target_dispatch(*, target_id: int) -> None:
 
 @transaction.atomic
 def slots_fill(*, target_id: int) -> int:
-    """Give free slots to queued runs, highest priority then oldest first."""
+    """Give free slots and GPUs to queued runs, in the order of `queue_next`."""
     target = ComputeTarget.objects.select_for_update().get(pk=target_id)
     if not target.enabled or studio_disk_is_full():
         return 0
-    busy = Run.objects.filter(target=target, status__in=HOLDS_SLOT).count()
-    if busy >= target.slots:
-        return 0
-    waiting = Run.objects.filter(
-        target=target, status=Status.QUEUED, cancel_requested_at=None
-    ).order_by("-priority", "pk")
-    given = 0
-    for run_id in waiting.values_list("pk", flat=True)[: target.slots - busy]:
-        given += run_move(run_id=run_id, to=Status.PREPARING, text="A slot is free.")
-    return given
+    return sum(_give(target, turn) for turn in queue_next(target=target))
+
+
+def _give(target: ComputeTarget, turn: Turn) -> bool:
+    """The slot and the GPUs in one transaction with the move, under the lock on the target."""
+    text = "A slot is free"
+    text += f", and {gpus_named(turn.gpus)} with it." if turn.gpus else "."
+    if not run_move(run_id=turn.run_id, to=Status.PREPARING, text=text):
+        return False
+    now = timezone.now()
+    GpuLoan.objects.bulk_create(
+        GpuLoan(target=target, run_id=turn.run_id, gpu=gpu, lent_at=now) for gpu in turn.gpus
+    )
+    return True
 
 
 def _walk(target: ComputeTarget, run_id: int, attempt_id: int) -> bool:
@@ -139,7 +146,8 @@ def targets_with_work() -> list[int]:
         Exists(Run.objects.filter(target=OuterRef("pk"), status=Status.QUEUED)), enabled=True
     ).annotate(busy=Count("runs", filter=Q(runs__status__in=HOLDS_SLOT)))
     stepping = _steppable().values_list("run__target_id", flat=True)
-    free = queued.filter(busy__lt=F("slots")).values_list("pk", flat=True)
+    roomy = queued.filter(busy__lt=F("slots"))
+    free = [target.pk for target in roomy if queue_next(target=target)]
     return sorted({*free, *stepping})
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils import timezone
 
+from compute.data_names import data_filled_in, data_variable
 from compute.launchers.base import LaunchSpec
 from compute.session import RunnerRefused, Session
 from environments.clientpackage import client_package
@@ -89,6 +91,8 @@ def _spec(run: Run, attempt: Attempt, environment: Ready, manifest: Manifest) ->
         "RUNYARD_EXPERIMENT": run.experiment.name,
         **environment.variables,
         **run.variables,
+        **_gpu_variables(run.lent_gpus),
+        **{data_variable(name): path for name, path in run.data.items()},
     }
     return {
         "protocol": 1,
@@ -106,12 +110,20 @@ def _spec(run: Run, attempt: Attempt, environment: Ready, manifest: Manifest) ->
     }
 
 
+def _gpu_variables(gpus: Sequence[str]) -> dict[str, str]:
+    """What the command sees of the target's GPUs: those that it was lent, maybe none.
+
+    CUDA numbers GPUs by speed unless told to count as nvidia-smi, and we, do.
+    """
+    return {"CUDA_VISIBLE_DEVICES": ",".join(gpus), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+
+
 def _argv(run: Run, environment: Ready) -> list[str]:
-    """The command, with the environment's own Python for a Python script.
+    """The command, with the paths of its data and the environment's own Python for a script.
 
     A folder before the PATH is not enough: an interpreter may be there as python3.11 alone.
     """
-    words = list(run.command)
+    words = data_filled_in(run.command, run.data)
     if run.script and words[0] == "python":
         words[0] = environment.python
     return words

@@ -7,8 +7,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from runs.models import Attempt, Run, RunEvent
-from runs.states import ENDINGS, FINAL, EndReason, Status, may_move
+from runs.models import Attempt, GpuLoan, Run, RunEvent
+from runs.states import ENDINGS, FINAL, HOLDS_SLOT, EndReason, Status, may_move
 from studio.lib.push import push
 from studio.models import User
 
@@ -28,8 +28,9 @@ def run_move(
 
     The check and the write are one UPDATE, so two processes may race safely:
     the loser gets False and should forget what it was doing. With `lease`,
-    the newest attempt must still carry that token. A move also writes a
-    RunEvent, and wakes open pages once the transaction commits.
+    the newest attempt must still carry that token. A move that gives up the
+    slot gives back the run's GPUs. Each writes a RunEvent, and wakes open
+    pages once the transaction commits.
 
     Raises:
         ValueError: a final status was asked for without its reason.
@@ -51,6 +52,9 @@ def run_move(
         )
     if rows.update(status=to, **fields) != 1:
         return False
+    if to not in HOLDS_SLOT:
+        lent = GpuLoan.objects.filter(run_id=run_id, returned_at=None)
+        lent.update(returned_at=timezone.now())
     RunEvent.objects.create(
         run_id=run_id, kind="moved", old_status=old, new_status=to, text=text, user=user
     )

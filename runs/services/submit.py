@@ -11,8 +11,9 @@ from pathlib import PurePosixPath
 
 from django.db import transaction
 
+from compute.data_names import data_mentioned
 from compute.models import ComputeTarget
-from compute.selectors import target_pick
+from compute.selectors import data_known, data_paths, target_pick
 from environments.models import EnvironmentVersion
 from environments.services import environment_pick
 from runs.models import Attempt, Experiment, Run, RunEvent, Snapshot
@@ -26,6 +27,7 @@ from runs.submission import (
     Submission,
     ZipSource,
     command_words,
+    instead_of_variable,
     is_secret_name,
 )
 from studio.lib.queue import enqueue
@@ -39,6 +41,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXPERIMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,254}")
 _MAX_TAGS = 50
 _MAX_PRIORITY = 1000
+_MAX_GPUS = 1000
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class _Checked:
     environment: EnvironmentVersion
     environment_why: str
     experiment: str
+    data: dict[str, str]
     git: dict[str, object]
 
 
@@ -67,7 +71,10 @@ def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
     require_role(user, workspace, Role.CONTRIBUTOR)
     _check_words(request)
     _check_labels(request)
-    target = target_pick(workspace=workspace, user=user, name=request.target)
+    data = _data_names(workspace, request)
+    target = target_pick(
+        workspace=workspace, user=user, name=request.target, gpus=request.gpus, data=data
+    )
     snapshot, manifest, git = source_freeze(workspace=workspace, source=request.source)
     words = _words(request, manifest)
     version, why = environment_pick(
@@ -82,6 +89,7 @@ def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
         environment=version,
         environment_why=why,
         experiment=request.experiment.strip() or _folder_name(request) or "default",
+        data=data_paths(target=target, names=data),
         git=_git_record(workspace, git or dict(request.git)),
     )
     return _write(user=user, workspace=workspace, request=request, checked=checked)
@@ -111,6 +119,8 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
         variables=plain,
         secret_variables=secret,
         outputs=list(request.outputs) or list(DEFAULT_OUTPUTS),
+        gpus=request.gpus,
+        data=checked.data,
         priority=request.priority,
         time_limit_s=request.time_limit_s,
         git=checked.git,
@@ -122,6 +132,20 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
     run_changed(run_id=run.pk)
     enqueue("runs.jobs.dispatch", checked.target.pk)
     return run
+
+
+def _data_names(workspace: Workspace, request: Submission) -> list[str]:
+    """What is listed and what is mentioned, each once; all of it known."""
+    mentioned = data_mentioned([*request.arguments, *request.command])
+    data_known(workspace=workspace, names=request.data)
+    try:
+        data_known(workspace=workspace, names=mentioned)
+    except Refused as error:
+        raise Refused(
+            f"{error.sentence} (To pass words on as they are, double the dollar: $${{data.…}})",
+            field="arguments" if request.arguments else "command",
+        ) from error
+    return list(dict.fromkeys([*request.data, *mentioned]))
 
 
 def _check_words(request: Submission) -> None:
@@ -144,6 +168,10 @@ def _check_labels(request: Submission) -> None:
                 "and _, and do not begin with a digit.",
                 field="variables",
             )
+        if instead := instead_of_variable(name):
+            raise Refused(
+                f"The studio sets {name} itself: leave it out and {instead}.", field="variables"
+            )
         if "\0" in value:
             raise Refused(f"The variable {name} contains a NUL character.", field="variables")
     if request.experiment and not _EXPERIMENT.fullmatch(request.experiment.strip()):
@@ -154,6 +182,11 @@ def _check_labels(request: Submission) -> None:
         )
     if len(request.name) > 255:
         raise Refused("The name is longer than 255 characters: shorten it.", field="name")
+    if request.gpus is not None and not 0 <= request.gpus <= _MAX_GPUS:
+        raise Refused(
+            f"{request.gpus} GPUs cannot be lent: give a number from 0 to {_MAX_GPUS}, or all.",
+            field="gpus",
+        )
     _check_tags(request.tags)
     _check_patterns(request.outputs)
     if abs(request.priority) > _MAX_PRIORITY:

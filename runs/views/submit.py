@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from compute.selectors import target_list
+from compute.selectors import data_list, target_list
 from environments.models import Environment
 from environments.selectors import environment_list
 from runs.forms import SubmitForm, initial_from_run
@@ -45,7 +45,9 @@ def submit(request: PageRequest) -> HttpResponse:
 
 def _form(request: PageRequest, workspace: Workspace, **given: Any) -> SubmitForm:
     environments = environment_list(workspace=workspace).exclude(origin=Environment.Origin.FOLDER)
+    data = data_list(workspace=workspace, user=request.user)
     return SubmitForm(
+        data_names=list(data.values_list("name", flat=True)),
         targets=list(target_list(user=request.user, workspace=workspace)),
         environments=list(environments.values_list("name", flat=True)),
         **given,

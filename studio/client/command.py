@@ -16,6 +16,7 @@ COMMANDS = {
     "cancel": ("cancel", "end a run"),
     "download": ("download", "fetch what a run made"),
     "targets": ("targets", "where runs can execute"),
+    "data": ("named_data", "data by name: list, add, remove"),
     "environments": ("environments", "what runs can execute in"),
     "experiments": ("experiments", "how runs are grouped"),
     "env": ("env", "make an environment: env create NAME …"),

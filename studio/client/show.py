@@ -41,6 +41,8 @@ def _text(run: dict[str, Any]) -> str:
             ("target", run["target"]),
             ("environment", run["environment"]),
             ("", run["environment_why"]),
+            ("gpus", _gpus(run)),
+            ("data", "\n".join(f"{name} at {path}" for name, path in run["data"].items())),
             ("command", _words(run["command"])),
             ("description", run["description"]),
             ("tags", "\n".join(f"{name}={value}" for name, value in run["tags"].items())),
@@ -58,6 +60,13 @@ def _text(run: dict[str, Any]) -> str:
             ("page", run["url"]),
         ]
     )
+
+
+def _gpus(run: dict[str, Any]) -> str:
+    if not run["gpus"]:
+        return ""
+    lent = ", ".join(run["gpus_lent"])
+    return f"{run['gpus']} (lent: {lent})" if lent else str(run["gpus"])
 
 
 def _words(words: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ _VALUED = (
     ("--experiment", "X", "the group it belongs to (default: the folder's name)"),
     ("--name", "N", "what to call the run"),
     ("--description", "D", "what it is for"),
+    ("--gpus", "N", "how many GPUs are lent to it, or all (default: 0, it sees none)"),
     ("--priority", "N", "higher goes first (default: 0)"),
     ("--time-limit", "TIME", "end it after so long, like 90s, 30m, 2h or 1d"),
     ("--workspace", "W", "when you belong to more than one"),
@@ -29,6 +30,7 @@ _VALUED = (
 _REPEATED = (
     ("--env", "K=V", "an environment variable; K alone takes its value from here; may be repeated"),
     ("--tag", "K=V", "a tag; may be repeated"),
+    ("--data", "NAME", "named data that it needs; may be repeated"),
     ("--output", "PATTERN", "files to keep (default: outputs/**); may be repeated"),
 )
 _USAGE = "runyard submit [options] SCRIPT [ARGS…]\n       runyard submit [options] -- COMMAND…"
@@ -108,10 +110,12 @@ def _body(asked: Namespace, folder: str) -> dict[str, Any]:
         "experiment": asked.experiment or _experiment_of(folder),
         "name": asked.name,
         "description": asked.description,
+        "gpus": _gpus(asked.gpus),
         "priority": asked.priority,
         "time_limit_s": seconds(asked.time_limit) if asked.time_limit else None,
         "variables": dict(map(_variable, asked.env)),
         "tags": dict(map(_tag, asked.tag)),
+        "data": asked.data,
         "outputs": asked.output,
         "workspace": asked.workspace,
     }
@@ -129,6 +133,14 @@ def seconds(text: str) -> int:
     if not re.fullmatch(r"(\d+[smhd])+", text):
         raise Refused(f"'{text}' is no time limit: give one like 90s, 30m, 2h or 1h30m.")
     return sum(int(count) * _SECONDS[unit] for count, unit in re.findall(r"(\d+)([smhd])", text))
+
+
+def _gpus(text: str | None) -> int | str | None:
+    if text is None or text == "all":
+        return text
+    if not text.isdecimal():
+        raise Refused(f"'{text}' is no number of GPUs: give --gpus 2, or --gpus all.")
+    return int(text)
 
 
 def _variable(text: str) -> tuple[str, str]:

@@ -22,11 +22,12 @@ def run(argv: Sequence[str]) -> int:
             t["kind"],
             t["health"] if t["enabled"] else "disabled",
             f"{t['busy']} of {t['slots']}",
+            f"{len(t['gpus_lent'])} of {len(t['gpus'])}" if t["gpus"] or t["gpus_lent"] else "",
             t["queued"],
             t["health_reason"],
         )
         for t in found
     ]
-    header = ("name", "kind", "health", "slots taken", "queued", "reason")
+    header = ("name", "kind", "health", "slots taken", "gpus lent", "queued", "reason")
     parser.answer(asked, found, table(header, rows))
     return 0

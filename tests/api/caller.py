@@ -51,6 +51,11 @@ class Caller:
             self._client.patch(f"/api/v1{path}", json.dumps(body), content_type="application/json")
         )
 
+    def put(self, path: str, body: object) -> Answer:
+        return _answer(
+            self._client.put(f"/api/v1{path}", json.dumps(body), content_type="application/json")
+        )
+
     def post(self, path: str, body: object = None) -> Answer:
         data = body if isinstance(body, bytes) else json.dumps(body)
         return _answer(self._client.post(f"/api/v1{path}", data, content_type="application/json"))

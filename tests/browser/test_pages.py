@@ -108,8 +108,8 @@ def test_the_theme_button_goes_round_and_is_remembered(open_tab: OpenTab) -> Non
 PAGES = ("/", "/runs/", "/runs/{run}/", "/runs/{run}/log/", "/runs/{run}/artifacts/",
          "/runs/{run}/files/", "/runs/{run}/environment/", "/runs/{run}/resources/",
          "/runs/{run}/events/", "/runs/{run}/delete/", "/submit/", "/targets/", "/targets/local/",
-         "/targets/local/edit/", "/new/target/", "/environments/", "/environments/scikit-learn/",
-         "/new/environment/", "/help/")  # fmt: skip
+         "/targets/local/edit/", "/new/target/", "/data/", "/new/data/", "/environments/",
+         "/environments/scikit-learn/", "/new/environment/", "/help/")  # fmt: skip
 
 
 @pytest.mark.timeout(300)

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from runs.models import Artifact, Run, RunEvent
+from compute.models import ComputeTarget
+from runs.models import Artifact, GpuLoan, Run, RunEvent
 from runs.states import Status
 from runs.stores import blob_store, log_store
 from studio.client.command import COMMANDS, main
@@ -154,6 +156,24 @@ def test_a_folder_is_submitted_and_only_once_sent(here: Here, as_bob: Caller, fo
     assert newest().name == "train"
 
 
+def test_gpus_are_asked_for_and_shown(
+    here: Here, as_bob: Caller, folder: Path, target: ComputeTarget
+) -> None:
+    assert here("targets").out.splitlines()[1].split() == ["local", "local", "unknown", "0", "of",
+                                                           "2", "1"]  # fmt: skip
+    ComputeTarget.objects.filter(pk=target.pk).update(declared_gpus=["0", "5"])
+    for words, asked in ((["--gpus", "2"], 2), (["--gpus", "all"], None), ([], 0)):
+        assert here("submit", "--source", str(folder), *words, "train.py").code == 0
+        assert newest().gpus == asked
+    assert "gpus" not in here("show", "last").out
+    GpuLoan.objects.create(target=target, run=newest(), gpu="5", lent_at=timezone.now())
+    Run.objects.filter(pk=newest().pk).update(gpus=1)
+    assert "gpus         1 (lent: 5)" in here("show", "last").out
+    header, row = here("targets").out.splitlines()
+    assert "GPUS LENT" in header
+    assert "1 of 2" in row
+
+
 def test_any_command_can_be_submitted(here: Here, as_bob: Caller, folder: Path) -> None:
     said = here("submit", "--json", "--source", str(folder), "--", "python", "-m", "pkg", "--", "x")
     assert said.code == 0
@@ -172,6 +192,8 @@ def test_any_command_can_be_submitted(here: Here, as_bob: Caller, folder: Path) 
         (["--env", "1X=1", "train.py"], 1, "runyard: '1X' cannot be the name"),
         (["--priority", "x", "train.py"], 2, "argument --priority: invalid int value: 'x'"),
         (["--unknown", "train.py"], 2, "unrecognized arguments: --unknown"),
+        (["--gpus", "x", "train.py"], 1, "runyard: 'x' is no number of GPUs: give --gpus 2"),
+        (["--gpus", "2", "train.py"], 1, "runyard: The GPUs of local are not known yet"),
         ([], 2, "give a SCRIPT, or -- and a COMMAND"),
         (["--"], 2, "give a SCRIPT, or -- and a COMMAND"),
     ],

@@ -115,4 +115,6 @@ def test_occupancy_counts_what_holds_a_slot_and_what_waits(
     make_run(second, status="running")
     make_build(target, status="running")
     make_build(target, status="ready", ended_at=timezone.now())
-    assert target_occupancy(target=target) == Occupancy(slots=2, busy=3, queued=2, building=1)
+    assert target_occupancy(target=target) == Occupancy(
+        slots=2, busy=3, queued=2, building=1, lent={}
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from compute.models import DataPath, NamedData
 from environments.models import Build, Lock
 from runs.models import Artifact, Run, RunEvent
 from runs.services.snapshots import blobs_claim, snapshot_create
@@ -94,6 +95,10 @@ def told(run: Run) -> Run:  # noqa: F811
     Artifact.objects.create(run=run, path="outputs/mo del.pkl", sha=sha, size_bytes=size)
     run.series.create(name="items", last=0.5, count=3, minimum=0.1, maximum=0.9)
     RunEvent.objects.create(run=run, kind="moved", old_status="queued", new_status="preparing")
+    named = NamedData.objects.create(
+        workspace=run.workspace, name="mnist", variable="RUNYARD_DATA_MNIST"
+    )
+    DataPath.objects.create(data=named, target=run.target, path="/data/mnist")
     end(run, "completed", "exited_zero", "The command ended with exit code 0.", name="wolframite")
     return run
 

@@ -10,10 +10,12 @@ from runs.models import Run
 from tests.pages.visitor import Visitor
 
 OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "runs:targets",
-        "runs:targets_live", "environments:list")  # fmt: skip
+        "runs:targets_live", "environments:list", "compute:data")  # fmt: skip
 OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", "diff", "diff_raw",
             "environment", "events", "resources")  # fmt: skip
 RUN_ACTIONS = ("cancel", "archive", "keep")
+WITH_FORMS = {"runs:delete", "compute:delete", "compute:edit", "compute:data_edit",
+              "compute:data_delete"}  # fmt: skip
 FOR_CONTRIBUTORS = ("runs:submit", "environments:create")
 
 
@@ -42,12 +44,15 @@ def changes(run: Run, build: Build) -> dict[str, str]:
     found["runs:build_cancel"] = reverse("runs:build_cancel", args=[build.pk])
     for name in ("test", "enable", "delete", "edit"):
         found[f"compute:{name}"] = reverse(f"compute:{name}", args=["local"])
+    for name in ("data_edit", "data_delete"):
+        found[f"compute:{name}"] = reverse(f"compute:{name}", args=["mnist"])
+    found["compute:data_remove"] = reverse("compute:data_remove", args=["local", "mnist"])
     return found
 
 
 def test_no_page_is_forgotten_here(told: Run, build: Build) -> None:
     known = set(OPEN) | set(FOR_CONTRIBUTORS) | set(pages(told, build)) | set(changes(told, build))
-    known |= {"runs:example", "runs:workspace", "compute:create"}
+    known |= {"runs:example", "runs:workspace", "compute:create", "compute:data_create"}
     there = {
         f"{space}:{name}"
         for space in ("runs", "compute", "environments")
@@ -86,6 +91,7 @@ def test_a_strangers_own_pages_show_nothing_of_others(stranger: Visitor, told: R
         assert page.status == 200
         assert told.name not in page.text
     assert "local" not in stranger.get(reverse("runs:targets")).text
+    assert "mnist" not in stranger.get(reverse("compute:data")).text
 
 
 def test_a_viewer_changes_nothing(viewer: Visitor, told: Run, build: Build) -> None:
@@ -95,6 +101,7 @@ def test_a_viewer_changes_nothing(viewer: Visitor, told: Run, build: Build) -> N
         assert viewer.get(reverse(name)).status == 403
     assert viewer.post(reverse("runs:example")).status == 403
     assert viewer.get(reverse("compute:create")).status == 403
+    assert viewer.get(reverse("compute:data_create")).status == 403
 
 
 def test_a_viewer_is_not_offered_what_is_refused(viewer: Visitor, told: Run) -> None:
@@ -106,7 +113,11 @@ def test_a_viewer_is_not_offered_what_is_refused(viewer: Visitor, told: Run) -> 
 
 def test_nobody_signs_in_first(nobody: Visitor, told: Run, build: Build) -> None:
     addresses = [reverse(name) for name in (*OPEN, *FOR_CONTRIBUTORS)]
-    addresses += [*pages(told, build).values(), reverse("compute:create")]
+    addresses += [
+        *pages(told, build).values(),
+        reverse("compute:create"),
+        reverse("compute:data_create"),
+    ]
     for path in addresses:
         page = nobody.get(path)
         assert (page.status, page.location.split("?")[0]) == (302, "/sign-in/"), path
@@ -114,7 +125,7 @@ def test_nobody_signs_in_first(nobody: Visitor, told: Run, build: Build) -> None
 
 def test_what_changes_things_is_never_a_get(member: Visitor, told: Run, build: Build) -> None:
     for name, path in changes(told, build).items():
-        if name not in {"runs:delete", "compute:delete", "compute:edit"}:
+        if name not in WITH_FORMS:
             assert member.get(path).status == 405, name
     assert member.get(reverse("runs:example")).status == 405
     assert member.get(reverse("runs:workspace")).status == 405

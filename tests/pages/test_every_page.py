@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from compute.models import ComputeTarget
+from compute.models import ComputeTarget, DataPath, NamedData
 from environments.models import Build
-from runs.models import Artifact, Run, RunEvent
+from runs.models import Artifact, GpuLoan, Run, RunEvent
 from studio.models import Workspace
 from tests.api.conftest import MakeRun
 from tests.pages.conftest import end
@@ -127,6 +127,12 @@ def grow(make_run: MakeRun, told: Run, target: ComputeTarget, workspace: Workspa
                 workspace=workspace, name=f"t{run.pk}", kind="local", config={"root": "/x"},
                 health="ready", health_at=timezone.now(),
             )  # fmt: skip
+            data = NamedData.objects.create(
+                workspace=workspace, name=f"d{run.pk}", variable=f"RUNYARD_DATA_D{run.pk}"
+            )
+            DataPath.objects.create(data=data, target=target, path="/data/d")
+            Run.objects.filter(pk=run.pk).update(gpus=1)
+            GpuLoan.objects.create(target=target, run=run, gpu=f"{run.pk}", lent_at=timezone.now())
 
     return more
 
