@@ -15,17 +15,22 @@ import asyncio
 import contextlib
 import json
 import struct
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from runs.selectors.live import LogView, log_view, run_status, workspace_group
+from runs.selectors.live import LogView, is_current, log_view, run_status, workspace_group
 from runs.stores import log_store
 from studio.lib.refusal import Refused
+from studio.models import User
 
 RECHECK_S = 1.0
+RIGHTS_S = 5.0
+"""How often the right to read a log is looked at again while it is sent."""
+NOT_ANY_MORE = 4401
 PIECE_BYTES = 256 * 1024
 _OFFSET = struct.Struct(">Q")
 
@@ -35,7 +40,10 @@ class _Tail:
     """The log that this page follows, and how far it was sent."""
 
     view: LogView
+    name: str
+    stream: str
     offset: int
+    checked_at: float = field(default_factory=time.monotonic)
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is not typed
@@ -47,10 +55,12 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         self.grew = asyncio.Event()
         self.pump: asyncio.Task[None] | None = None
         self.joined: set[str] = set()
-        if self.scope["user"].is_authenticated:
+        user = self.scope["user"]
+        if user.is_authenticated:
             await self.accept()
+            await self._join(f"user.{user.pk}")
         else:
-            await self.close(code=4401)
+            await self.close(code=NOT_ANY_MORE)
 
     async def disconnect(self, code: int) -> None:
         """Forget everything; the page comes back with its offset."""
@@ -82,11 +92,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             await self._join(f"run.{status['id']}")
             await self._say({"type": "run", **status})
         elif "log" in message:
-            view = await database_sync_to_async(log_view)(
-                user, message["log"], message.get("stream", "run.log")
-            )
+            name, stream = message["log"], message.get("stream", "run.log")
+            view = await database_sync_to_async(log_view)(user, name, stream)
             await self._join(view.group)
-            self.tail = _Tail(view, max(0, int(message.get("offset", 0))))
+            self.tail = _Tail(view, name, stream, max(0, int(message.get("offset", 0))))
             self.grew.set()
             if self.pump is None:
                 self.pump = asyncio.create_task(self._pump())
@@ -107,6 +116,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         """A build moved."""
         await self._say({"type": "build-changed", "id": int(event["build"])})
 
+    async def access_changed(self, event: dict[str, Any]) -> None:
+        """The user's rights or sessions changed: the page comes back, and is checked anew."""
+        await self.close(code=NOT_ANY_MORE)
+
     async def log_grew(self, event: dict[str, Any]) -> None:
         """There is more to read."""
         if self.tail is not None and event["key"] == self.tail.view.key:
@@ -118,8 +131,20 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.grew.wait(), RECHECK_S)
             self.grew.clear()
-            if self.tail is not None:
+            if self.tail is None:
+                continue
+            if await self._may_read(self.tail):
                 await self._send_tail(self.tail)
+            else:
+                await self.close(code=NOT_ANY_MORE)
+                return
+
+    async def _may_read(self, tail: _Tail) -> bool:
+        """Whether the user still may: the message that says otherwise can be lost."""
+        if time.monotonic() - tail.checked_at < RIGHTS_S:
+            return True
+        tail.checked_at = time.monotonic()
+        return bool(await database_sync_to_async(_may_read)(self.scope["user"], tail))
 
     async def _send_tail(self, tail: _Tail) -> None:
         store = log_store()
@@ -146,6 +171,12 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         """The channel layer may be away; the page polls the log then."""
         with contextlib.suppress(OSError, ConnectionError):
             await action
+
+
+def _may_read(user: User, tail: _Tail) -> bool:
+    with contextlib.suppress(Refused):
+        return is_current(user) and bool(log_view(user, tail.name, tail.stream))
+    return False
 
 
 def _number(name: str, kind: str) -> int:

@@ -10,11 +10,11 @@ from ninja.utils import check_csrf
 
 from studio.lib.refusal import Forbidden
 from studio.models import ApiToken, User
-from studio.services import token_user
+from studio.services import token_use, user_seen
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_SUBMITTING = ("/runs", "/snapshots", "/blobs")
-"""What a token of scope "submit" may write to."""
+_SUBMITTING = frozenset({"runs", "snapshots", "blobs"})
+"""Below which of the API's addresses a token of scope "submit" may write."""
 
 
 class CallerAuth(HttpBearer):
@@ -41,28 +41,30 @@ class CallerAuth(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
         """The token's owner, if the token's scope covers this request."""
-        found = token_user(token=token)
+        found = token_use(secret=token)
         if found is None:
             return None
-        user, scope = found
-        if not _covers(scope, request):
+        if not _covers(found.scope, request):
             raise Forbidden(
-                f"This token may only {ApiToken.Scope(scope).label}: make one with a wider scope.",
+                f"This token may only {found.get_scope_display()}: make one with a wider scope.",
                 code="scope",
             )
-        request.user = user
-        return user
+        request.user = found.user
+        request.api_token = found  # type: ignore[attr-defined]  # for `caller_token`
+        user_seen(user=found.user)
+        return found.user
 
 
 def _covers(scope: str, request: HttpRequest) -> bool:
     if scope == ApiToken.Scope.ADMIN or request.method in _READING:
         return True
-    below_api = request.path_info.removeprefix("/api/v1")
-    return (
-        scope == ApiToken.Scope.SUBMIT
-        and request.method == "POST"
-        and below_api.startswith(_SUBMITTING)
-    )
+    first, _, _ = request.path_info.removeprefix("/api/v1/").partition("/")
+    return scope == ApiToken.Scope.SUBMIT and request.method == "POST" and first in _SUBMITTING
+
+
+def caller_token(request: HttpRequest) -> ApiToken | None:
+    """The token that the caller came with; None for a person at the browser."""
+    return getattr(request, "api_token", None)
 
 
 def caller(request: HttpRequest) -> User:

@@ -97,7 +97,7 @@ def _unknown_caller(request: HttpRequest, error: AuthenticationError) -> HttpRes
     answer = _answer(
         401,
         "The studio does not know this caller: run `runyard login URL --token T` with a token that "
-        "is valid, or send it as `Authorization: Bearer T`. `manage.py token USER` makes one.",
+        "is valid, or send it as `Authorization: Bearer T`. Your Account page makes one.",
         code="unauthorized",
     )
     answer["WWW-Authenticate"] = "Bearer"

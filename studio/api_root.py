@@ -14,6 +14,8 @@ from runs.api.runs import router as runs
 from runs.api.snapshots import router as snapshots
 from studio.api import api
 from studio.api_errors import nowhere
+from studio.api_people import router as people
+from studio.api_tokens import router as tokens
 
 __all__ = ["api"]
 
@@ -28,6 +30,8 @@ for prefix, router in (
     ("/data", data),
     ("/environments", environments),
     ("/builds", builds),
+    ("", people),
+    ("/tokens", tokens),
     ("", nowhere),  # last: it takes every address
 ):
     api.add_router(prefix, router)

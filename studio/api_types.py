@@ -8,13 +8,15 @@ from ninja import Schema
 from pydantic import AfterValidator, ConfigDict
 
 
-def _without_nul(text: str) -> str:
+def _storable(text: str) -> str:
     if "\0" in text:
         raise ValueError("contains a NUL character")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("contains half of a character")
     return text
 
 
-Text = Annotated[str, AfterValidator(_without_nul)]
+Text = Annotated[str, AfterValidator(_storable)]
 """Text that a database can store."""
 
 

@@ -10,6 +10,9 @@ from django.utils import timezone
 class User(AbstractUser):
     """Somebody who signs in. `is_superuser` is the instance owner."""
 
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    """Kept to the minute."""
+
     class Meta(AbstractUser.Meta):
         pass
 
@@ -71,6 +74,11 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of {self.user}"
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= timezone.now()
 
 
 class LoginLink(models.Model):

@@ -16,6 +16,7 @@ from django.template.loader import render_to_string
 from studio.lib.refusal import Forbidden, NotFound, Refused
 from studio.models import Role, User, Workspace
 from studio.selectors import role_of, workspace_for
+from studio.services import user_seen
 
 P = ParamSpec("P")
 WORKSPACE = "workspace"
@@ -36,8 +37,10 @@ def page(
 
     @login_required
     def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        known = cast("PageRequest", request)
+        user_seen(user=known.user)
         try:
-            return view(cast("PageRequest", request), *args, **kwargs)
+            return view(known, *args, **kwargs)
         except Refused as error:
             return refusal_page(request, error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from studio.lib.refusal import Forbidden, NotFound
-from studio.models import ROLE_RANK, Membership, Role, User, Workspace
+from studio.models import ROLE_RANK, ApiToken, Membership, Role, User, Workspace
 
 
 def workspaces_of(*, user: User) -> QuerySet[Workspace]:
@@ -60,3 +60,23 @@ def require_role(user: User, workspace: Workspace, role: Role) -> None:
             f"You are a {actual} of {workspace.name}; this needs a {role}: ask an admin of the "
             "workspace."
         )
+
+
+def member_list(*, user: User, workspace: Workspace) -> QuerySet[Membership]:
+    """The members of a workspace with their accounts, by name; for its admins.
+
+    Raises:
+        Forbidden, NotFound: the user is no admin there.
+    """
+    require_role(user, workspace, Role.ADMIN)
+    return workspace.memberships.select_related("user").order_by("user__username")
+
+
+def token_list(*, user: User) -> QuerySet[ApiToken]:
+    """The user's own tokens, newest first."""
+    return user.tokens.order_by("-pk")
+
+
+def token_stands(*, token: ApiToken) -> bool:
+    """Whether a token that was good a moment ago still is."""
+    return ApiToken.objects.filter(pk=token.pk).exists() and not token.is_expired

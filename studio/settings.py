@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -51,6 +52,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if _served_by_tls else 0
 SESSION_COOKIE_NAME = f"runyard_{hashlib.sha256(SECRET_KEY.encode()).hexdigest()[:8]}"
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
+    "axes.W002",  # our own sign-in page says that somebody is locked out; nothing else asks
     "security.W005",  # the names below the studio's host are not ours to decide about
     "security.W008",  # the proxy redirects to https; the command line here speaks to loopback
     "security.W021",
@@ -67,6 +69,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",  # slows down who guesses passwords
     "channels",
     "ninja",  # its pages of documentation, without a foreign server
     "studio",  # before django_rq: its `rqworker` is the one
@@ -92,6 +95,29 @@ ASGI_APPLICATION = "studio.asgi.application"
 AUTH_USER_MODEL = "studio.User"
 LOGIN_URL = "studio:sign_in"
 LOGIN_REDIRECT_URL = "/"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first: it keeps out who guessed too often
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+# Wrong passwords are counted in the database for each name and address. Whoever guesses cannot
+# lock the person out elsewhere, and a one-time link always works.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"

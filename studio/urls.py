@@ -6,16 +6,25 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from studio import views
 from studio.api_root import api
 from studio.pages import server_error
+from studio.views import account, people, signing
 
-people = (
+pages = (
     [
-        path("sign-in/", views.sign_in, name="sign_in"),
-        path("sign-out/", views.sign_out, name="sign_out"),
-        path("login/<str:token>/", views.login_link, name="login_link"),
-        path("healthz", views.health, name="health"),
+        path("sign-in/", signing.sign_in, name="sign_in"),
+        path("sign-out/", signing.sign_out, name="sign_out"),
+        path("login/<str:token>/", signing.login_link, name="login_link"),
+        path("healthz", signing.health, name="health"),
+        path("welcome/", account.welcome, name="welcome"),
+        path("account/", account.account, name="account"),
+        path("account/password/", account.password, name="password"),
+        path("account/tokens/", account.token_create, name="token_create"),
+        path("account/tokens/<int:token_id>/revoke/", account.revoke, name="token_revoke"),
+        path("people/", people.people, name="people"),
+        path("people/<str:name>/role/", people.role, name="person_role"),
+        path("people/<str:name>/link/", people.link, name="person_link"),
+        path("people/<str:name>/remove/", people.remove, name="person_remove"),
     ],
     "studio",
 )
@@ -23,11 +32,11 @@ people = (
 handler500 = server_error
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    # one way in: the admin console's own page would ask for a password that nobody has
+    # one way in: the admin console's own page knows no links
     path("admin/login/", RedirectView.as_view(pattern_name="studio:sign_in", query_string=True)),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
-    path("", include(people)),
+    path("", include(pages)),
     path("", include("runs.urls")),
     path("", include("compute.urls")),
     path("", include("environments.urls")),

@@ -26,8 +26,9 @@ from runs.selectors.runs import run_get
 from runs.states import FINAL
 from runs.stores import log_store
 from studio.lib.downloads import PIECE_BYTES
-from studio.lib.refusal import Refused
-from studio.models import User
+from studio.lib.refusal import NotFound, Refused
+from studio.models import ApiToken, User
+from studio.selectors import token_stands
 
 PING_S = 10.0
 WAITS_AFTER = timedelta(seconds=0.75)
@@ -92,6 +93,7 @@ class Follower:
     user: User
     run_id: int
     url: str
+    token: ApiToken | None = None
     stream: str = "run.log"
     offset: int = 0
     build: int | None = None
@@ -112,7 +114,7 @@ class Follower:
 
     async def _items(self) -> AsyncIterator[Item]:
         pinged_at = time.monotonic()
-        async with Hints(f"run.{self.run_id}") as hints:
+        async with Hints(f"run.{self.run_id}", f"user.{self.user.pk}") as hints:
             while True:
                 # cleared first: what changes while we look makes us look again
                 is_due, hints.run_changed = hints.run_changed, False
@@ -172,6 +174,8 @@ class Follower:
 
     def _read(self) -> Seen:
         """The run, looked up among what the caller may see at this moment."""
+        if self.token is not None and not token_stands(token=self.token):
+            raise NotFound("The token was revoked.")
         run = run_get(user=self.user, ref=str(self.run_id))
         attempt = newest_attempt(run)
         out = run_out(run, attempt, self.url)

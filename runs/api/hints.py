@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from typing import Any
 from weakref import WeakSet
 
@@ -14,6 +15,8 @@ log = logging.getLogger(__name__)
 
 SWEEP_S = 1.0
 """How often to look by oneself: any hint may be lost, and all are while Redis is away."""
+BUSY_SWEEP_S = 5.0
+"""How often to look although hints of growth come all the time."""
 _LAYER_S = 2.0
 
 _anchored: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
@@ -25,6 +28,7 @@ class Hints:
     def __init__(self, *groups: str) -> None:
         self.run_changed = True
         """A run or build moved, or may have; true at first, so that it is looked at once."""
+        self._swept_at = time.monotonic()
         self._groups, self._joined = set(groups), set[str]()
         self._woken = asyncio.Event()
         self._layer: Any = get_channel_layer()
@@ -55,6 +59,9 @@ class Hints:
             self.run_changed = True
             await self._subscribe()
         self._woken.clear()
+        self.run_changed |= time.monotonic() - self._swept_at > BUSY_SWEEP_S
+        if self.run_changed:
+            self._swept_at = time.monotonic()
 
     async def _subscribe(self) -> None:
         if self._groups == self._joined:

@@ -13,7 +13,7 @@ from runs.api.schemas import run_page_url
 from runs.selectors.files import run_streams
 from runs.selectors.live import run_log_view
 from runs.stores import log_store
-from studio.api_auth import caller
+from studio.api_auth import caller, caller_token
 from studio.api_types import REFUSALS, Text
 from studio.lib.downloads import ranged_response
 
@@ -67,6 +67,7 @@ def log(request: HttpRequest, ref: Text, query: Query[LogQuery]) -> HttpResponse
             user=caller(request),
             run_id=run.pk,
             url=run_page_url(request, run.pk),
+            token=caller_token(request),
             stream=query.stream,
             offset=query.offset,
         )
@@ -96,6 +97,7 @@ def follow(request: HttpRequest, ref: Text, query: Query[FollowQuery]) -> Stream
         user=caller(request),
         run_id=run.pk,
         url=run_page_url(request, run.pk),
+        token=caller_token(request),
         **query.dict(),
     )
     return _live(_encoded(follower))

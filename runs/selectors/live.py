@@ -15,6 +15,11 @@ from studio.models import User
 from studio.selectors import workspace_for, workspaces_of
 
 
+def is_current(user: User) -> bool:
+    """Whether a connection that this user opened still stands: nothing ended their sessions."""
+    return User.objects.filter(pk=user.pk, is_active=True, password=user.password).exists()
+
+
 @dataclass(frozen=True)
 class LogView:
     """A log that somebody may read: its key in the store, and who announces its growth."""

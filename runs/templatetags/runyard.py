@@ -17,9 +17,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from environments.lock import lock_pins
 from runs.templatetags.icons import ICONS
-from studio.models import User
+from studio.models import Role, User
 from studio.pages import WORKSPACE
-from studio.selectors import workspaces_of
+from studio.selectors import role_of, workspaces_of
 
 register = template.Library()
 
@@ -167,11 +167,13 @@ def nav(context: Mapping[str, Any]) -> dict[str, Any]:
         return {"user": None, "request": request}
     workspaces = list(workspaces_of(user=user).order_by("pk"))
     chosen = request.session.get(WORKSPACE)
+    workspace = next((w for w in workspaces if w.slug == chosen), (*workspaces, None)[0])
     return {
         "user": user,
         "request": request,
         "workspaces": workspaces,
-        "workspace": next((w for w in workspaces if w.slug == chosen), (*workspaces, None)[0]),
+        "workspace": workspace,
+        "is_admin": workspace and role_of(user=user, workspace=workspace) == Role.ADMIN,
         "section": context.get("section", ""),
     }
 

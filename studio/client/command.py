@@ -20,6 +20,9 @@ COMMANDS = {
     "environments": ("environments", "what runs can execute in"),
     "experiments": ("experiments", "how runs are grouped"),
     "env": ("env", "make an environment: env create NAME …"),
+    "link": ("link", "a new sign-in link for the browser"),
+    "token": ("tokens", "your keys: token create NAME, token revoke ID"),
+    "people": ("people", "your colleagues: people add NAME, role, remove"),
 }
 _USAGE, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
 

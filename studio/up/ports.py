@@ -34,6 +34,11 @@ def listen(host: str, wanted: int) -> socket.socket:
     raise NoPort(f"No port from {wanted} on is free: set RUNYARD_PORT to another one.")
 
 
+def is_wildcard(host: str) -> bool:
+    """Whether the host stands for every address of this machine."""
+    return host in _WILDCARDS
+
+
 def local_url(host: str, port: int) -> str:
     """The address that a browser on this machine opens."""
     shown = _WILDCARDS.get(host, f"[{host}]" if ":" in host else host)

@@ -19,7 +19,7 @@ from compute.services import target_bootstrap_local
 from environments.services import environment_bootstrap_curated
 from studio.migrated import pending_migrations
 from studio.models import User, Workspace
-from studio.services import instance_key, token_create, token_user, user_bootstrap
+from studio.services import instance_key, token_create, token_use, user_bootstrap
 from studio.up.record import write_private
 
 _BACKUPS_KEPT = 5
@@ -68,7 +68,7 @@ def prepare_token(data_dir: Path, owner: User, url: str) -> None:
         token = json.loads(path.read_text())["token"]
     except (OSError, ValueError, KeyError, TypeError):
         token = ""
-    if not token or token_user(token=token) is None:
+    if not token or token_use(secret=token) is None:
         token = token_create(user=owner, name="command line on this machine")
     write_private(path, json.dumps({"url": url, "token": token}))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
@@ -15,11 +15,15 @@ from studio.up.process import Identity
 
 @dataclass(frozen=True)
 class Record:
-    """A studio that runs, or ran: its address here, where it lay, and its processes."""
+    """A studio that runs, or ran: its address here, where it lay, and its processes.
+
+    `pages` are the addresses that people open, best first.
+    """
 
     url: str
     data_dir: str
     supervisor: Identity
+    pages: Sequence[str] = ()
     ready: bool = False
     children: Mapping[str, Identity] = field(default_factory=dict)
 
@@ -32,6 +36,7 @@ def read_record(data_dir: Path) -> Record | None:
             url=raw["url"],
             data_dir=raw["data_dir"],
             supervisor=Identity(**raw["supervisor"]),
+            pages=tuple(raw.get("pages", ())),
             ready=raw["ready"],
             children={name: Identity(**who) for name, who in raw["children"].items()},
         )

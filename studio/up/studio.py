@@ -15,6 +15,7 @@ import django.db
 from django.conf import settings
 from redis import Redis, RedisError
 
+from studio.up.greeting import LOOPBACK, page_urls
 from studio.up.intact import require_intact
 from studio.up.ports import listen, local_url
 from studio.up.prepare import prepare_database, prepare_owner, prepare_static, prepare_token
@@ -29,7 +30,6 @@ _LOOK_S = 0.03
 _LEFTOVER_S = 2.0
 _DOWN_S = 20.0
 _WORKERS = 2
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Say = Callable[[str], None]
 
@@ -99,7 +99,10 @@ class _Start:
         me = identify(os.getpid())
         assert me is not None  # noqa: S101  (we are alive)
         self.record = Record(
-            url=local_url(settings.HOST, self.port), data_dir=str(data_dir), supervisor=me
+            url=local_url(settings.HOST, self.port),
+            pages=page_urls(settings.HOST, self.port, settings.PUBLIC_URL),
+            data_dir=str(data_dir),
+            supervisor=me,
         )
         self.supervisor = Supervisor(
             folder=settings.BASE_DIR,

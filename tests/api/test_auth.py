@@ -33,7 +33,7 @@ def test_nobody_is_told_how_to_log_in(nobody: Caller) -> None:
 
 def test_no_route_answers_somebody_unknown(db: None) -> None:
     routes = [
-        (method, path.format(ref="1", path="x", name="x", digest="x", build_id="1"))
+        (method, path.format(ref="1", path="x", name="x", digest="x", build_id="1", token_id="1"))
         for path, methods in api.get_openapi_schema(path_prefix="/api/v1/")["paths"].items()
         for method in methods
     ]

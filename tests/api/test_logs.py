@@ -22,6 +22,7 @@ from studio.client.follow import Watcher
 from studio.client.http import Connection
 from studio.lib.push import push
 from studio.models import Membership, User
+from studio.services import member_remove, token_revoke
 from tests.api.caller import Caller
 from tests.api.conftest import MakeRun
 from tests.api.playing import end, say, start
@@ -262,6 +263,50 @@ def test_who_leaves_the_workspace_sees_no_more(studio: Connection, run: Run, bob
     eventually(lambda: seen.error)
     assert seen.error is not None
     assert seen.error.status == 404
+
+
+def test_who_is_removed_while_nothing_happens_is_sent_away_at_once(
+    studio: Connection, run: Run, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runs.api.hints.SWEEP_S", 60)
+    start(run)
+    say(run, b"before\n")
+    seen = Following(studio, run)
+    seen.sees(lambda: seen.log == b"before\n")
+    member_remove(by=alice, workspace=run.workspace, name="bob")
+    eventually(lambda: seen.error)
+    assert seen.error is not None
+    assert seen.error.status == 404
+
+
+def test_a_log_that_never_rests_is_no_way_to_stay(
+    studio: Connection, run: Run, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runs.api.hints.BUSY_SWEEP_S", 0.2)
+    start(run)
+    say(run, b"before\n")
+    seen = Following(studio, run)
+    seen.sees(lambda: seen.log == b"before\n")
+    Membership.objects.filter(user=bob).delete()  # and nobody says so
+
+    def sent_away() -> bool:
+        say(run, b"more\n")
+        return bool(seen.error)
+
+    eventually(sent_away)
+    assert seen.error is not None
+    assert seen.error.status == 404
+
+
+def test_a_revoked_token_follows_nothing_more(studio: Connection, run: Run, bob: User) -> None:
+    start(run)
+    say(run, b"before\n")
+    seen = Following(studio, run)
+    seen.sees(lambda: seen.log == b"before\n")
+    token_revoke(user=bob, token_id=bob.tokens.get().pk)
+    eventually(lambda: seen.error)
+    assert seen.error is not None
+    assert seen.error.status == 401
 
 
 def test_another_stream_and_raw_following(studio: Connection, run: Run) -> None:

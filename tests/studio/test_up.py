@@ -145,11 +145,15 @@ def test_a_killed_studio_leaves_nothing_and_the_next_one_works(tmp_path: Path) -
 
 def test_detached_it_returns_when_it_serves_and_goes_down_again(tmp_path: Path) -> None:
     studio = Studio(tmp_path / "data", port=9720)
+    studio.env["SSH_CONNECTION"] = "198.51.100.7 50022 203.0.113.4 22"
     try:
         done = manage(studio, "up", "--detach")
         assert done.returncode == 0, done.stderr
         assert "/login/" in done.stdout
         record = studio.record
+        port = record.url.rsplit(":", 1)[1].strip("/")
+        assert f"ssh -L {port}:127.0.0.1:{port} " in done.stdout
+        assert "@203.0.113.4\n" in done.stdout
         assert urllib.request.urlopen(f"{record.url}healthz", timeout=5).status == 200
         assert "/login/" not in (studio.data_dir / "up" / "up.log").read_text()
     finally:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from studio.models import User
 from studio.services import login_link_create
+from studio.up.greeting import page_urls
 from studio.up.record import read_record
 
 
@@ -29,5 +30,6 @@ class Command(BaseCommand):
             known = ", ".join(User.objects.values_list("username", flat=True)[:10])
             raise CommandError(f"There is no user '{options['user']}': known are {known}.")
         record = read_record(settings.DATA_DIR)
-        base = record.url if record else f"http://{settings.HOST}:{settings.PORT}/"
+        here = page_urls(settings.HOST, settings.PORT, settings.PUBLIC_URL)
+        base = (record.pages if record and record.pages else here)[0]
         self.stdout.write(f"{base}login/{login_link_create(user=user)}/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -14,11 +15,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from studio.models import User
 from studio.services import login_link_create
+from studio.up.greeting import LOOPBACK, greeting
 from studio.up.intact import NotIntact
 from studio.up.ports import NoPort
 from studio.up.record import Record, read_record
 from studio.up.redis import NoRedis
-from studio.up.studio import LOOPBACK, AlreadyUp, NotUp, run_studio
+from studio.up.studio import AlreadyUp, NotUp, run_studio
 
 _DETACH_S = 120.0
 _SILENT = 0
@@ -64,7 +66,7 @@ class Command(BaseCommand):
 
     def _ready(self, record: Record) -> None:
         if not self.silent:
-            self._say(f"\nRunyard is up:  {_address(record)}\n")
+            self._say(f"\n{_greeting(record)}\n")
             self._say("Ctrl-C stops the studio; running runs go on.")
 
     def _detach(self, data_dir: Path) -> None:
@@ -83,16 +85,14 @@ class Command(BaseCommand):
         while process.poll() is None and time.monotonic() < deadline:
             record = read_record(data_dir)
             if record is not None and record.ready and record.supervisor.pid == process.pid:
-                self._say(f"Runyard is up:  {_address(record)}")
+                self._say(_greeting(record))
                 return
             time.sleep(0.05)
         self._refuse(log.read_text().strip() or f"The studio did not come up: see {log}")
 
 
-def _address(record: Record) -> str:
-    """The page, with a one-time sign-in link when only this machine can open it."""
-    url = f"{settings.PUBLIC_URL}/" if settings.PUBLIC_URL else record.url
+def _greeting(record: Record) -> str:
+    """Where the page is, with a one-time sign-in link when only this machine can open it."""
     owner = User.objects.filter(is_superuser=True).order_by("pk").first()
-    if settings.HOST not in LOOPBACK or owner is None:
-        return f"{url}   ('manage.py login_link' makes a sign-in link)"
-    return f"{url}login/{login_link_create(user=owner)}/"
+    path = f"login/{login_link_create(user=owner)}/" if owner and settings.HOST in LOOPBACK else ""
+    return greeting(record.pages, host=settings.HOST, login_path=path, environ=os.environ)
