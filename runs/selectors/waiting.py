@@ -96,7 +96,7 @@ def _gpus(run: Run, before: Q, *, is_full: bool) -> str:
     target = run.target
     total, free = len(target.gpus), len(gpus_free(target=target))
     needed = total if run.gpus is None else run.gpus
-    state = f"{free} of {_gpu_count(total)} {'is' if free == 1 else 'are'} free"
+    state = f"{free} of {_gpu_count(total)} {'is' if 1 in {free, total} else 'are'} free"
     if needed > free:
         return f"{state}, this run needs {needed}; {_lent(target)}"
     first = queue_asking(target=target).filter(before).first()

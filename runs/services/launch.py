@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -12,7 +12,7 @@ from compute.launchers.base import LaunchSpec
 from compute.session import RunnerRefused, Session
 from environments.clientpackage import client_package
 from environments.services import Ready
-from runs.models import Attempt, Run
+from runs.models import Attempt, GpuLoan, Run
 from runs.selectors.files import snapshot_manifest
 from runs.services.move import run_move
 from runs.snapshots import Manifest
@@ -91,7 +91,7 @@ def _spec(run: Run, attempt: Attempt, environment: Ready, manifest: Manifest) ->
         "RUNYARD_EXPERIMENT": run.experiment.name,
         **environment.variables,
         **run.variables,
-        **_gpu_variables(run.lent_gpus),
+        **_gpu_variables(run.gpu_loans.filter(returned_at=None)),
         **{data_variable(name): path for name, path in run.data.items()},
     }
     return {
@@ -110,12 +110,15 @@ def _spec(run: Run, attempt: Attempt, environment: Ready, manifest: Manifest) ->
     }
 
 
-def _gpu_variables(gpus: Sequence[str]) -> dict[str, str]:
-    """What the command sees of the target's GPUs: those that it was lent, maybe none.
+def _gpu_variables(loans: Iterable[GpuLoan]) -> dict[str, str]:
+    """What the command sees of the target's GPUs: those that are lent to it now, maybe none.
 
     CUDA numbers GPUs by speed unless told to count as nvidia-smi, and we, do.
     """
-    return {"CUDA_VISIBLE_DEVICES": ",".join(gpus), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    return {
+        "CUDA_VISIBLE_DEVICES": ",".join(loan.gpu for loan in loans),
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    }
 
 
 def _argv(run: Run, environment: Ready) -> list[str]:

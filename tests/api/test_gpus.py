@@ -34,7 +34,11 @@ def test_a_run_asks_for_some_for_all_or_for_none(member: Caller, body: dict[str,
         ({"gpus": -1}, "gpus", "-1 GPUs cannot be lent"),
         ({"gpus": 10**12}, "gpus", "cannot be lent"),
         ({"gpus": "some"}, "gpus", "gpus"),
-        ({"variables": {"CUDA_VISIBLE_DEVICES": "0"}}, "variables", "from the GPUs that it lends"),
+        (
+            {"variables": {"CUDA_VISIBLE_DEVICES": "0"}},
+            "variables",
+            "leave it out and ask for GPUs.",
+        ),
         ({"variables": {"CUDA_DEVICE_ORDER": "x"}}, "variables", "ask for GPUs"),
     ],
 )

@@ -150,9 +150,10 @@ def test_a_gpu_that_is_lent_but_not_found_any_more_is_not_lent_again(gpu_1: Comp
     assert fill(gpu_1) == {run.pk: ["0"], other.pk: ["1"]}
 
 
-def test_what_the_command_sees() -> None:
-    assert _gpu_variables([])["CUDA_VISIBLE_DEVICES"] == ""
-    assert _gpu_variables(["0", "3"])["CUDA_VISIBLE_DEVICES"] == "0,3"
+def test_what_the_command_sees(gpu_1: ComputeTarget) -> None:
+    loans = [GpuLoan(target=gpu_1, gpu=gpu) for gpu in ("0", "3")]
+    assert _gpu_variables([]) == {"CUDA_VISIBLE_DEVICES": "", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    assert _gpu_variables(loans)["CUDA_VISIBLE_DEVICES"] == "0,3"
 
 
 @pytest.fixture
