@@ -15,6 +15,7 @@ from compute.models import ComputeTarget
 from compute.selectors import target_pick
 from environments.models import EnvironmentVersion
 from environments.services import environment_pick
+from runs.giturls import read_address
 from runs.models import Attempt, Experiment, Run, RunEvent, Snapshot
 from runs.services.move import run_changed
 from runs.services.snapshots import blobs_claim, source_freeze
@@ -23,6 +24,7 @@ from runs.stores import blob_store
 from runs.submission import (
     DEFAULT_OUTPUTS,
     FolderSource,
+    GitSource,
     Submission,
     ZipSource,
     command_words,
@@ -64,10 +66,7 @@ def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
         Refused: it cannot work; nothing was written but content-addressed blobs.
         Forbidden: the user may not submit here.
     """
-    require_role(user, workspace, Role.CONTRIBUTOR)
-    _check_words(request)
-    _check_labels(request)
-    target = target_pick(workspace=workspace, user=user, name=request.target)
+    target = submission_check(user=user, workspace=workspace, request=request)
     snapshot, manifest, git = source_freeze(workspace=workspace, source=request.source)
     words = _words(request, manifest)
     version, why = environment_pick(
@@ -81,10 +80,18 @@ def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
         snapshot=snapshot,
         environment=version,
         environment_why=why,
-        experiment=request.experiment.strip() or _folder_name(request) or "default",
+        experiment=request.experiment.strip() or source_name(request) or "default",
         git=_git_record(workspace, git or dict(request.git)),
     )
     return _write(user=user, workspace=workspace, request=request, checked=checked)
+
+
+def submission_check(*, user: User, workspace: Workspace, request: Submission) -> ComputeTarget:
+    """Refuse what cannot work whatever the files are: the target that it would run on."""
+    require_role(user, workspace, Role.CONTRIBUTOR)
+    _check_words(request)
+    _check_labels(request)
+    return target_pick(workspace=workspace, user=user, name=request.target)
 
 
 @transaction.atomic
@@ -225,11 +232,14 @@ def _folder_requirements(manifest: Manifest) -> str | None:
         return file.read(1 << 20).decode("utf-8", errors="replace")
 
 
-def _folder_name(request: Submission) -> str:
+def source_name(request: Submission) -> str:
+    """What the files are called, as far as an experiment can be called so; else ""."""
     if isinstance(request.source, FolderSource):
         name = PurePosixPath(request.source.path).name
     elif isinstance(request.source, ZipSource):
         name = PurePosixPath(request.source.filename).stem
+    elif isinstance(request.source, GitSource):
+        name = read_address(request.source.url).name
     else:
         name = ""
     return name if _EXPERIMENT.fullmatch(name) else ""
@@ -243,7 +253,7 @@ def _git_record(workspace: Workspace, facts: dict[str, object]) -> dict[str, obj
     """The facts with the diff moved into the blob store: a row stays small."""
     record: dict[str, object] = {
         key: facts[key]
-        for key in ("repository", "branch", "commit", "dirty", "untracked")
+        for key in ("repository", "branch", "commit", "dirty", "untracked", "folder", "notes")
         if key in facts
     }
     diff = facts.get("diff")

@@ -19,6 +19,7 @@ COMMANDS = {
     "environments": ("environments", "what runs can execute in"),
     "experiments": ("experiments", "how runs are grouped"),
     "env": ("env", "make an environment: env create NAME …"),
+    "credentials": ("credentials", "what opens private git repositories"),
 }
 _USAGE, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
 

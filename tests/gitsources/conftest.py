@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from compute.models import ComputeTarget
+from environments.services.environments import environment_bootstrap_curated
+from studio.models import User, Workspace
+from tests.api.caller import Caller
 from tests.gitsources.repositories import Fetcher, Repository
 from tests.gitsources.servers import HttpsServer, SshServer, sshd
 
@@ -46,3 +51,20 @@ def https(
 def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
     with sshd(tmp_path_factory.mktemp("sshd")) as server:
         yield server
+
+
+@pytest.fixture
+def place(target: ComputeTarget, workspace: Workspace, tmp_path: Path, settings: Any) -> None:
+    """A target, environments, and the repository's folder as the link root."""
+    environment_bootstrap_curated(workspace=workspace)
+    settings.LINK_ROOTS = [tmp_path / "roots"]
+
+
+@pytest.fixture
+def member(bob: User) -> Caller:
+    return Caller(bob)
+
+
+@pytest.fixture
+def owner(alice: User) -> Caller:
+    return Caller(alice)
