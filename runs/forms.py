@@ -55,7 +55,7 @@ class SubmitForm(forms.Form):
         widget=forms.TextInput(
             attrs={**_MONO, "placeholder": "https://example.org/team/project.git"}
         ),
-        help_text="https, ssh, or a path on the studio's machine; never with a token in it.",
+        help_text="By https, ssh, or a path on the studio's machine; never with a token in it.",
     )
     git_ref = forms.CharField(
         required=False,
