@@ -184,14 +184,7 @@ class GitRoom:
             GitRefused: it took too long or brought too much.
         """
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as complaint:
-            process = subprocess.Popen(
-                ["git", "--git-dir", str(repository), *words],
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=complaint,
-                start_new_session=True,
-            )
+            process = self._start(repository, words, output.fileno(), complaint.fileno())
             try:
                 _follow(process, repository, output.fileno(), complaint.fileno(), bounds)
             finally:
@@ -199,6 +192,24 @@ class GitRoom:
             if process.returncode:
                 raise GitFailed(_text(complaint.fileno(), _COMPLAINT_BYTES))
             return _text(output.fileno(), ANSWER_BYTES)
+
+    def _start(
+        self, repository: Path, words: Sequence[str], output: int, complaint: int
+    ) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                ["git", "--git-dir", str(repository), *words],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=complaint,
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise GitRefused(
+                "git is not installed on the studio's machine: its owner installs it, then try "
+                "again."
+            ) from error
 
 
 def said(address: Address, complaint: str, *, has_access: bool) -> GitRefused:

@@ -16,6 +16,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # without git the studio starts all the same
+
 from git import Blob, Repo, Submodule, Tree
 from git.exc import GitError, ODBError
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -16,6 +18,8 @@ from runs.mirrors import sweep
 from tests.gitsources.repositories import Fetcher, Repository
 from tests.runs.sources import one_sentence
 from tests.waiting import eventually
+
+TOP = Path(__file__).resolve().parents[2]
 
 
 def refused(fetcher: Fetcher, url: str | Path, ref: str = "", **more: object) -> str:
@@ -275,6 +279,16 @@ def test_a_repository_whose_files_lie_elsewhere_is_refused(
 def test_what_is_no_repository_is_named(tmp_path: Path, fetcher: Fetcher) -> None:
     assert "no git repository" in refused(fetcher, tmp_path)
     assert "no git repository" in refused(fetcher, tmp_path / "none")
+
+
+def test_a_studio_without_git_starts_and_says_so(
+    repository: Repository, fetcher: Fetcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    words = [sys.executable, "-c", "import runs.gittrees"]
+    done = subprocess.run(words, cwd=TOP, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    assert "git is not installed" in refused(fetcher, repository.path)
 
 
 def test_only_the_protocol_of_the_address_is_spoken(
