@@ -16,6 +16,7 @@ from runs.models import Run
 from runs.submission import (
     DEFAULT_OUTPUTS,
     FolderSource,
+    GitSource,
     SnapshotSource,
     Submission,
     ZipSource,
@@ -24,9 +25,10 @@ from runs.submission import (
 )
 from studio.lib.refusal import Refused
 
-FOLDER, ZIP, SNAPSHOT = "folder", "zip", "snapshot"
+FOLDER, ZIP, GIT, SNAPSHOT = "folder", "zip", "git", "snapshot"
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d)?", re.IGNORECASE)
 _UNIT_S = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "": 1}
+_NEEDED = {FOLDER: "Name the folder.", ZIP: "Choose a zip file.", GIT: "Name the repository."}
 _MONO = {"class": "mono", "spellcheck": "false", "autocapitalize": "off"}
 
 
@@ -46,6 +48,30 @@ class SubmitForm(forms.Form):
         allow_empty_file=True,
         widget=forms.FileInput(attrs={"accept": ".zip,application/zip"}),
     )
+    git = forms.CharField(
+        required=False,
+        label="Repository",
+        max_length=1000,
+        widget=forms.TextInput(
+            attrs={**_MONO, "placeholder": "https://example.org/team/project.git"}
+        ),
+        help_text="By https, ssh, or a path on the studio's machine; never with a token in it.",
+    )
+    git_ref = forms.CharField(
+        required=False,
+        label="Branch, tag or commit",
+        max_length=255,
+        widget=forms.TextInput(attrs={**_MONO, "placeholder": "main"}),
+        help_text="Empty: the default branch.",
+    )
+    git_folder = forms.CharField(
+        required=False,
+        label="Sub-folder",
+        max_length=1000,
+        widget=forms.TextInput(attrs={**_MONO, "placeholder": "experiments/ridge"}),
+        help_text="Empty: the whole repository.",
+    )
+    git_credential = forms.ChoiceField(required=False, label="Credential")
     snapshot = forms.CharField(required=False, widget=forms.HiddenInput)
     script = forms.CharField(
         required=False,
@@ -113,11 +139,13 @@ class SubmitForm(forms.Form):
         targets: Sequence[ComputeTarget],
         environments: Sequence[str],
         data_names: Sequence[str],
+        credentials: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.has_folders = bool(settings.LINK_ROOTS)
         sources = [(FOLDER, "a folder on the studio's machine"), (ZIP, "a zip file")]
+        sources.append((GIT, "a git repository"))
         if self["snapshot"].value():
             sources.insert(0, (SNAPSHOT, "the same files as before"))
         _choices(self, "source", sources, may_be_empty=False)
@@ -125,7 +153,8 @@ class SubmitForm(forms.Form):
         _choices(self, "environment", [(name, name) for name in environments])
         self.fields["folder"].help_text = _roots_hint()
         self.fields["data_names"].help_text = _data_hint(data_names)
-        self.initial.setdefault("source", sources[0][0] if self.has_folders else sources[-1][0])
+        _choices(self, "git_credential", [(name, name) for name in credentials])
+        self.initial.setdefault("source", FOLDER if self.has_folders else ZIP)
         if self["snapshot"].value():
             self.initial["source"] = SNAPSHOT
 
@@ -133,8 +162,8 @@ class SubmitForm(forms.Form):
         """Hold each text against its form; what it means the service judges."""
         values = super().clean() or {}
         needed = values.get("source", "")
-        if needed in {FOLDER, ZIP} and not values.get(needed) and needed not in self.errors:
-            self.add_error(needed, "Name the folder." if needed == FOLDER else "Choose a zip file.")
+        if needed in _NEEDED and not values.get(needed) and needed not in self.errors:
+            self.add_error(needed, _NEEDED[needed])
         for name, read in _READERS.items():
             try:
                 values[name] = read(values.get(name) or "")
@@ -168,6 +197,7 @@ class SubmitForm(forms.Form):
         """Show a refusal beside the field that it is about."""
         names = {"time_limit_s": "time_limit", "data": "data_names"}
         names["source"] = self.cleaned_data["source"]
+        names |= {name: f"git_{name}" for name in ("ref", "folder", "credential")}
         name = names.get(error.field, error.field)
         shown = name in self.fields and name != SNAPSHOT
         self.add_error(name if shown else None, error.sentence)
@@ -180,8 +210,12 @@ class SubmitForm(forms.Form):
         shown["variables"] = without_secrets(shown.get("variables", ""))
         self.data = shown
 
-    def _source(self) -> FolderSource | ZipSource | SnapshotSource:
+    def _source(self) -> FolderSource | ZipSource | SnapshotSource | GitSource:
         values = self.cleaned_data
+        if values["source"] == GIT:
+            return GitSource(
+                values["git"], values["git_ref"], values["git_folder"], values["git_credential"]
+            )
         if values["source"] == FOLDER:
             return FolderSource(values["folder"].strip())
         if values["source"] == SNAPSHOT:
@@ -212,6 +246,33 @@ def initial_from_run(run: Run) -> dict[str, Any]:
         "data_names": ", ".join(run.data),
         "priority": run.priority,
         "time_limit": f"{run.time_limit_s} s" if run.time_limit_s else "",
+    }
+
+
+def initial_from_import(request: Submission) -> dict[str, Any]:
+    """The values that would ask for the same import again; secret variables by name only."""
+    source = request.source
+    git = source if isinstance(source, GitSource) else GitSource("")
+    variables = "\n".join(f"{name}={value}" for name, value in request.variables.items())
+    return {
+        "source": GIT,
+        "git": git.url,
+        "git_ref": git.ref,
+        "git_folder": git.folder,
+        "git_credential": git.credential,
+        "script": request.script,
+        "arguments": _typed(request.arguments),
+        "command": _typed(request.command),
+        "target": request.target,
+        "environment": request.environment,
+        "experiment": request.experiment,
+        "name": request.name,
+        "tags": "\n".join(f"{k}={v}" if v else k for k, v in request.tags.items()),
+        "description": request.description,
+        "variables": without_secrets(variables),
+        "outputs": "\n".join(request.outputs),
+        "priority": request.priority,
+        "time_limit": f"{request.time_limit_s} s" if request.time_limit_s else "",
     }
 
 

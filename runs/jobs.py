@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runs.services.dispatch import target_dispatch
 from runs.services.finish import attempt_collect, target_stop_run
+from runs.services.imports import import_run, imports_prune
 from runs.services.retention import studio_prune
 
 
@@ -19,6 +20,11 @@ def collect(attempt_id: int) -> None:
         target_dispatch(target_id=target_id)
 
 
+def import_source(import_id: int) -> None:
+    """Fetch the files of a submission, and make the run."""
+    import_run(import_id=import_id)
+
+
 def stop(run_id: int) -> None:
     """Tell a run's target to end it."""
     target_stop_run(run_id=run_id)
@@ -26,4 +32,5 @@ def stop(run_id: int) -> None:
 
 def prune() -> None:
     """Free what nothing refers to any more."""
+    imports_prune()
     studio_prune()

@@ -38,11 +38,23 @@ class ZipSource:
     filename: str = "upload.zip"
 
 
+@dataclass(frozen=True)
+class GitSource:
+    """A commit of a git repository, or a sub-folder of it."""
+
+    url: str
+    ref: str = ""
+    """A branch, tag, full or short commit; empty: the newest commit of the default branch."""
+    folder: str = ""
+    credential: str = ""
+    """The name of one; empty: whichever is for the host."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Submission:
     """Everything that decides what will run; empty means "choose for me"."""
 
-    source: SnapshotSource | FolderSource | ZipSource
+    source: SnapshotSource | FolderSource | ZipSource | GitSource
     script: str = ""
     arguments: Sequence[str] = ()
     command: Sequence[str] = ()

@@ -7,7 +7,9 @@ from compute.api import router as targets
 from environments.api import router as environments
 from runs.api.artifacts import router as artifacts
 from runs.api.builds import router as builds
+from runs.api.credentials import router as credentials
 from runs.api.experiments import router as experiments
+from runs.api.imports import router as imports
 from runs.api.logs import router as logs
 from runs.api.metrics import router as metrics
 from runs.api.runs import router as runs
@@ -25,6 +27,8 @@ for prefix, router in (
     ("/runs", logs),
     ("/runs", metrics),
     ("/runs", artifacts),
+    ("/imports", imports),
+    ("/credentials", credentials),
     ("/experiments", experiments),
     ("/targets", targets),
     ("/data", data),

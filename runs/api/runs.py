@@ -7,13 +7,22 @@ from dataclasses import asdict
 from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
 
-from runs.api.schemas import RunIn, RunOut, RunPageOut, newest_attempt, run_out, run_page_url
-from runs.models import Run
+from runs.api.imports import ImportOut, import_out
+from runs.api.schemas import (
+    RunIn,
+    RunOut,
+    RunPageOut,
+    SourceIn,
+    newest_attempt,
+    run_out,
+    run_page_url,
+)
+from runs.models import Run, SourceImport
 from runs.selectors.runs import RunFilters, run_get, run_list
 from runs.services.cancel import run_archive, run_cancel
+from runs.services.imports import submission_take
 from runs.services.retention import run_delete, run_deletion
-from runs.services.submit import run_submit
-from runs.submission import DEFAULT_OUTPUTS, FolderSource, SnapshotSource, Submission
+from runs.submission import DEFAULT_OUTPUTS, FolderSource, GitSource, SnapshotSource, Submission
 from studio.api_auth import caller
 from studio.api_types import REFUSALS, ErrorOut, Text
 from studio.selectors import workspace_for
@@ -31,25 +40,36 @@ def run_of(request: HttpRequest, ref: str) -> Run:
     return run_get(user=caller(request), ref=ref)
 
 
-@router.post("", response={201: RunOut, 409: ErrorOut, **REFUSALS}, summary="Submit a run")
-def submit(request: HttpRequest, payload: RunIn) -> Status[RunOut]:
+@router.post(
+    "",
+    response={201: RunOut, 202: ImportOut, 409: ErrorOut, **REFUSALS},
+    summary="Submit a run",
+)
+def submit(request: HttpRequest, payload: RunIn) -> Status[RunOut] | Status[ImportOut]:
     """Queue a run of exactly these files.
+
+    A git source answers 202 with an import: follow it at `/imports/{id}`, and once it is
+    `done` its `run` is the number of the run.
 
     Answers 409 with the code `snapshot_missing` when the studio does not have the
     snapshot: send its manifest and blobs, then submit again.
     """
     user = caller(request)
-    given = payload.source
     asked = payload.dict(exclude={"source", "workspace"})
     asked["outputs"] = asked["outputs"] or DEFAULT_OUTPUTS
     asked["gpus"] = None if payload.gpus == "all" else payload.gpus
-    submission = Submission(
-        source=SnapshotSource(given.snapshot) if given.snapshot else FolderSource(given.folder),
-        **asked,
-    )
+    submission = Submission(source=_source(payload.source), **asked)
     workspace = workspace_for(user=user, slug=payload.workspace)
-    run = run_submit(user=user, workspace=workspace, request=submission)
-    return Status(201, shown(request, run))
+    taken = submission_take(user=user, workspace=workspace, request=submission)
+    if isinstance(taken, SourceImport):
+        return Status(202, import_out(request, taken))
+    return Status(201, shown(request, taken))
+
+
+def _source(given: SourceIn) -> SnapshotSource | FolderSource | GitSource:
+    if given.git is not None:
+        return GitSource(**given.git.dict())
+    return SnapshotSource(given.snapshot) if given.snapshot else FolderSource(given.folder)
 
 
 class RunQuery(Schema):

@@ -17,16 +17,28 @@ from runs.stores import log_store
 from studio.api_types import In, Text
 
 
+class GitIn(In):
+    """A commit of a git repository, or a sub-folder of it; `credential` is the name of one."""
+
+    url: Text
+    ref: Text = ""
+    folder: Text = ""
+    credential: Text = ""
+
+
 class SourceIn(In):
-    """The files to run: a snapshot that the studio has, or a folder on the studio's machine."""
+    """The files to run: a snapshot, a folder on the studio's machine, or a git repository."""
 
     snapshot: Text = ""
     folder: Text = ""
+    git: GitIn | None = None
 
     @model_validator(mode="after")
     def _one(self) -> SourceIn:
-        if bool(self.snapshot) == bool(self.folder):
-            raise ValueError('must name a "snapshot" by its digest or a "folder" by its path')
+        if sum(map(bool, (self.snapshot, self.folder, self.git))) != 1:
+            raise ValueError(
+                'must name a "snapshot" by its digest, a "folder" by its path or a "git" repository'
+            )
         return self
 
 

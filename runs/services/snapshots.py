@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -12,12 +13,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from runs.archives import snapshot_zip
+from runs.giturls import LOCAL, Address, GitRefused, read_address
 from runs.models import Blob, Snapshot
 from runs.packs import read_pack
 from runs.selectors.files import snapshot_manifest
+from runs.services.gitsources import git_freeze
 from runs.snapshots import Manifest, ManifestRefused, snapshot_folder
 from runs.stores import blob_store
-from runs.submission import FolderSource, SnapshotSource, ZipSource
+from runs.submission import FolderSource, GitSource, SnapshotSource, ZipSource
 from studio.client.folder import FolderRefused
 from studio.client.gitfacts import git_facts
 from studio.lib.refusal import Refused
@@ -112,7 +115,7 @@ def snapshot_store(*, workspace: Workspace, manifest: Manifest) -> Snapshot:
 
 
 def source_freeze(
-    *, workspace: Workspace, source: SnapshotSource | FolderSource | ZipSource
+    *, workspace: Workspace, source: SnapshotSource | FolderSource | ZipSource | GitSource
 ) -> tuple[Snapshot, Manifest, dict[str, object]]:
     """Turn what a person pointed at into a snapshot: (row, manifest, git facts).
 
@@ -133,11 +136,25 @@ def source_freeze(
             folder = linked_folder(source.path)
             manifest = snapshot_folder(folder, blob_store(), **_limits())
             facts = git_facts(folder)
+        elif isinstance(source, GitSource):
+            address = git_address(source.url)
+            manifest, facts = git_freeze(workspace=workspace, source=source, address=address)
         else:
             manifest, facts = snapshot_zip(source.file, blob_store(), **_limits()), {}
     except (FolderRefused, ManifestRefused) as error:
         raise Refused(str(error), field="source") from error
     return snapshot_store(workspace=workspace, manifest=manifest), manifest, facts
+
+
+def git_address(url: str) -> Address:
+    """What a repository's address means; a path must lie under one of the link roots."""
+    try:
+        address = read_address(url)
+    except GitRefused as error:
+        raise Refused(str(error), field="source") from error
+    if address.kind == LOCAL:
+        return replace(address, path=str(linked_folder(address.path)))
+    return address
 
 
 def linked_folder(path: str) -> Path:

@@ -16,6 +16,7 @@ from compute.models import ComputeTarget
 from compute.selectors import data_known, data_paths, target_pick
 from environments.models import EnvironmentVersion
 from environments.services import environment_pick
+from runs.giturls import read_address
 from runs.models import Attempt, Experiment, Run, RunEvent, Snapshot
 from runs.services.move import run_changed
 from runs.services.snapshots import blobs_claim, source_freeze
@@ -24,6 +25,7 @@ from runs.stores import blob_store
 from runs.submission import (
     DEFAULT_OUTPUTS,
     FolderSource,
+    GitSource,
     Submission,
     ZipSource,
     command_words,
@@ -68,13 +70,7 @@ def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
         Refused: it cannot work; nothing was written but content-addressed blobs.
         Forbidden: the user may not submit here.
     """
-    require_role(user, workspace, Role.CONTRIBUTOR)
-    _check_words(request)
-    _check_labels(request)
-    data = _data_names(workspace, request)
-    target = target_pick(
-        workspace=workspace, user=user, name=request.target, gpus=request.gpus, data=data
-    )
+    target, data = submission_check(user=user, workspace=workspace, request=request)
     snapshot, manifest, git = source_freeze(workspace=workspace, source=request.source)
     words = _words(request, manifest)
     version, why = environment_pick(
@@ -88,11 +84,25 @@ def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
         snapshot=snapshot,
         environment=version,
         environment_why=why,
-        experiment=request.experiment.strip() or _folder_name(request) or "default",
+        experiment=request.experiment.strip() or source_name(request) or "default",
         data=data_paths(target=target, names=data),
         git=_git_record(workspace, git or dict(request.git)),
     )
     return _write(user=user, workspace=workspace, request=request, checked=checked)
+
+
+def submission_check(
+    *, user: User, workspace: Workspace, request: Submission
+) -> tuple[ComputeTarget, list[str]]:
+    """Refuse what cannot work whatever the files are: the target, and the names of its data."""
+    require_role(user, workspace, Role.CONTRIBUTOR)
+    _check_words(request)
+    _check_labels(request)
+    data = _data_names(workspace, request)
+    target = target_pick(
+        workspace=workspace, user=user, name=request.target, gpus=request.gpus, data=data
+    )
+    return target, data
 
 
 @transaction.atomic
@@ -258,11 +268,14 @@ def _folder_requirements(manifest: Manifest) -> str | None:
         return file.read(1 << 20).decode("utf-8", errors="replace")
 
 
-def _folder_name(request: Submission) -> str:
+def source_name(request: Submission) -> str:
+    """What the files are called, as far as an experiment can be called so; else ""."""
     if isinstance(request.source, FolderSource):
         name = PurePosixPath(request.source.path).name
     elif isinstance(request.source, ZipSource):
         name = PurePosixPath(request.source.filename).stem
+    elif isinstance(request.source, GitSource):
+        name = read_address(request.source.url).name
     else:
         name = ""
     return name if _EXPERIMENT.fullmatch(name) else ""
@@ -276,7 +289,16 @@ def _git_record(workspace: Workspace, facts: dict[str, object]) -> dict[str, obj
     """The facts with the diff moved into the blob store: a row stays small."""
     record: dict[str, object] = {
         key: facts[key]
-        for key in ("repository", "branch", "commit", "dirty", "untracked", "trouble")
+        for key in (
+            "repository",
+            "branch",
+            "commit",
+            "dirty",
+            "untracked",
+            "trouble",
+            "folder",
+            "notes",
+        )
         if key in facts
     }
     diff = facts.get("diff")

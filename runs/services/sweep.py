@@ -10,6 +10,7 @@ from django.utils import timezone
 from environments.services import builds_to_stop
 from runs.models import Attempt, Run
 from runs.services.dispatch import targets_with_work
+from runs.services.imports import imports_due
 from runs.states import Status
 from studio.lib.queue import enqueue, queue_health
 
@@ -26,6 +27,8 @@ def sweep() -> None:
         return
     for target_id in targets_with_work():
         enqueue("runs.jobs.dispatch", target_id)
+    for import_id in imports_due():
+        enqueue("runs.jobs.import_source", import_id)
     for build_id in builds_to_stop():
         enqueue("environments.jobs.stop", build_id)
     for run_id in _runs_to_stop():

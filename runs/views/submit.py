@@ -11,9 +11,12 @@ from django.views.decorators.http import require_http_methods
 from compute.selectors import data_list, target_list
 from environments.models import Environment
 from environments.selectors import environment_list
-from runs.forms import SubmitForm, initial_from_run
+from runs.forms import SubmitForm, initial_from_import, initial_from_run
+from runs.models import SourceImport
+from runs.selectors.credentials import credential_list
+from runs.selectors.imports import import_get
 from runs.selectors.runs import experiment_list, run_get
-from runs.services.submit import run_submit
+from runs.services.imports import import_request, submission_take
 from studio.lib.refusal import Forbidden, NotFound, Refused
 from studio.models import Role, Workspace
 from studio.pages import PageRequest, current_workspace, page
@@ -31,8 +34,12 @@ def submit(request: PageRequest) -> HttpResponse:
     form = _form(request, workspace, data=request.POST, files=request.FILES)
     if form.is_valid():
         try:
-            run = run_submit(user=request.user, workspace=workspace, request=form.submission())
-            return redirect("runs:detail", run.pk)
+            taken = submission_take(
+                user=request.user, workspace=workspace, request=form.submission()
+            )
+            return redirect(
+                "runs:import" if isinstance(taken, SourceImport) else "runs:detail", taken.pk
+            )
         except (Forbidden, NotFound) as error:
             if not error.field:
                 raise
@@ -50,6 +57,9 @@ def _form(request: PageRequest, workspace: Workspace, **given: Any) -> SubmitFor
         data_names=list(data.values_list("name", flat=True)),
         targets=list(target_list(user=request.user, workspace=workspace)),
         environments=list(environments.values_list("name", flat=True)),
+        credentials=list(
+            credential_list(user=request.user, workspace=workspace).values_list("name", flat=True)
+        ),
         **given,
     )
 
@@ -57,6 +67,9 @@ def _form(request: PageRequest, workspace: Workspace, **given: Any) -> SubmitFor
 def _initial(request: PageRequest) -> dict[str, Any]:
     earlier = request.GET.get("from", "")
     initial = initial_from_run(run_get(user=request.user, ref=earlier)) if earlier else {}
+    if request.GET.get("import", "").isdecimal():
+        found = import_get(user=request.user, import_id=int(request.GET["import"]))
+        initial = initial_from_import(import_request(found=found))
     for name in ("environment", "target", "experiment"):
         if request.GET.get(name):
             initial[name] = request.GET[name]

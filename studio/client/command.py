@@ -23,6 +23,7 @@ COMMANDS = {
     "link": ("link", "a new sign-in link for the browser"),
     "token": ("tokens", "your keys: token create NAME, token revoke ID"),
     "people": ("people", "your colleagues: people add NAME, role, remove"),
+    "credentials": ("credentials", "what opens private git repositories"),
 }
 _USAGE, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
 

@@ -15,8 +15,15 @@ TYPE_CHECKING = False  # importing typing would cost the command a tenth of its 
 if TYPE_CHECKING:
     from typing import Any
 
+    from studio.client.gitreader import GitReader
+    from studio.client.http import Connection
+
 _VALUED = (
     ("--source", "DIR", "the folder to run in (default: this one)"),
+    ("--git", "URL", "run a commit of this repository instead of a folder"),
+    ("--ref", "REF", "with --git: a branch, tag or commit (default: the default branch)"),
+    ("--folder", "SUB", "with --git: the sub-folder to run in"),
+    ("--credential", "C", "with --git: what opens it (default: the one for its host)"),
     ("--target", "T", "where to run"),
     ("--environment", "E", "what to run in, as NAME or NAME:VERSION"),
     ("--experiment", "X", "the group it belongs to (default: the folder's name)"),
@@ -44,26 +51,26 @@ def run(argv: Sequence[str]) -> int:
     asked = parser.parse(options)
     if not rest:
         parser.error("give a SCRIPT, or -- and a COMMAND")
-    folder = asked.source or "."
-    if not os.path.isdir(folder):
+    git = _git(parser, asked)
+    folder = "" if git else asked.source or "."
+    if folder and not os.path.isdir(folder):
         raise Refused(f"There is no folder '{folder}': --source names the folder to run in.")
     body = _body(asked, folder)
     if is_command:
         body["command"] = rest
     else:
-        body["script"] = _script(rest[0], folder)
+        body["script"] = _script(rest[0], folder) if folder else rest[0]
         body["arguments"] = rest[2:] if rest[1:2] == ["--"] else rest[1:]
 
     from studio.client.gitreader import GitReader
 
     # git answers while everything else is imported and the folder is read
-    facts = GitReader(folder)
+    facts = GitReader(folder) if folder else None
     from studio.client.follow import exit_code, stay
     from studio.client.login import connect
-    from studio.client.upload import submit_folder
 
     studio = connect()
-    made = submit_folder(studio, folder, body, facts)
+    made = _submit_folder(studio, folder, body, facts) if facts else _submit_git(studio, git, body)
     if not asked.json:
         tell(f"submitted {made['name']} as run {made['id']}")
     if not asked.wait:
@@ -76,6 +83,20 @@ def run(argv: Sequence[str]) -> int:
     if asked.json:
         tell(json.dumps({name: value for name, value in ended.items() if name != "t"}, indent=2))
     return exit_code(ended)
+
+
+def _submit_folder(
+    studio: Connection, folder: str, body: dict[str, Any], facts: GitReader
+) -> dict[str, Any]:
+    from studio.client.upload import submit_folder
+
+    return submit_folder(studio, folder, body, facts)
+
+
+def _submit_git(studio: Connection, git: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+    from studio.client.gitsource import submit_git
+
+    return submit_git(studio, git, body)
 
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str], bool]:
@@ -102,12 +123,23 @@ def _parser() -> Parser:
     return parser
 
 
+def _git(parser: Parser, asked: Namespace) -> dict[str, str]:
+    """The git source that is asked for; {} for a folder."""
+    more = {"ref": asked.ref, "folder": asked.folder, "credential": asked.credential}
+    git = {name: value for name, value in more.items() if value}
+    if git and not asked.git:
+        parser.error(f"--{next(iter(git))} belongs to --git URL")
+    if asked.git and asked.source:
+        parser.error("give either --source or --git")
+    return {"url": asked.git, **git} if asked.git else {}
+
+
 def _body(asked: Namespace, folder: str) -> dict[str, Any]:
     """What is asked for, without what is left to the studio."""
     body = {
         "target": asked.target,
         "environment": asked.environment,
-        "experiment": asked.experiment or _experiment_of(folder),
+        "experiment": asked.experiment or (_experiment_of(folder) if folder else ""),
         "name": asked.name,
         "description": asked.description,
         "gpus": _gpus(asked.gpus),

@@ -25,6 +25,7 @@ JOBS = {
     "environments.jobs.stop": 60,
     "runs.jobs.collect": 4 * 3600,
     "runs.jobs.dispatch": 3600,
+    "runs.jobs.import_source": 1800,
     "runs.jobs.prune": 4 * 3600,
     "runs.jobs.stop": 60,
 }

@@ -12,7 +12,7 @@ from studio.api_root import api
 from studio.lib.refusal import Forbidden
 from studio.models import ApiToken, AuditEvent, User
 from studio.services import token_create, token_issue, token_use
-from tests.api.caller import Caller
+from tests.api.caller import Caller, address
 
 SUBMITS = {
     "/runs",
@@ -22,6 +22,7 @@ SUBMITS = {
     "/runs/{ref}/extra-files",
     "/snapshots",
     "/blobs",
+    "/imports/{import_id}/cancel",
 }
 """Where a token of scope "submit" may post to."""
 
@@ -37,9 +38,9 @@ def routes() -> list[tuple[str, str]]:
 
 def code_of(caller: Caller, method: str, path: str) -> str:
     """The word with which a request with an empty body is refused; "" if it is not."""
-    filled = path.format(ref="1", path="x", name="x", digest="x", build_id="1", token_id="1")
     client = Client(headers={"Authorization": f"Bearer {caller.token}"})
-    answer = client.generic(method, f"/api/v1{filled}", b"{}", content_type="application/json")
+    where = f"/api/v1{address(path)}"
+    answer = client.generic(method, where, b"{}", content_type="application/json")
     is_refusal = answer.status_code >= 400
     return str(answer.json()["code"]) if is_refusal else ""
 

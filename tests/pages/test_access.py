@@ -6,17 +6,25 @@ import pytest
 from django.urls import get_resolver, reverse
 
 from environments.models import Build
-from runs.models import Run
+from runs.models import Run, SourceImport
 from tests.pages.visitor import Visitor
 
 OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "runs:targets",
-        "runs:targets_live", "environments:list", "compute:data")  # fmt: skip
+        "runs:targets_live", "runs:credentials", "environments:list", "compute:data")  # fmt: skip
 OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", "diff", "diff_raw",
             "environment", "events", "resources")  # fmt: skip
 RUN_ACTIONS = ("cancel", "archive", "keep")
 WITH_FORMS = {"runs:delete", "compute:delete", "compute:edit", "compute:data_edit",
               "compute:data_delete"}  # fmt: skip
 FOR_CONTRIBUTORS = ("runs:submit", "environments:create")
+
+
+def an_import(run: Run) -> SourceImport:
+    """One that a worker will do sometime."""
+    found, _ = SourceImport.objects.get_or_create(
+        workspace=run.workspace, user=run.submitted_by, url="/srv/code", defaults={"request": "x"}
+    )
+    return found
 
 
 def pages(run: Run, build: Build) -> dict[str, str]:
@@ -30,6 +38,8 @@ def pages(run: Run, build: Build) -> dict[str, str]:
         "runs:build": reverse("runs:build", args=[build.pk]),
         "runs:build_live": reverse("runs:build_live", args=[build.pk]),
         "runs:build_raw": reverse("runs:build_raw", args=[build.pk]),
+        "runs:import": reverse("runs:import", args=[an_import(run).pk]),
+        "runs:import_live": reverse("runs:import_live", args=[an_import(run).pk]),
         "runs:target": reverse("runs:target", args=["local"]),
         "runs:target_live": reverse("runs:target_live", args=["local"]),
         "environments:detail": reverse("environments:detail", args=["minimal"]),
@@ -41,6 +51,7 @@ def changes(run: Run, build: Build) -> dict[str, str]:
     """What is posted to, about things of the workspace."""
     found = {f"runs:{name}": reverse(f"runs:{name}", args=[run.pk]) for name in RUN_ACTIONS}
     found["runs:delete"] = reverse("runs:delete", args=[run.pk])
+    found["runs:import_cancel"] = reverse("runs:import_cancel", args=[an_import(run).pk])
     found["runs:build_cancel"] = reverse("runs:build_cancel", args=[build.pk])
     for name in ("test", "enable", "delete", "edit"):
         found[f"compute:{name}"] = reverse(f"compute:{name}", args=["local"])
@@ -53,6 +64,7 @@ def changes(run: Run, build: Build) -> dict[str, str]:
 def test_no_page_is_forgotten_here(told: Run, build: Build) -> None:
     known = set(OPEN) | set(FOR_CONTRIBUTORS) | set(pages(told, build)) | set(changes(told, build))
     known |= {"runs:example", "runs:workspace", "compute:create", "compute:data_create"}
+    known |= {"runs:credential_remove", "runs:host_forget"}  # tried in tests/gitsources
     there = {
         f"{space}:{name}"
         for space in ("runs", "compute", "environments")

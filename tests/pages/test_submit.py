@@ -103,6 +103,11 @@ def test_a_zip(member: Visitor) -> None:
         ({"folder": "/nowhere/at/all"}, "folder", "lies outside the allowed folders"),
         ({"folder": "relative"}, "folder", "not an absolute path"),
         ({"source": "zip"}, "zip", "Choose a zip file."),
+        ({"source": "git"}, "git", "Name the repository."),
+        ({"source": "git", "git": "ext::sh -c x"}, "git", "ext:: are not used"),
+        ({"source": "git", "git": "http://host/x"}, "git", "in the clear"),
+        ({"source": "git", "git": "/nowhere"}, "git", "lies outside the allowed folders"),
+        ({"source": "git", "git": "https://h/x", "git_ref": "-x"}, "git_ref", "is an option"),
         ({"script": ""}, "script", "Give either a script or a command"),
         ({"command": "python x.py"}, "script", "not both"),
         ({"script": "trian.py"}, "script", "did you mean train.py?"),
@@ -165,9 +170,9 @@ def test_a_secret_is_not_sent_back(member: Visitor, folder: Path) -> None:
 
 
 def test_an_unknown_source_is_refused(member: Visitor, folder: Path) -> None:
-    page = member.post("/submit/", {"source": "git", "folder": str(folder), "script": "train.py"})
+    page = member.post("/submit/", {"source": "ftp", "folder": str(folder), "script": "train.py"})
     assert page.status == 422
-    assert "'git' is not among the choices." in page.text
+    assert "'ftp' is not among the choices." in page.text
     assert not Run.objects.exists()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from runs.services.imports import imports_prune
 from runs.services.retention import studio_prune
 
 
@@ -17,5 +18,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prune once and print what is left."""
+        imports_prune()
         for name, size in asdict(studio_prune()).items():
             self.stdout.write(f"{name.removesuffix('_bytes'):>10} {size / 1e6:10.1f} MB")
