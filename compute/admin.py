@@ -5,25 +5,45 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 
 from compute.models import ComputeTarget
+from compute.services import target_update
+from studio.console import Records, act
 
 
 @admin.register(ComputeTarget)
-class ComputeTargetAdmin(admin.ModelAdmin[ComputeTarget]):
-    """A target's record as it stands."""
+class ComputeTargetAdmin(Records[ComputeTarget]):
+    """A target's record as it stands, and its tap."""
 
     list_display = ("name", "workspace", "kind", "slots", "enabled", "health", "health_at")
-    list_filter = ("kind", "health", "enabled")
-    search_fields = ("name",)
+    list_filter = ("kind", "health", "enabled", "workspace")
+    search_fields = ("name", "health_reason")
     list_select_related = ("workspace",)
+    exclude = ("monitor_token",)
+    actions = ("drain", "undrain")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    @admin.action(description="Drain: start nothing new there, let go on what runs")
+    def drain(self, request: HttpRequest, queryset: QuerySet[ComputeTarget]) -> None:
+        _enable(request, queryset, enabled=False, done="drained")
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    @admin.action(description="Undrain: start what waits for it")
+    def undrain(self, request: HttpRequest, queryset: QuerySet[ComputeTarget]) -> None:
+        _enable(request, queryset, enabled=True, done="undrained")
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def view_on_site(self, obj: Any) -> str:
+        return reverse("runs:target", args=[obj.name])
+
+
+def _enable(
+    request: HttpRequest, targets: QuerySet[ComputeTarget], *, enabled: bool, done: str
+) -> None:
+    user: Any = request.user
+    act(
+        request,
+        targets,
+        lambda target: target_update(user=user, target=target, enabled=enabled),
+        done=done,
+    )

@@ -244,6 +244,7 @@ class MetricSeries(models.Model):
 
     class Meta:
         ordering = ("name",)
+        verbose_name_plural = "metric series"
         constraints = (models.UniqueConstraint(fields=["run", "name"], name="one_series_a_name"),)
 
     def __str__(self) -> str:

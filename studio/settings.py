@@ -61,7 +61,7 @@ if not _served_by_tls:
     SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W012", "security.W016"]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "studio.apps.ConsoleConfig",  # django.contrib.admin, for the owner alone
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -69,7 +69,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "ninja",  # its pages of documentation, without a foreign server
-    "studio",  # before django_rq: its `rqworker` is the one
+    "studio.apps.StudioConfig",  # before django_rq: its `rqworker` is the one
     "django_rq",
     "compute",
     "environments",
@@ -96,6 +96,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
+FORMAT_MODULE_PATH = "studio.lib.formats"
 
 # The database: the only truth about runs.
 DATABASE_URL = env_text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
@@ -116,7 +117,7 @@ DATABASES = {"default": _database}
 # The queue and the channel layer: may be wiped at any time.
 REDIS_URL = env_text("REDIS_URL", f"unix://{embedded_socket(DATA_DIR)}")
 RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 60}}
-RQ_SHOW_ADMIN_LINK = False
+RQ_SHOW_ADMIN_LINK = True
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
