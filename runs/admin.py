@@ -15,9 +15,11 @@ from runs.models import (
     Artifact,
     Attempt,
     Blob,
+    Delivery,
     Experiment,
     MetricChunk,
     MetricSeries,
+    Notices,
     Run,
     RunEvent,
     Snapshot,
@@ -205,3 +207,20 @@ class MetricChunkAdmin(Records[MetricChunk]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MetricChunk]:
         return super().get_queryset(request).defer("points")
+
+
+@admin.register(Notices)
+class NoticesAdmin(Records[Notices]):
+    list_display = ("user", "only_failures", "email", "webhook_host")
+    list_filter = ("only_failures",)
+    search_fields = ("user__username", "email", "webhook_host")
+    list_select_related = ("user",)
+    exclude = ("secret_url", "secret_key")
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(Records[Delivery]):
+    list_display = ("id", "user", "run", "channel", "attempts", "answer", "next_at", "delivered_at")
+    list_filter = ("channel", "created_at", ("delivered_at", admin.EmptyFieldListFilter))
+    search_fields = ("=run__id", "user__username", "answer")
+    list_select_related = ("user", "run")

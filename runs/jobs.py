@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runs.services.deliver import delivery_send
 from runs.services.dispatch import target_dispatch
 from runs.services.finish import attempt_collect, target_stop_run
 from runs.services.retention import studio_prune
@@ -17,6 +18,11 @@ def collect(attempt_id: int) -> None:
     target_id = attempt_collect(attempt_id=attempt_id)
     if target_id is not None:
         target_dispatch(target_id=target_id)
+
+
+def deliver(delivery_id: int) -> None:
+    """Send a notice that is due."""
+    delivery_send(delivery_id=delivery_id)
 
 
 def stop(run_id: int) -> None:

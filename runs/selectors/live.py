@@ -7,6 +7,7 @@ from typing import Any
 
 from environments.models import Build
 from runs.models import Run
+from runs.selectors.notices import run_ending
 from runs.selectors.runs import run_get
 from runs.selectors.waiting import run_waiting
 from runs.stores import log_store
@@ -37,6 +38,17 @@ def run_status(user: User, run_id: int) -> dict[str, Any]:
         "reason": run.end_reason,
         "waiting": run_waiting(run=run),
         "cancel_requested": run.cancel_requested_at is not None,
+    }
+
+
+def ended_run(user: User, run_id: int) -> dict[str, Any]:
+    """What a page tells somebody whose run ended."""
+    run = run_get(user=user, ref=str(run_id))
+    return {
+        "id": run.pk,
+        "name": run.name,
+        "status": run.status,
+        "sentence": run_ending(run=run),
     }
 
 

@@ -12,6 +12,7 @@ from environments.models import Build
 from environments.selectors import module_advice
 from runs.models import Run
 from runs.selectors.files import run_samples
+from runs.selectors.notices import run_ending
 from runs.selectors.runs import run_artifacts, run_attempt, run_events, run_get, run_metrics
 from runs.selectors.waiting import run_waiting
 from runs.states import EndReason, Status
@@ -103,7 +104,7 @@ def panel_of(run: Run, tab: str) -> dict[str, Any]:
         context |= {
             "phases": run_phases(run, history),
             "waiting": run_waiting(run=run),
-            "ending": history[-1].text if run.is_final and history else "",
+            "ending": run_ending(run=run) if run.is_final else "",
             "advice": _advice(run),
             "metrics": run_metrics(run=run),
             "receipt": receipt_sentence(run_attempt(run=run).receipt),

@@ -5,3 +5,4 @@ import "./copy-button.js";
 import "./live-socket.js";
 import "./run-rows.js";
 import "./run-log.js";
+import "./run-notices.js";

@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.db.models import Model
 
 from environments.models import Build
-from runs.models import MetricChunk, Run, Source
+from runs.models import Delivery, MetricChunk, Notices, Run, Source
 from studio.lib.vault import encrypt
 from studio.models import AuditEvent, Membership, User, Workspace
 from studio.services import instance_key, login_link_create, token_create
@@ -74,6 +74,9 @@ def world(told: Run, build: Build, alice: User, bob: User, workspace: Workspace)
     Source.objects.create(workspace=workspace, name="project", kind="zip")
     series = told.series.get()
     MetricChunk.objects.create(series=series, index=0, points=b"\0" * 24)
+    hidden = {"secret_url": encrypt("https://x.org/key"), "secret_key": encrypt("whsec_x")}
+    Notices.objects.create(user=bob, email="bob@example.org", webhook_host="x.org", **hidden)
+    Delivery.objects.create(user=bob, run=told, channel="webhook", uid="1", answer="200")
     token_create(user=alice, name="laptop")
     login_link_create(user=alice)
     instance_key()
