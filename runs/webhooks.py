@@ -23,7 +23,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LIMIT_S = 10.0
-"""From the first packet to the status line; the rest of an answer is not read at all."""
+"""As long may connecting take, and then all until the status is here; the rest is not read."""
+_TRIED = 3
+"""So many addresses of a host are tried, with an equal share of the time."""
 _PREFIX = "whsec_"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -90,11 +92,14 @@ def post(url: str, *, headers: Mapping[str, str], body: bytes, allowed: Sequence
     parts = urlsplit(url)
     host = parts.hostname or ""
     connection = _connection(parts)
+    try:
+        connection.sock = _connect(host, connection.port, allowed)
+    except OSError as error:
+        raise NotSent(_why(host, error)) from error
     timer = threading.Timer(LIMIT_S, _cut, [connection])
     timer.daemon = True
     timer.start()
     try:
-        connection.sock = _connect(host, connection.port, allowed)
         if parts.scheme == "https":
             connection.sock = ssl.create_default_context().wrap_socket(
                 connection.sock, server_hostname=host, do_handshake_on_connect=False
@@ -106,10 +111,10 @@ def post(url: str, *, headers: Mapping[str, str], body: bytes, allowed: Sequence
     except ssl.SSLCertVerificationError as error:
         raise NotSent(f"{host} has no valid certificate: {error.verify_message}.") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NotSent(_why(host, error, is_late=not timer.is_alive())) from error
+        raise NotSent(_why(host, error if timer.is_alive() else TimeoutError())) from error
     else:
         if not timer.is_alive():  # it was cut amid the head: that is no answer
-            raise NotSent(_why(host, TimeoutError(), is_late=True))
+            raise NotSent(_why(host, TimeoutError()))
         return status
     finally:
         timer.cancel()
@@ -131,10 +136,17 @@ def _connect(host: str, port: int, allowed: Sequence[Network]) -> socket.socket:
     for text in addresses:
         if not may_go(ipaddress.ip_address(text), allowed):
             raise NotSent(f"Nothing was sent to {host}: {_not_public(text)}.")
-    for text in addresses[:-1]:
+    *first, last = addresses[:_TRIED]
+    for text in first:
         with suppress(OSError):
-            return socket.create_connection((text, port), LIMIT_S / 2)
-    return socket.create_connection((addresses[-1], port), LIMIT_S)
+            return _open(text, port)
+    return _open(last, port)
+
+
+def _open(address: str, port: int) -> socket.socket:
+    opened = socket.create_connection((address, port), LIMIT_S / _TRIED)
+    opened.settimeout(LIMIT_S)
+    return opened
 
 
 def _cut(connection: http.client.HTTPConnection) -> None:
@@ -143,8 +155,8 @@ def _cut(connection: http.client.HTTPConnection) -> None:
         connection.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _why(host: str, error: Exception, *, is_late: bool) -> str:
-    if is_late or isinstance(error, TimeoutError):
+def _why(host: str, error: Exception) -> str:
+    if isinstance(error, TimeoutError):
         return f"{host} did not answer within {LIMIT_S:.0f} s."
     if isinstance(error, ConnectionRefusedError):
         return f"{host} refused the connection."

@@ -33,7 +33,7 @@ PAUSES = tuple(
     timedelta(seconds=s) for s in (30, 120, 600, 1800, 2 * 3600, 6 * 3600, 12 * 3600, 24 * 3600)
 )
 """After the first try, the second, and so on; then it is given up, after two days in all."""
-_HELD = timedelta(seconds=60)
+_HELD = timedelta(seconds=90)
 """Longer than a try may take: until then the message of a worker that died stays untouched."""
 _TYPE = "run.ended"
 
@@ -160,13 +160,14 @@ def _arrived(delivery: Delivery, answer: str) -> None:
 
 @transaction.atomic
 def _failed(delivery: Delivery, answer: str) -> None:
-    """Note the failure and when it is tried again; what goes the same way waits as long."""
+    """Note the failure and when it is tried again; what goes the same way waits a little too."""
     pause = PAUSES[delivery.attempts - 1] if delivery.attempts <= len(PAUSES) else None
     again = timezone.now() + pause if pause else None
     Delivery.objects.filter(pk=delivery.pk).update(next_at=again, answer=answer[:300])
     if again:
         others = Delivery.objects.filter(user=delivery.user, channel=delivery.channel)
-        others.filter(next_at__lt=again).update(next_at=again)
+        soon = timezone.now() + PAUSES[0]
+        others.filter(next_at__lt=soon).update(next_at=soon)
         _tell(delivery, f"{answer} The next try is at {again:%Y-%m-%d %H:%M:%S} UTC.")
     else:
         _tell(delivery, f"{answer} It was tried {delivery.attempts} times and is given up.")

@@ -45,7 +45,7 @@ def notices_update(
     Raises:
         Refused: nothing could be sent there.
     """
-    wanted = notices_of(user=user)
+    wanted, _ = Notices.objects.select_for_update().get_or_create(user=user)
     _check_email(email)
     wanted.only_failures, wanted.email = only_failures, email
     secret = ""
