@@ -96,7 +96,8 @@ def post(url: str, *, headers: Mapping[str, str], body: bytes, allowed: Sequence
         connection.sock = _connect(host, connection.port, allowed)
     except OSError as error:
         raise NotSent(_why(host, error)) from error
-    timer = threading.Timer(LIMIT_S, _cut, [connection])
+    late = threading.Event()
+    timer = threading.Timer(LIMIT_S, _cut, [connection, late])
     timer.daemon = True
     timer.start()
     try:
@@ -111,9 +112,9 @@ def post(url: str, *, headers: Mapping[str, str], body: bytes, allowed: Sequence
     except ssl.SSLCertVerificationError as error:
         raise NotSent(f"{host} has no valid certificate: {error.verify_message}.") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NotSent(_why(host, error if timer.is_alive() else TimeoutError())) from error
+        raise NotSent(_why(host, TimeoutError() if late.is_set() else error)) from error
     else:
-        if not timer.is_alive():  # it was cut amid the head: that is no answer
+        if late.is_set():  # it was cut amid the head: that is no answer
             raise NotSent(_why(host, TimeoutError()))
         return status
     finally:
@@ -149,8 +150,9 @@ def _open(address: str, port: int) -> socket.socket:
     return opened
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
+def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
     """End what goes on too long: an answer that trickles never times out by itself."""
+    late.set()
     with suppress(OSError, AttributeError):
         connection.sock.shutdown(socket.SHUT_RDWR)
 
