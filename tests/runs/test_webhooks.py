@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from runs import webhooks
 from runs.webhooks import NotSent, may_go, post, secret_new, signed, url_problem
@@ -119,3 +127,68 @@ def test_an_answer_that_trickles_is_cut(trickle: int, monkeypatch: pytest.Monkey
     monkeypatch.setattr(webhooks, "LIMIT_S", 0.5)
     with pytest.raises(NotSent, match=r"127.0.0.1 did not answer within"):
         post(f"http://127.0.0.1:{trickle}/", headers={}, body=b"{}", allowed=LOOPBACK)
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """A server that speaks TLS with a certificate of its own making: its port, and that."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate, private = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    certificate.write_bytes(made.public_bytes(Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, private)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(202)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *args: object) -> None:
+            """A caller that does not trust us is no news."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield server.server_address[1], certificate
+        server.shutdown()
+        thread.join(5)
+
+
+def test_https_needs_a_certificate_that_is_trusted(
+    tls: tuple[int, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, certificate = tls
+    url = f"https://127.0.0.1:{port}/"
+    with pytest.raises(NotSent, match=r"127.0.0.1 has no valid certificate: self-signed"):
+        post(url, headers={}, body=b"{}", allowed=LOOPBACK)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert post(url, headers={}, body=b"{}", allowed=LOOPBACK) == 202
+
+
+def test_what_speaks_no_tls_is_said(trickle: int) -> None:
+    with pytest.raises(NotSent, match=r"127.0.0.1 (broke off|cannot be reached)"):
+        post(f"https://127.0.0.1:{trickle}/", headers={}, body=b"{}", allowed=LOOPBACK)
