@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from runs.models import Delivery, Notices, Run, RunEvent
@@ -24,6 +25,7 @@ from studio.lib.vault import decrypt
 from studio.models import AuditEvent, Membership, User
 from tests.api.conftest import MakeRun
 from tests.notices.receiver import Box, Receiver, posting, receiving
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db
 
@@ -219,6 +221,26 @@ class TestWebhook:
         send_all()
         assert len(receiver.posts) == 2
         assert Delivery.objects.get().delivered_at is not None
+
+    @pytest.mark.django_db(transaction=True)
+    def test_workers_at_the_same_time_send_it_once(
+        self, receiver: Receiver, secret: str, make_run: MakeRun
+    ) -> None:
+        end(make_run())
+        number = Delivery.objects.get().pk
+        receiver.open.clear()
+
+        def work(_: int) -> None:
+            delivery_send(delivery_id=number)
+            connection.close()
+
+        with ThreadPoolExecutor(4) as workers:
+            done = workers.map(work, range(8))
+            eventually(lambda: receiver.posts, what="the post")
+            receiver.open.set()
+            list(done)
+        assert len(receiver.posts) == 1
+        assert Delivery.objects.get().attempts == 1
 
     def test_a_key_that_changed_is_named(
         self, receiver: Receiver, secret: str, make_run: MakeRun, settings: Any
