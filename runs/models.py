@@ -320,7 +320,7 @@ class Delivery(models.Model):
     uid = models.CharField(max_length=32, unique=True)
     """The same at each try, so that the receiver can drop what it has."""
     attempts = models.PositiveIntegerField(default=0)
-    answer = models.CharField(max_length=300, blank=True)
+    answer = models.TextField(blank=True)
     """What came of the last try, as a sentence."""
     created_at = models.DateTimeField(default=timezone.now)
     next_at = models.DateTimeField(null=True, blank=True, db_index=True)

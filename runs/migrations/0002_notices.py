@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                 ('channel', models.CharField(choices=[('webhook', 'webhook'), ('email', 'e-mail')], max_length=16)),
                 ('uid', models.CharField(max_length=32, unique=True)),
                 ('attempts', models.PositiveIntegerField(default=0)),
-                ('answer', models.CharField(blank=True, max_length=300)),
+                ('answer', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('next_at', models.DateTimeField(blank=True, db_index=True, null=True)),
                 ('delivered_at', models.DateTimeField(blank=True, null=True)),

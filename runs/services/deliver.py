@@ -153,7 +153,7 @@ def _last(series: MetricSeries) -> float | str | None:
 @transaction.atomic
 def _arrived(delivery: Delivery, answer: str) -> None:
     Delivery.objects.filter(pk=delivery.pk).update(
-        delivered_at=timezone.now(), next_at=None, answer=answer[:300]
+        delivered_at=timezone.now(), next_at=None, answer=answer
     )
     _tell(delivery, answer)
 
@@ -163,7 +163,7 @@ def _failed(delivery: Delivery, answer: str) -> None:
     """Note the failure and when it is tried again; what goes the same way waits a little too."""
     pause = PAUSES[delivery.attempts - 1] if delivery.attempts <= len(PAUSES) else None
     again = timezone.now() + pause if pause else None
-    Delivery.objects.filter(pk=delivery.pk).update(next_at=again, answer=answer[:300])
+    Delivery.objects.filter(pk=delivery.pk).update(next_at=again, answer=answer)
     if again:
         others = Delivery.objects.filter(user=delivery.user, channel=delivery.channel)
         soon = timezone.now() + PAUSES[0]

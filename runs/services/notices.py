@@ -145,8 +145,8 @@ def _write(*, user: User, channel: str, run: Run | None) -> Delivery:
 
 def _check_url(url: str) -> None:
     problem = url_problem(url, allowed=settings.WEBHOOK_NETWORKS)
-    if len(url) > _URL_CHARACTERS:
-        problem = f"it is longer than {_URL_CHARACTERS:,} characters"
+    if not problem and (len(url) > _URL_CHARACTERS or len(urlsplit(url).netloc) > 255):
+        problem = f"it is longer than {_URL_CHARACTERS:,} characters, or its host than 255"
     if problem:
         raise Refused(f"This URL cannot be posted to: {problem}.", field="webhook_url")
 

@@ -391,6 +391,10 @@ class TestSettings:
             notices_update(
                 user=bob, only_failures=False, email="", webhook_url=f"https://x.org/{'a' * 1000}"
             )
+        with pytest.raises(Refused, match="or its host than 255"):
+            notices_update(
+                user=bob, only_failures=False, email="", webhook_url=f"https://{'a' * 300}.org/"
+            )
         with pytest.raises(Refused, match="'bob' is no e-mail address"):
             notices_update(user=bob, only_failures=False, email="bob")
         with pytest.raises(Refused, match="save its URL first"):
