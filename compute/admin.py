@@ -5,43 +5,61 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 
 from compute.models import ComputeTarget, DataPath, NamedData
-
-
-class ReadOnly(admin.ModelAdmin[Model]):
-    """Records as they stand."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from compute.services import target_update
+from studio.console import Records, act
 
 
 @admin.register(ComputeTarget)
-class ComputeTargetAdmin(ReadOnly):
+class ComputeTargetAdmin(Records[ComputeTarget]):
+    """A target's record as it stands, and its tap."""
+
     list_display = ("name", "workspace", "kind", "slots", "enabled", "health", "health_at")
-    list_filter = ("kind", "health", "enabled")
-    search_fields = ("name",)
+    list_filter = ("kind", "health", "enabled", "workspace")
+    search_fields = ("name", "health_reason")
     list_select_related = ("workspace",)
+    exclude = ("monitor_token",)
+    actions = ("drain", "undrain")
+
+    @admin.action(description="Drain: start nothing new there, let go on what runs")
+    def drain(self, request: HttpRequest, queryset: QuerySet[ComputeTarget]) -> None:
+        _enable(request, queryset, enabled=False, done="drained")
+
+    @admin.action(description="Undrain: start what waits for it")
+    def undrain(self, request: HttpRequest, queryset: QuerySet[ComputeTarget]) -> None:
+        _enable(request, queryset, enabled=True, done="undrained")
+
+    def view_on_site(self, obj: Any) -> str:
+        return reverse("runs:target", args=[obj.name])
+
+
+def _enable(
+    request: HttpRequest, targets: QuerySet[ComputeTarget], *, enabled: bool, done: str
+) -> None:
+    user: Any = request.user
+    act(
+        request,
+        targets,
+        lambda target: target_update(user=user, target=target, enabled=enabled),
+        done=done,
+    )
 
 
 @admin.register(NamedData)
-class NamedDataAdmin(ReadOnly):
+class NamedDataAdmin(Records[NamedData]):
     list_display = ("name", "workspace", "variable", "created_by", "created_at")
+    list_filter = ("workspace",)
     search_fields = ("name", "description")
     list_select_related = ("workspace", "created_by")
 
 
 @admin.register(DataPath)
-class DataPathAdmin(ReadOnly):
+class DataPathAdmin(Records[DataPath]):
     list_display = ("data", "target", "path", "kind", "complaint", "checked_at")
     list_filter = ("target",)
-    search_fields = ("path",)
+    search_fields = ("data__name", "path")
     list_select_related = ("data", "target")

@@ -5,47 +5,60 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 
 from environments.models import Build, Environment, EnvironmentVersion, Lock
-
-
-class ReadOnly(admin.ModelAdmin[Model]):
-    """Records that only services write."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from environments.services import build_cancel
+from studio.console import Records, act
 
 
 @admin.register(Environment)
-class EnvironmentAdmin(ReadOnly):
+class EnvironmentAdmin(Records[Environment]):
     list_display = ("name", "workspace", "origin", "created_by", "created_at")
-    list_filter = ("origin",)
-    search_fields = ("name",)
+    list_filter = ("origin", "workspace", ("archived_at", admin.EmptyFieldListFilter))
+    search_fields = ("name", "description")
     list_select_related = ("workspace", "created_by")
+    date_hierarchy = "created_at"
+
+    def view_on_site(self, obj: Any) -> str:
+        return reverse("environments:detail", args=[obj.name])
 
 
 @admin.register(EnvironmentVersion)
-class EnvironmentVersionAdmin(ReadOnly):
+class EnvironmentVersionAdmin(Records[EnvironmentVersion]):
     list_display = ("environment", "number", "spec_digest", "created_by", "created_at")
+    list_filter = ("environment__origin", "environment__workspace")
+    search_fields = ("environment__name", "spec_digest")
     list_select_related = ("environment", "created_by")
 
 
 @admin.register(Lock)
-class LockAdmin(ReadOnly):
+class LockAdmin(Records[Lock]):
     list_display = ("version", "python_version", "platform", "created_at")
+    search_fields = ("version__environment__name", "text")
     list_select_related = ("version__environment",)
 
 
 @admin.register(Build)
-class BuildAdmin(ReadOnly):
+class BuildAdmin(Records[Build]):
     list_display = ("id", "version", "target", "status", "error", "created_at", "ended_at")
-    list_filter = ("status", "target")
-    list_select_related = ("version__environment", "target")
+    list_filter = ("status", "created_at", "target")
+    search_fields = ("=id", "version__environment__name", "error")
+    list_select_related = ("version__environment", "target__workspace")
+    exclude = ("lease_token",)
+    actions = ("cancel",)
+
+    @admin.action(description="Cancel")
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Build]) -> None:
+        user: Any = request.user
+        act(
+            request,
+            queryset,
+            lambda build: build_cancel(user=user, build=build),
+            done="asked to end",
+        )
+
+    def view_on_site(self, obj: Any) -> str:
+        return reverse("runs:build", args=[obj.pk])

@@ -4,6 +4,7 @@
     {"log": "run/42", "stream": "run.log", "offset"} -> frames: 8-byte offset + bytes
     {"log": "build/7", "offset": n}                  -> the same
     {"workspace": "main"}                            -> {"type": "run-changed", "id": 42}
+    {"notices": true}                                -> {"type": "run-ended", "id": 42, ...}
 
 Messages from the channel layer are hints only: the log is read from the store, and looked
 at again every second, so a lost hint costs a moment and never a byte.
@@ -22,7 +23,14 @@ from typing import Any
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from runs.selectors.live import LogView, is_current, log_view, run_status, workspace_group
+from runs.selectors.live import (
+    LogView,
+    ended_run,
+    is_current,
+    log_view,
+    run_status,
+    workspace_group,
+)
 from runs.stores import log_store
 from studio.lib.refusal import Refused
 from studio.models import User
@@ -85,6 +93,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             await self._join(
                 await database_sync_to_async(workspace_group)(user, message["workspace"])
             )
+        elif "notices" in message:
+            await self._join(f"user.{user.pk}")
         elif "follow" in message:
             status = await database_sync_to_async(run_status)(
                 user, _number(message["follow"], "run")
@@ -111,6 +121,16 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
                 await self._say({"type": "run", **status})
         else:
             await self._say({"type": "run-changed", "id": run_id})
+
+    async def run_ended(self, event: dict[str, Any]) -> None:
+        """A run of this person ended: the page may want to say so."""
+        with contextlib.suppress(Refused):
+            ended = await database_sync_to_async(ended_run)(self.scope["user"], int(event["run"]))
+            await self._say({"type": "run-ended", **ended})
+
+    async def notice_changed(self, event: dict[str, Any]) -> None:
+        """Something came of a message to this person."""
+        await self._say({"type": "notice-changed"})
 
     async def build_changed(self, event: dict[str, Any]) -> None:
         """A build moved."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runs.services.deliver import delivery_send
 from runs.services.dispatch import target_dispatch
 from runs.services.finish import attempt_collect, target_stop_run
 from runs.services.imports import import_run, imports_prune
@@ -23,6 +24,11 @@ def collect(attempt_id: int) -> None:
 def import_source(import_id: int) -> None:
     """Fetch the files of a submission, and make the run."""
     import_run(import_id=import_id)
+
+
+def deliver(delivery_id: int) -> None:
+    """Send a notice that is due."""
+    delivery_send(delivery_id=delivery_id)
 
 
 def stop(run_id: int) -> None:

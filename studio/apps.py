@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class StudioConfig(AppConfig):
@@ -7,3 +8,7 @@ class StudioConfig(AppConfig):
 
     def ready(self) -> None:
         from studio import checks  # noqa: F401, PLC0415  (importing it registers the checks)
+
+
+class ConsoleConfig(AdminConfig):
+    default_site = "studio.console.OwnerSite"

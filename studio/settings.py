@@ -9,11 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import dj_database_url
+import dj_email_url
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
 from studio.lib.embedded import embedded_socket
-from studio.lib.env import env_number, env_paths, env_text
+from studio.lib.env import env_networks, env_number, env_paths, env_text
 from studio.lib.secret_key import key_from_file
 
 django_stubs_ext.monkeypatch()  # lets admin and form classes name their model as a type argument
@@ -37,6 +38,29 @@ LINK_ROOTS = env_paths("RUNYARD_LINK_ROOTS")
 SNAPSHOT_MAX_BYTES = env_number("RUNYARD_SNAPSHOT_MAX_BYTES", 1 << 30, least=1, most=1 << 50)
 SNAPSHOT_MAX_FILES = env_number("RUNYARD_SNAPSHOT_MAX_FILES", 20_000, least=1, most=10_000_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 << 20  # the manifest of a full snapshot is one JSON body
+
+# What leaves the studio: webhooks to servers that people name, and mail.
+WEBHOOK_NETWORKS = env_networks("RUNYARD_WEBHOOK_NETWORKS")
+_email_url = env_text("RUNYARD_EMAIL_URL")
+SENDS_EMAIL = bool(_email_url)
+DEFAULT_FROM_EMAIL = env_text("RUNYARD_EMAIL_FROM", f"Runyard <runyard@{_public.hostname or HOST}>")
+if SENDS_EMAIL and urlsplit(_email_url).scheme not in {"smtp", "submission"}:
+    raise ImproperlyConfigured(
+        "RUNYARD_EMAIL_URL is no address of a mail server: write it like "
+        "submission://user:password@mail.example.org (STARTTLS), or "
+        "smtp://user:password@mail.example.org:465/?ssl=True."
+    )
+try:
+    _email = dj_email_url.parse(_email_url or "dummy:")
+except ValueError as error:
+    raise ImproperlyConfigured(
+        "RUNYARD_EMAIL_URL has a port or timeout that is no number."
+    ) from error
+EMAIL_BACKEND, EMAIL_TIMEOUT = _email["EMAIL_BACKEND"], _email["EMAIL_TIMEOUT"] or 10
+EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"] or "localhost", _email["EMAIL_PORT"] or 25
+EMAIL_HOST_USER = _email["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _email["EMAIL_USE_TLS"], _email["EMAIL_USE_SSL"]
 
 # Safety. TLS is ended by a proxy, which says so in X-Forwarded-Proto; uvicorn believes loopback.
 DEBUG = False
@@ -63,7 +87,7 @@ if not _served_by_tls:
     SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W012", "security.W016"]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "studio.apps.ConsoleConfig",  # django.contrib.admin, for the owner alone
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -72,7 +96,7 @@ INSTALLED_APPS = [
     "axes",  # slows down who guesses passwords
     "channels",
     "ninja",  # its pages of documentation, without a foreign server
-    "studio",  # before django_rq: its `rqworker` is the one
+    "studio.apps.StudioConfig",  # before django_rq: its `rqworker` is the one
     "django_rq",
     "compute",
     "environments",
@@ -122,6 +146,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
+FORMAT_MODULE_PATH = "studio.lib.formats"
 
 # The database: the only truth about runs.
 DATABASE_URL = env_text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
@@ -142,7 +167,7 @@ DATABASES = {"default": _database}
 # The queue and the channel layer: may be wiped at any time.
 REDIS_URL = env_text("REDIS_URL", f"unix://{embedded_socket(DATA_DIR)}")
 RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 60}}
-RQ_SHOW_ADMIN_LINK = False
+RQ_SHOW_ADMIN_LINK = True
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-SETTING = re.compile(r'env_(?:text|number|paths|flag)\(\s*"([A-Z_]+)"')
+SETTING = re.compile(r'env_(?:text|number|paths|networks|flag)\(\s*"([A-Z_]+)"')
 
 
 def documented() -> set[str]:

@@ -45,6 +45,17 @@ def run_status(user: User, run_id: int) -> dict[str, Any]:
     }
 
 
+def ended_run(user: User, run_id: int) -> dict[str, Any]:
+    """What a page tells somebody whose run ended."""
+    run = run_get(user=user, ref=str(run_id))
+    return {
+        "id": run.pk,
+        "name": run.name,
+        "status": run.status,
+        "sentence": run.end_sentence,
+    }
+
+
 def log_view(user: User, name: str, stream: str) -> LogView:
     """The log "run/42" or "build/7" of something the user may see."""
     kind, _, number = name.partition("/")

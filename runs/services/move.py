@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from runs.models import Attempt, GpuLoan, Run, RunEvent
+from runs.services.notices import run_announce
 from runs.states import ENDINGS, FINAL, HOLDS_SLOT, EndReason, Status, may_move
 from studio.lib.push import push
 from studio.models import User
@@ -59,6 +60,8 @@ def run_move(
         run_id=run_id, kind="moved", old_status=old, new_status=to, text=text, user=user
     )
     run_changed(run_id=run_id, workspace_id=workspace_id)
+    if to in FINAL:
+        run_announce(run_id=run_id, status=to)
     return True
 
 

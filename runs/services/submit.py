@@ -135,13 +135,16 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
         time_limit_s=request.time_limit_s,
         git=checked.git,
     )
-    Attempt.objects.create(run=run, number=1, folder=f"{instance_key()}-run-{run.pk}-1")
-    RunEvent.objects.create(
-        run=run, kind="submitted", new_status=run.status, text="Submitted.", user=user
-    )
-    run_changed(run_id=run.pk)
-    enqueue("runs.jobs.dispatch", checked.target.pk)
+    run_enter(run=run, user=user, text="Submitted.")
     return run
+
+
+def run_enter(*, run: Run, user: User, text: str) -> None:
+    """Give a new run its first attempt and its first line of history, and wake a worker for it."""
+    Attempt.objects.create(run=run, number=1, folder=f"{instance_key()}-run-{run.pk}-1")
+    RunEvent.objects.create(run=run, kind="submitted", new_status=run.status, text=text, user=user)
+    run_changed(run_id=run.pk)
+    enqueue("runs.jobs.dispatch", run.target_id)
 
 
 def _data_names(workspace: Workspace, request: Submission) -> list[str]:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from environments.services import builds_to_stop
 from runs.models import Attempt, Run
+from runs.selectors.notices import deliveries_due
 from runs.services.dispatch import targets_with_work
 from runs.services.imports import imports_due
 from runs.states import Status
@@ -35,6 +36,8 @@ def sweep() -> None:
         enqueue("runs.jobs.stop", run_id)
     for attempt_id in _attempts_to_collect():
         enqueue("runs.jobs.collect", attempt_id)
+    for delivery_id in deliveries_due():
+        enqueue("runs.jobs.deliver", delivery_id)
 
 
 def _runs_to_stop() -> list[int]:

@@ -46,8 +46,15 @@ class LiveSocket extends HTMLElement {
     const { workspace, follow } = this.dataset;
     if (workspace) this.send({ workspace });
     if (follow) this.send({ follow });
+    if ("notices" in this.dataset) this.send({ notices: true });
     this.askLog();
     this.tell();
+  }
+
+  // Hear of my runs that end, from now on.
+  wantNotices() {
+    this.dataset.notices = "";
+    this.send({ notices: true });
   }
 
   lost() {
@@ -85,7 +92,9 @@ class LiveSocket extends HTMLElement {
     }
     const message = JSON.parse(data);
     if (message.type === "log-end") this.reader?.end(message);
-    else if (message.type === "refused") console.info(message.sentence);
+    else if (message.type === "run-ended") {
+      document.dispatchEvent(new CustomEvent("runyard:ended", { detail: message }));
+    } else if (message.type === "refused") console.info(message.sentence);
     else this.tell(message.id);
   }
 

@@ -6,3 +6,4 @@ import "./phase-bar.js";
 import "./live-socket.js";
 import "./run-rows.js";
 import "./run-log.js";
+import "./run-notices.js";

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from pathlib import Path
@@ -37,3 +38,18 @@ def env_paths(name: str) -> list[Path]:
         if not path.is_absolute():
             raise ImproperlyConfigured(f"{name} names '{path}': give absolute paths only.")
     return [path.resolve() for path in paths]
+
+
+def env_networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The networks in the variable, separated by commas; a single address is one too.
+
+    Raises:
+        ImproperlyConfigured: one of them cannot be read.
+    """
+    try:
+        parts = [part.strip() for part in env_text(name).split(",") if part.strip()]
+        return [ipaddress.ip_network(part, strict=False) for part in parts]
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name}: {error}. Write networks like 10.0.0.0/8, separated by commas."
+        ) from error

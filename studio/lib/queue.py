@@ -24,6 +24,7 @@ _REMEMBERED_S = 0.5
 JOBS = {
     "environments.jobs.stop": 60,
     "runs.jobs.collect": 4 * 3600,
+    "runs.jobs.deliver": 60,
     "runs.jobs.dispatch": 3600,
     "runs.jobs.import_source": 1800,
     "runs.jobs.prune": 4 * 3600,

@@ -109,7 +109,8 @@ PAGES = ("/", "/runs/", "/runs/{run}/", "/runs/{run}/log/", "/runs/{run}/artifac
          "/runs/{run}/files/", "/runs/{run}/environment/", "/runs/{run}/resources/",
          "/runs/{run}/events/", "/runs/{run}/delete/", "/submit/", "/targets/", "/targets/local/",
          "/targets/local/edit/", "/new/target/", "/data/", "/new/data/", "/environments/",
-         "/environments/scikit-learn/", "/new/environment/", "/help/")  # fmt: skip
+         "/environments/scikit-learn/", "/new/environment/", "/help/", "/notices/", "/admin/",
+         "/admin/runs/run/", "/admin/django_rq/dashboard/")  # fmt: skip
 
 
 @pytest.mark.timeout(300)

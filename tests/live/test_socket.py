@@ -14,7 +14,8 @@ from channels.layers import get_channel_layer
 from compute.models import ComputeTarget
 from runs.consumers import LiveConsumer
 from runs.models import Attempt, Run
-from runs.states import Status
+from runs.services.move import run_move
+from runs.states import EndReason, Status
 from runs.stores import log_store
 from studio.models import User
 from studio.same_origin import SameOrigin
@@ -194,3 +195,43 @@ def test_only_our_own_pages_open_sockets(origin: str, passes: bool) -> None:
         return await Socket(SameOrigin(accept), headers=headers).connect()
 
     assert asyncio.run(whole()) is passes
+
+
+def test_who_submitted_a_run_hears_that_it_ended(
+    alice: User, bob: User, run: Run, redis_server: str
+) -> None:
+    Run.objects.filter(pk=run.pk).update(submitted_by=bob, status=Status.FINALIZING)
+
+    async def ends(socket: Socket) -> Any:
+        await say(socket, notices=True)
+        await say(socket, follow=f"run/{run.pk + 1}")  # refused: by then the first wish is heard
+        assert (await hear(socket))["type"] == "refused"
+        await asyncio.to_thread(
+            run_move, run_id=run.pk, to=Status.COMPLETED, reason=EndReason.EXITED_ZERO
+        )
+        return await hear(socket)
+
+    assert talk(bob, ends) == {
+        "type": "run-ended",
+        "id": run.pk,
+        "name": "train",
+        "status": "completed",
+        "sentence": "The command ended with exit code 0.",
+    }
+
+
+def test_nobody_else_hears_it(alice: User, bob: User, charlie: User, run: Run) -> None:
+    Run.objects.filter(pk=run.pk).update(submitted_by=bob)
+    layer = get_channel_layer()
+
+    async def silent(socket: Socket) -> Any:
+        await say(socket, notices=True)
+        await say(socket, follow="run/0")
+        assert (await hear(socket))["type"] == "refused"
+        await layer.group_send(f"user.{bob.pk}", {"type": "run.ended", "run": run.pk})
+        # even one that was sent astray tells a stranger nothing
+        await layer.group_send(f"user.{charlie.pk}", {"type": "run.ended", "run": run.pk})
+        await say(socket, follow="run/0")
+        return await hear(socket)
+
+    assert talk(charlie, silent)["type"] == "refused"

@@ -10,7 +10,8 @@ from runs.models import Run, SourceImport
 from tests.pages.visitor import Visitor
 
 OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "runs:targets",
-        "runs:targets_live", "runs:credentials", "environments:list", "compute:data")  # fmt: skip
+        "runs:targets_live", "runs:credentials", "runs:notices", "runs:notices_live",
+        "environments:list", "compute:data")  # fmt: skip
 OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", "diff", "diff_raw",
             "environment", "events", "resources")  # fmt: skip
 RUN_ACTIONS = ("cancel", "archive", "keep")
@@ -65,6 +66,7 @@ def test_no_page_is_forgotten_here(told: Run, build: Build) -> None:
     known = set(OPEN) | set(FOR_CONTRIBUTORS) | set(pages(told, build)) | set(changes(told, build))
     known |= {"runs:example", "runs:workspace", "compute:create", "compute:data_create"}
     known |= {"runs:credential_remove", "runs:host_forget"}  # tried in tests/gitsources
+    known |= {"runs:notices_secret", "runs:notices_test"}
     there = {
         f"{space}:{name}"
         for space in ("runs", "compute", "environments")
@@ -112,6 +114,7 @@ def test_a_viewer_changes_nothing(viewer: Visitor, told: Run, build: Build) -> N
     for name in FOR_CONTRIBUTORS:
         assert viewer.get(reverse(name)).status == 403
     assert viewer.post(reverse("runs:example")).status == 403
+    assert viewer.post(reverse("runs:notices_test")).status == 422  # nothing of his own is set
     assert viewer.get(reverse("compute:create")).status == 403
     assert viewer.get(reverse("compute:data_create")).status == 403
 
@@ -140,6 +143,8 @@ def test_what_changes_things_is_never_a_get(member: Visitor, told: Run, build: B
         if name not in WITH_FORMS:
             assert member.get(path).status == 405, name
     assert member.get(reverse("runs:example")).status == 405
+    assert member.get(reverse("runs:notices_secret")).status == 405
+    assert member.get(reverse("runs:notices_test")).status == 405
     assert member.get(reverse("runs:workspace")).status == 405
 
 

@@ -63,6 +63,29 @@ def test_open_to_a_network_it_is_found_under_any_name(tmp_path: Path) -> None:
     assert "gpu.lan" in named["ALLOWED_HOSTS"]
 
 
+def test_mail_is_off_until_a_server_is_set(tmp_path: Path) -> None:
+    off = _settings(tmp_path)
+    assert (off["SENDS_EMAIL"], off["WEBHOOK_NETWORKS"]) == (False, [])
+    assert off["EMAIL_BACKEND"].endswith("dummy.EmailBackend")
+    on = _settings(
+        tmp_path,
+        RUNYARD_EMAIL_URL="submission://user:w%40rd@mail.example.org",
+        RUNYARD_PUBLIC_URL="https://runs.example.org",
+        RUNYARD_WEBHOOK_NETWORKS="10.0.0.0/8, 127.0.0.1",
+    )
+    assert on["SENDS_EMAIL"]
+    assert (on["EMAIL_HOST"], on["EMAIL_PORT"]) == ("mail.example.org", 587)
+    assert (on["EMAIL_USE_TLS"], on["EMAIL_USE_SSL"]) == (True, False)
+    assert (on["EMAIL_HOST_USER"], on["EMAIL_HOST_PASSWORD"]) == ("user", "w@rd")
+    assert (on["EMAIL_TIMEOUT"], on["DEFAULT_FROM_EMAIL"]) == (
+        10,
+        "Runyard <runyard@runs.example.org>",
+    )
+    assert on["WEBHOOK_NETWORKS"] == ["10.0.0.0/8", "127.0.0.1/32"]
+    ssl = _settings(tmp_path, RUNYARD_EMAIL_URL="smtp://mail.example.org:465/?ssl=True")
+    assert (ssl["EMAIL_USE_TLS"], ssl["EMAIL_USE_SSL"]) == (False, True)
+
+
 def test_a_given_key_leaves_no_file(tmp_path: Path) -> None:
     assert _settings(tmp_path, RUNYARD_SECRET_KEY="given")["SECRET_KEY"] == "given"
     assert not (tmp_path / "secret.key").exists()
@@ -77,6 +100,9 @@ def test_postgresql_is_taken_from_its_url(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("RUNYARD_EMAIL_URL", "smtps://mail.example.org"),
+        ("RUNYARD_EMAIL_URL", "smtp://mail.example.org:many"),
+        ("RUNYARD_WEBHOOK_NETWORKS", "everything"),
         ("RUNYARD_PORT", "eighty"),
         ("RUNYARD_PORT", "70000"),
         ("RUNYARD_PUBLIC_URL", "runs.example.org"),

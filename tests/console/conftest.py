@@ -1,0 +1,111 @@
+"""One of everything for the console to show, and the owner who looks at it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db.models import Model
+from django.utils import timezone
+
+from compute.models import DataPath, NamedData
+from environments.models import Build
+from runs.models import (
+    Delivery,
+    GitCredential,
+    GitHost,
+    GpuLoan,
+    MetricChunk,
+    Notices,
+    Run,
+    Source,
+    SourceImport,
+)
+from studio.lib.vault import encrypt
+from studio.models import AuditEvent, Membership, User, Workspace
+from studio.services import instance_key, login_link_create, token_create
+from tests.pages.conftest import (  # noqa: F401
+    build,
+    digest,
+    make_run,
+    member,
+    nobody,
+    owner,
+    run,
+    stranger,
+    told,
+    viewer,
+)
+from tests.pages.visitor import Visitor
+
+OURS = ("studio", "compute", "environments", "runs")
+MODELS: list[type[Model]] = [
+    model for label in OURS for model in apps.get_app_config(label).get_models()
+]
+
+
+@dataclass
+class Console:
+    """The owner before the console."""
+
+    visitor: Visitor
+
+    def address(self, model: type[Model], *rest: object) -> str:
+        meta = model._meta
+        return "/".join(["/admin", meta.app_label, str(meta.model_name), *map(str, rest), ""])
+
+    def act(self, model: type[Model], action: str, *records: Any, **more: str) -> list[str]:
+        """Do something to records: what the console says of it."""
+        data: dict[str, Any] = {"action": action, "_selected_action": [r.pk for r in records]}
+        page = self.visitor.post(self.address(model), data | more)
+        assert page.status == 302, page.text
+        return self.said(page.location)
+
+    def said(self, path: str) -> list[str]:
+        """The messages on a page."""
+        listed = re.search(
+            r'<ul class="messagelist">(.*?)</ul>', self.visitor.get(path).html, re.DOTALL
+        )
+        assert listed, "the console said nothing"
+        return re.findall(r"<li[^>]*>(.*?)</li>", listed[1], re.DOTALL)
+
+
+@pytest.fixture
+def console(owner: Visitor) -> Console:  # noqa: F811
+    return Console(owner)
+
+
+@pytest.fixture
+def world(told: Run, build: Build, alice: User, bob: User, workspace: Workspace) -> list[Model]:  # noqa: F811
+    """One record of every model at least; the answer is one of each."""
+    Run.objects.filter(pk=told.pk).update(secret_variables={"API_TOKEN": encrypt("hidden")})
+    Source.objects.create(workspace=workspace, name="project", kind="zip")
+    series = told.series.get()
+    MetricChunk.objects.create(series=series, index=0, points=b"\0" * 24)
+    hidden = {"secret_url": encrypt("https://x.org/key"), "secret_key": encrypt("whsec_x")}
+    Notices.objects.create(user=bob, email="bob@example.org", webhook_host="x.org", **hidden)
+    Delivery.objects.create(user=bob, run=told, channel="webhook", uid="1", answer="200")
+    data = NamedData.objects.create(workspace=workspace, name="mnist", variable="MNIST")
+    DataPath.objects.create(data=data, target=told.target, path="/data/mnist")
+    GpuLoan.objects.create(target=told.target, gpu="0", run=told, lent_at=timezone.now())
+    GitCredential.objects.create(workspace=workspace, name="ci", host="x.org", secret=encrypt("t"))
+    GitHost.objects.create(workspace=workspace, name="x.org", key_type="ssh-ed25519", key="AAAA")
+    SourceImport.objects.create(
+        workspace=workspace, user=bob, url="https://x.org/p.git", request=encrypt("{}")
+    )
+    token_create(user=alice, name="laptop")
+    login_link_create(user=alice)
+    instance_key()
+    AuditEvent.objects.create(user=alice, workspace=workspace, action="x", subject="y")
+    assert Membership.objects.exists()
+    found = [(model, model._default_manager.first()) for model in MODELS]
+    assert [model.__name__ for model, record in found if record is None] == []
+    return [record for _, record in found if record is not None]
+
+
+def admin_of(model: type[Model]) -> Any:
+    return admin.site._registry[model]

@@ -1,0 +1,68 @@
+"""Lists at 100,000 runs: a bounded number of queries, whatever they filter and show."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import Model
+
+from runs.models import Artifact, Run
+from studio.models import AuditEvent
+from tests.console.conftest import MODELS, Console
+from tests.pages.test_every_page import queries
+
+BUDGET = 20
+MANY = 100_000
+STATUSES = ("completed", "failed", "canceled", "running", "queued")
+
+
+@pytest.fixture
+def many(told: Run) -> None:
+    """So many runs, each with an attempt, two events, a series and an artifact."""
+    copied = {
+        field.attname: getattr(told, field.attname)
+        for field in Run._meta.concrete_fields
+        if field.name not in {"id", "uid", "status"}
+    }
+    numbers = range(told.pk + 1, told.pk + 1 + MANY)
+    runs = [Run(**copied, pk=n, uid=f"{n:012x}", status=STATUSES[n % 5]) for n in numbers]
+    Run.objects.bulk_create(runs, batch_size=2000)
+    for record in (*told.attempts.all(), *told.events.all(), *told.series.all()):
+        _one_for_each_run(record)
+    _one_for_each_run(told.artifacts.get())
+    _one_for_each_run(AuditEvent.objects.get())
+
+
+def _one_for_each_run(record: Model) -> None:
+    """A copy of the record for each other run."""
+    table = record._meta.db_table
+    columns = [f.column for f in record._meta.concrete_fields if f.column != "id"]
+    taken = ", ".join("r.id" if name == "run_id" else f't."{name}"' for name in columns)
+    names = ", ".join(f'"{name}"' for name in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} ({names}) SELECT {taken} FROM runs_run r, {table} t "
+            "WHERE t.id = %s AND r.id > %s",
+            [record.pk, Run.objects.earliest("pk").pk],
+        )
+
+
+@pytest.mark.timeout(300)
+def test_lists_stay_cheap(many: None, console: Console, record_property: Any) -> None:
+    of_runs = console.address(Run)
+    searched = [f"{of_runs}?{asked}" for asked in (
+        "q=train", "q=nothing-like-it", "q=50000", "status__exact=failed", "p=1500", "o=2",
+        "archived_at__isempty=1&status__exact=running", "created_at__gte=2020-01-01 00:00:00Z",
+    )]  # fmt: skip
+    assert Artifact.objects.count() == MANY + 1
+    for path in [*map(console.address, MODELS), *searched]:
+        assert console.visitor.get(path).status == 200, path
+        started = time.monotonic()
+        count = queries(lambda path=path: console.visitor.get(path))
+        seconds = (time.monotonic() - started) / 2  # it is asked for twice
+        record_property(path, round(seconds, 2))
+        print(f"{seconds:6.2f} s {count:3} queries {path}")  # noqa: T201  (shown by -s)
+        assert count < BUDGET, path
