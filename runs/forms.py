@@ -15,10 +15,10 @@ from compute.models import ComputeTarget
 from runs.models import Run
 from runs.submission import (
     DEFAULT_OUTPUTS,
+    ArchiveSource,
     FolderSource,
     SnapshotSource,
     Submission,
-    ZipSource,
     is_secret_name,
     split_command,
 )
@@ -168,13 +168,13 @@ class SubmitForm(forms.Form):
         shown["variables"] = without_secrets(shown.get("variables", ""))
         self.data = shown
 
-    def _source(self) -> FolderSource | ZipSource | SnapshotSource:
+    def _source(self) -> FolderSource | ArchiveSource | SnapshotSource:
         values = self.cleaned_data
         if values["source"] == FOLDER:
             return FolderSource(values["folder"].strip())
         if values["source"] == SNAPSHOT:
             return SnapshotSource(values["snapshot"])
-        return ZipSource(values["zip"], values["zip"].name)
+        return ArchiveSource(values["zip"], values["zip"].name)
 
 
 def initial_from_run(run: Run) -> dict[str, Any]:

@@ -29,8 +29,8 @@ class FolderSource:
 
 
 @dataclass(frozen=True)
-class ZipSource:
-    """An uploaded zip file."""
+class ArchiveSource:
+    """An uploaded zip, tar or tar.gz."""
 
     file: BinaryIO
     filename: str = "upload.zip"
@@ -40,7 +40,7 @@ class ZipSource:
 class Submission:
     """Everything that decides what will run; empty means "choose for me"."""
 
-    source: SnapshotSource | FolderSource | ZipSource
+    source: SnapshotSource | FolderSource | ArchiveSource
     script: str = ""
     arguments: Sequence[str] = ()
     command: Sequence[str] = ()

@@ -11,13 +11,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from runs.archives import snapshot_zip
+from runs.archives import snapshot_archive
 from runs.models import Blob, Snapshot
 from runs.packs import read_pack
 from runs.selectors.files import snapshot_manifest
 from runs.snapshots import Manifest, ManifestRefused, snapshot_folder
 from runs.stores import blob_store
-from runs.submission import FolderSource, SnapshotSource, ZipSource
+from runs.submission import ArchiveSource, FolderSource, SnapshotSource
 from studio.client.folder import FolderRefused
 from studio.client.gitfacts import git_facts
 from studio.lib.refusal import Refused
@@ -112,7 +112,7 @@ def snapshot_store(*, workspace: Workspace, manifest: Manifest) -> Snapshot:
 
 
 def source_freeze(
-    *, workspace: Workspace, source: SnapshotSource | FolderSource | ZipSource
+    *, workspace: Workspace, source: SnapshotSource | FolderSource | ArchiveSource
 ) -> tuple[Snapshot, Manifest, dict[str, object]]:
     """Turn what a person pointed at into a snapshot: (row, manifest, git facts).
 
@@ -134,7 +134,8 @@ def source_freeze(
             manifest = snapshot_folder(folder, blob_store(), **_limits())
             facts = git_facts(folder)
         else:
-            manifest, facts = snapshot_zip(source.file, blob_store(), **_limits()), {}
+            store, facts = blob_store(), {}
+            manifest = snapshot_archive(source.file, store, name=source.filename, **_limits())
     except (FolderRefused, ManifestRefused) as error:
         raise Refused(str(error), field="source") from error
     return snapshot_store(workspace=workspace, manifest=manifest), manifest, facts

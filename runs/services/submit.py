@@ -22,9 +22,9 @@ from runs.snapshots import Manifest
 from runs.stores import blob_store
 from runs.submission import (
     DEFAULT_OUTPUTS,
+    ArchiveSource,
     FolderSource,
     Submission,
-    ZipSource,
     command_words,
     is_secret_name,
 )
@@ -228,7 +228,7 @@ def _folder_requirements(manifest: Manifest) -> str | None:
 def _folder_name(request: Submission) -> str:
     if isinstance(request.source, FolderSource):
         name = PurePosixPath(request.source.path).name
-    elif isinstance(request.source, ZipSource):
+    elif isinstance(request.source, ArchiveSource):
         name = PurePosixPath(request.source.filename).stem
     else:
         name = ""
