@@ -36,11 +36,20 @@ class ArchiveSource:
     filename: str = "upload.zip"
 
 
+@dataclass(frozen=True)
+class SavedSource:
+    """A source of the workspace, by name."""
+
+    name: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Submission:
     """Everything that decides what will run; empty means "choose for me"."""
 
-    source: SnapshotSource | FolderSource | ArchiveSource
+    source: SnapshotSource | FolderSource | ArchiveSource | SavedSource
+    save_as: str = ""
+    """Keep the source under this name."""
     script: str = ""
     arguments: Sequence[str] = ()
     command: Sequence[str] = ()

@@ -13,7 +13,7 @@ from studio.models import ApiToken, User
 from studio.services import token_user
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_SUBMITTING = ("/runs", "/snapshots", "/blobs")
+_SUBMITTING = ("/runs", "/snapshots", "/blobs", "/sources")
 """What a token of scope "submit" may write to."""
 
 

@@ -11,6 +11,7 @@ from runs.api.logs import router as logs
 from runs.api.metrics import router as metrics
 from runs.api.runs import router as runs
 from runs.api.snapshots import router as snapshots
+from runs.api.sources import router as sources
 from studio.api import api
 from studio.api_errors import nowhere
 
@@ -22,6 +23,7 @@ for prefix, router in (
     ("/runs", logs),
     ("/runs", metrics),
     ("/runs", artifacts),
+    ("/sources", sources),
     ("/experiments", experiments),
     ("/targets", targets),
     ("/environments", environments),

@@ -15,26 +15,38 @@ from runs.models import Attempt, MetricSeries, Run
 from runs.selectors.waiting import run_waiting
 from runs.states import ENDINGS, EndReason
 from runs.stores import log_store
+from runs.submission import FolderSource, SavedSource, SnapshotSource
 from studio.api_types import In, Text
 
 
 class SourceIn(In):
-    """The files to run: a snapshot that the studio has, or a folder on the studio's machine."""
+    """The files to run: a snapshot, a folder on the studio's machine, or a saved source."""
 
     snapshot: Text = ""
     folder: Text = ""
+    saved: Text = ""
 
     @model_validator(mode="after")
     def _one(self) -> SourceIn:
-        if bool(self.snapshot) == bool(self.folder):
-            raise ValueError('must name a "snapshot" by its digest or a "folder" by its path')
+        if sum(map(bool, (self.snapshot, self.folder, self.saved))) != 1:
+            raise ValueError(
+                'must name one: a "snapshot" by its digest, a "folder" by its path, or a "saved" '
+                "source by its name"
+            )
         return self
+
+    def files(self) -> SnapshotSource | FolderSource | SavedSource:
+        """What it names."""
+        if self.saved:
+            return SavedSource(self.saved)
+        return SnapshotSource(self.snapshot) if self.snapshot else FolderSource(self.folder)
 
 
 class RunIn(In):
     """A run to submit; what is left out the studio chooses."""
 
     source: SourceIn
+    save_as: Text = ""
     script: Text = ""
     arguments: list[Text] = []
     command: list[Text] = []
@@ -92,6 +104,8 @@ class RunOut(Schema):
     archived_at: datetime | None
     submitted_by: str | None
     snapshot: str
+    source: str | None
+    origin: dict[str, Any]
     git: dict[str, Any]
     metrics: dict[str, float | str | None]
     log: LogOut
@@ -153,6 +167,8 @@ def run_out(run: Run, attempt: Attempt, url: str) -> RunOut:
         archived_at=run.archived_at,
         submitted_by=run.submitted_by.username if run.submitted_by else None,
         snapshot=run.snapshot.digest,
+        source=run.source.name if run.source else None,
+        origin=run.origin,
         git=run.git,
         metrics={series.name: last_value(series) for series in run.series.all()},
         log=LogOut(

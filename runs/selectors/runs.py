@@ -83,6 +83,7 @@ def run_list(*, user: User, workspace: Workspace, filters: RunFilters) -> RunPag
             "submitted_by",
             "workspace",
             "snapshot",
+            "source",
         )
         .prefetch_related("series", Prefetch("attempts", Attempt.objects.order_by("-number")))
     )
@@ -146,6 +147,7 @@ def run_get(*, user: User, ref: str, workspace: Workspace | None = None) -> Run:
         "environment_version__environment",
         "submitted_by",
         "snapshot",
+        "source",
         "build",
         "workspace",
         "canceled_by",

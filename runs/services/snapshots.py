@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import BinaryIO
 
 from django.conf import settings
@@ -15,6 +14,7 @@ from runs.archives import snapshot_archive
 from runs.models import Blob, Snapshot
 from runs.packs import read_pack
 from runs.selectors.files import snapshot_manifest
+from runs.selectors.folders import linked_folder
 from runs.snapshots import Manifest, ManifestRefused, snapshot_folder
 from runs.stores import blob_store
 from runs.submission import ArchiveSource, FolderSource, SnapshotSource
@@ -139,36 +139,6 @@ def source_freeze(
     except (FolderRefused, ManifestRefused) as error:
         raise Refused(str(error), field="source") from error
     return snapshot_store(workspace=workspace, manifest=manifest), manifest, facts
-
-
-def linked_folder(path: str) -> Path:
-    """The real folder behind `path`, if it lies under one of the link roots."""
-    roots = [root.resolve() for root in settings.LINK_ROOTS]
-    if not roots:
-        raise Refused(
-            "Server folders are switched off: set RUNYARD_LINK_ROOTS to the folders that may be "
-            "used, or upload a zip.",
-            field="source",
-        )
-    if not Path(path).expanduser().is_absolute():
-        raise Refused(f"'{path}' is not an absolute path: begin it with /.", field="source")
-    folder = Path(path).expanduser().resolve()
-    allowed = ", ".join(str(root) for root in roots)
-    if not any(folder.is_relative_to(root) for root in roots):
-        raise Refused(
-            f"The folder '{path}' lies outside the allowed folders ({allowed}): choose one below "
-            "them, or add it to RUNYARD_LINK_ROOTS.",
-            field="source",
-        )
-    if not folder.is_dir():
-        raise Refused(f"There is no folder '{path}' on the studio's machine.", field="source")
-    data = settings.DATA_DIR.resolve()
-    if folder.is_relative_to(data) or data.is_relative_to(folder):
-        raise Refused(
-            f"The folder '{path}' holds the studio's own data and keys: choose another one.",
-            field="source",
-        )
-    return folder
 
 
 def _limits() -> dict[str, int]:

@@ -15,15 +15,17 @@ from compute.models import ComputeTarget
 from compute.selectors import target_pick
 from environments.models import EnvironmentVersion
 from environments.services import environment_pick
-from runs.models import Attempt, Experiment, Run, RunEvent, Snapshot
+from runs.models import Attempt, Experiment, Run, RunEvent, Snapshot, Source
 from runs.services.move import run_changed
 from runs.services.snapshots import blobs_claim, source_freeze
+from runs.services.sources import source_keep, source_meant
 from runs.snapshots import Manifest
 from runs.stores import blob_store
 from runs.submission import (
     DEFAULT_OUTPUTS,
     ArchiveSource,
     FolderSource,
+    SavedSource,
     Submission,
     command_words,
     is_secret_name,
@@ -48,6 +50,8 @@ class _Checked:
     words: list[str]
     target: ComputeTarget
     snapshot: Snapshot
+    source: Source | None
+    origin: dict[str, object]
     environment: EnvironmentVersion
     environment_why: str
     experiment: str
@@ -68,7 +72,8 @@ def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
     _check_words(request)
     _check_labels(request)
     target = target_pick(workspace=workspace, user=user, name=request.target)
-    snapshot, manifest, git = source_freeze(workspace=workspace, source=request.source)
+    source, files = source_meant(workspace=workspace, request=request)
+    snapshot, manifest, git = source_freeze(workspace=workspace, source=files)
     words = _words(request, manifest)
     version, why = environment_pick(
         workspace=workspace,
@@ -79,6 +84,8 @@ def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
         words=words,
         target=target,
         snapshot=snapshot,
+        source=source,
+        origin={"folder": files.path} if isinstance(files, FolderSource) else {},
         environment=version,
         environment_why=why,
         experiment=request.experiment.strip() or _folder_name(request) or "default",
@@ -92,6 +99,8 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
     experiment, _ = Experiment.objects.get_or_create(
         workspace=workspace, name=checked.experiment, archived_at=None
     )
+    if checked.source is not None:
+        source_keep(source=checked.source, snapshot=checked.snapshot)
     plain = {k: v for k, v in request.variables.items() if not is_secret_name(k)}
     secret = {k: encrypt(v) for k, v in request.variables.items() if is_secret_name(k)}
     run = Run.objects.create(
@@ -100,6 +109,8 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
         experiment=experiment,
         target=checked.target,
         snapshot=checked.snapshot,
+        source=checked.source,
+        origin=checked.origin,
         environment_version=checked.environment,
         environment_why=checked.environment_why,
         submitted_by=user,
@@ -115,13 +126,16 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
         time_limit_s=request.time_limit_s,
         git=checked.git,
     )
-    Attempt.objects.create(run=run, number=1, folder=f"{instance_key()}-run-{run.pk}-1")
-    RunEvent.objects.create(
-        run=run, kind="submitted", new_status=run.status, text="Submitted.", user=user
-    )
-    run_changed(run_id=run.pk)
-    enqueue("runs.jobs.dispatch", checked.target.pk)
+    run_begin(run=run, user=user, text="Submitted.")
     return run
+
+
+def run_begin(*, run: Run, user: User, text: str) -> None:
+    """Give a new run its first attempt, and let the workers know of it."""
+    Attempt.objects.create(run=run, number=1, folder=f"{instance_key()}-run-{run.pk}-1")
+    RunEvent.objects.create(run=run, kind="submitted", new_status=run.status, text=text, user=user)
+    run_changed(run_id=run.pk)
+    enqueue("runs.jobs.dispatch", run.target_id)
 
 
 def _check_words(request: Submission) -> None:
@@ -229,9 +243,11 @@ def _folder_name(request: Submission) -> str:
     if isinstance(request.source, FolderSource):
         name = PurePosixPath(request.source.path).name
     elif isinstance(request.source, ArchiveSource):
-        name = PurePosixPath(request.source.filename).stem
+        name = PurePosixPath(request.source.filename).name.partition(".")[0]
+    elif isinstance(request.source, SavedSource):
+        name = request.source.name
     else:
-        name = ""
+        name = request.save_as
     return name if _EXPERIMENT.fullmatch(name) else ""
 
 
