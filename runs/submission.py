@@ -36,6 +36,10 @@ class ArchiveSource:
     filename: str = "upload.zip"
 
 
+Files = SnapshotSource | FolderSource | ArchiveSource
+"""What can be frozen."""
+
+
 @dataclass(frozen=True)
 class SavedSource:
     """A source of the workspace, by name."""
@@ -47,7 +51,7 @@ class SavedSource:
 class Submission:
     """Everything that decides what will run; empty means "choose for me"."""
 
-    source: SnapshotSource | FolderSource | ArchiveSource | SavedSource
+    source: Files | SavedSource
     save_as: str = ""
     """Keep the source under this name."""
     script: str = ""

@@ -147,6 +147,7 @@ def manifest(request: HttpRequest, digest: Text, workspace: Text = "") -> HttpRe
     "/snapshots/{digest}/changes",
     response={200: ChangesOut, **REFUSALS},
     summary="Compare snapshots",
+    url_name="snapshot_changes",
 )
 def changes(request: HttpRequest, digest: Text, to: Text, workspace: Text = "") -> ChangesOut:
     """What became of the files from one snapshot to another."""

@@ -36,9 +36,9 @@ class FolderView:
 def linked_folder(path: str) -> Path:
     """The real folder behind `path`, if it lies under one of the link roots."""
     roots = _roots()
-    if not Path(path).expanduser().is_absolute():
+    if not Path(path).expanduser().is_absolute() or "\0" in path:
         raise Refused(f"'{path}' is not an absolute path: begin it with /.", field="source")
-    folder = Path(path).expanduser().resolve()
+    folder = _real(Path(path).expanduser())
     allowed = ", ".join(str(root) for root in roots)
     if not any(folder.is_relative_to(root) for root in roots):
         raise Refused(
@@ -69,7 +69,7 @@ def folder_view(*, path: str) -> FolderView:
     if not path and len(roots) > 1:
         listed = [(str(root), str(root)) for root in roots]
         return FolderView("", [], listed, [], 0, "Choose one of the folders that may be used.")
-    folder = Path(path).resolve() if path else roots[0]
+    folder = _real(path.replace("\0", "")) if path else roots[0]
     root = next((root for root in roots if folder.is_relative_to(root)), None)
     if root is None or not _is_open(folder, root):
         raise Refused(f"'{path}' is none of the folders that may be looked at.", field="source")
@@ -78,11 +78,20 @@ def folder_view(*, path: str) -> FolderView:
     except OSError as error:
         raise Refused(f"'{path}' cannot be read ({error.strerror}).", field="source") from error
     folders = [(entry.name, entry.path) for entry in _open_folders(entries, roots)]
-    files = [entry.name for entry in entries if _is_shown(entry.name) and entry.is_file()]
+    files = [entry.name for entry in entries if _is_shown(entry.name) and _is_file(entry.path)]
     shown = folders[:MAX_LISTED]
     above = list(_steps(root, folder))
     more = len(folders) - len(shown)
     return FolderView(str(folder), above, shown, files, more, _why_not(folder))
+
+
+def _real(path: str | Path) -> Path:
+    """Where a path leads; links in a circle lead nowhere instead of raising."""
+    return Path(os.path.realpath(path))
+
+
+# unlike pathlib's, these take what cannot be looked at for nothing instead of raising
+_is_folder, _is_file = os.path.isdir, os.path.isfile
 
 
 def _roots() -> list[Path]:
@@ -98,9 +107,9 @@ def _roots() -> list[Path]:
 
 def _open_folders(entries: list[os.DirEntry[str]], roots: list[Path]) -> Iterator[os.DirEntry[str]]:
     for entry in entries:
-        if not _is_shown(entry.name) or not entry.is_dir():
+        if not _is_shown(entry.name) or not _is_folder(entry.path):
             continue
-        real = Path(entry.path).resolve()
+        real = _real(entry.path)
         if any(real.is_relative_to(root) and _is_open(real, root) for root in roots):
             yield entry
 

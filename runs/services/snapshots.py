@@ -17,7 +17,7 @@ from runs.selectors.files import snapshot_manifest
 from runs.selectors.folders import linked_folder
 from runs.snapshots import Manifest, ManifestRefused, snapshot_folder
 from runs.stores import blob_store
-from runs.submission import ArchiveSource, FolderSource, SnapshotSource
+from runs.submission import Files, FolderSource, SnapshotSource
 from studio.client.folder import FolderRefused
 from studio.client.gitfacts import git_facts
 from studio.lib.refusal import Refused
@@ -112,7 +112,7 @@ def snapshot_store(*, workspace: Workspace, manifest: Manifest) -> Snapshot:
 
 
 def source_freeze(
-    *, workspace: Workspace, source: SnapshotSource | FolderSource | ArchiveSource
+    *, workspace: Workspace, source: Files
 ) -> tuple[Snapshot, Manifest, dict[str, object]]:
     """Turn what a person pointed at into a snapshot: (row, manifest, git facts).
 

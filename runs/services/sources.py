@@ -11,15 +11,20 @@ from runs.models import Run, Snapshot, Source, SourceSnapshot
 from runs.selectors.folders import linked_folder
 from runs.selectors.sources import source_newest
 from runs.services.snapshots import source_freeze
-from runs.submission import ArchiveSource, FolderSource, SavedSource, SnapshotSource, Submission
+from runs.submission import (
+    ArchiveSource,
+    Files,
+    FolderSource,
+    SavedSource,
+    SnapshotSource,
+    Submission,
+)
 from studio.lib.refusal import NotFound, Refused
 from studio.models import Role, User, Workspace
 from studio.selectors import require_role
 from studio.services import audit
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,254}")
-
-Files = SnapshotSource | FolderSource | ArchiveSource
 
 
 def source_create(*, user: User, workspace: Workspace, name: str, files: Files | None) -> Source:
@@ -40,7 +45,7 @@ def source_create(*, user: User, workspace: Workspace, name: str, files: Files |
     return source_keep(source=source, snapshot=snapshot)
 
 
-def source_bring(*, user: User, source: Source, files: SnapshotSource | ArchiveSource) -> Snapshot:
+def source_bring(*, user: User, source: Source, files: Files) -> Snapshot:
     """Give a source new files: its newest snapshot from now on.
 
     Raises:
@@ -49,6 +54,11 @@ def source_bring(*, user: User, source: Source, files: SnapshotSource | ArchiveS
     """
     require_role(user, source.workspace, Role.CONTRIBUTOR)
     _check_brought(source)
+    if isinstance(files, FolderSource):
+        raise Refused(
+            "A server folder is linked, not brought: save it as a source of its own.",
+            field="source",
+        )
     snapshot, _, _ = source_freeze(workspace=source.workspace, source=files)
     source_keep(source=source, snapshot=snapshot)
     return snapshot
@@ -102,7 +112,11 @@ def source_meant(*, workspace: Workspace, request: Submission) -> tuple[Source |
         return found, source_files(source=found)
     if not request.save_as:
         return None, request.source
-    return _saving(workspace, request.save_as, request.source), request.source
+    try:
+        return _saving(workspace, request.save_as, request.source), request.source
+    except Refused as error:
+        field = "save_as" if error.field == "name" else error.field
+        raise Refused(error.sentence, field=field) from error
 
 
 def source_files(*, source: Source) -> Files:

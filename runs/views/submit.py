@@ -12,7 +12,9 @@ from compute.selectors import target_list
 from environments.models import Environment
 from environments.selectors import environment_list
 from runs.forms import SubmitForm, initial_from_run
+from runs.models import Run
 from runs.selectors.runs import experiment_list, run_get
+from runs.selectors.sources import source_list
 from runs.services.submit import run_submit
 from studio.lib.refusal import Forbidden, NotFound, Refused
 from studio.models import Role, Workspace
@@ -48,17 +50,25 @@ def _form(request: PageRequest, workspace: Workspace, **given: Any) -> SubmitFor
     return SubmitForm(
         targets=list(target_list(user=request.user, workspace=workspace)),
         environments=list(environments.values_list("name", flat=True)),
+        saved=[row.name for row in source_list(user=request.user, workspace=workspace)],
+        earlier=request.GET.get("from", ""),
         **given,
     )
 
 
 def _initial(request: PageRequest) -> dict[str, Any]:
-    earlier = request.GET.get("from", "")
-    initial = initial_from_run(run_get(user=request.user, ref=earlier)) if earlier else {}
-    for name in ("environment", "target", "experiment"):
+    earlier = _earlier(request)
+    initial = initial_from_run(earlier) if earlier else {}
+    for name in ("environment", "target", "experiment", "saved"):
         if request.GET.get(name):
             initial[name] = request.GET[name]
     return initial
+
+
+def _earlier(request: PageRequest) -> Run | None:
+    """The run that the form is filled in from."""
+    ref = request.GET.get("from", "")
+    return run_get(user=request.user, ref=ref) if ref else None
 
 
 def _form_page(
@@ -68,7 +78,7 @@ def _form_page(
         "section": "submit",
         "workspace": workspace,
         "form": form,
-        "earlier": request.GET.get("from", ""),
+        "earlier": _earlier(request),
         "experiments": experiment_list(user=request.user, workspace=workspace),
     }
     return render(request, "runs/submit.html", context, status=status)

@@ -5,3 +5,5 @@ import "./copy-button.js";
 import "./live-socket.js";
 import "./run-rows.js";
 import "./run-log.js";
+import "./folder-upload.js";
+import "./folder-picker.js";

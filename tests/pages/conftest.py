@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from environments.models import Build, Lock
-from runs.models import Artifact, Run, RunEvent
+from runs.models import Artifact, Run, RunEvent, Source
 from runs.services.snapshots import blobs_claim, snapshot_create
 from runs.stores import blob_store, log_store
 from studio.models import User, Workspace
@@ -94,6 +94,9 @@ def told(run: Run) -> Run:  # noqa: F811
     Artifact.objects.create(run=run, path="outputs/mo del.pkl", sha=sha, size_bytes=size)
     run.series.create(name="items", last=0.5, count=3, minimum=0.1, maximum=0.9)
     RunEvent.objects.create(run=run, kind="moved", old_status="queued", new_status="preparing")
+    source = Source.objects.create(workspace=run.workspace, name="ridge & lasso", kind="upload")
+    source.states.create(snapshot=run.snapshot)
+    Run.objects.filter(pk=run.pk).update(source=source)
     end(run, "completed", "exited_zero", "The command ended with exit code 0.", name="wolframite")
     return run
 

@@ -6,15 +6,15 @@ import pytest
 from django.urls import get_resolver, reverse
 
 from environments.models import Build
-from runs.models import Run
+from runs.models import Run, Source
 from tests.pages.visitor import Visitor
 
 OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "runs:targets",
-        "runs:targets_live", "environments:list")  # fmt: skip
+        "runs:targets_live", "runs:sources", "environments:list")  # fmt: skip
 OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", "diff", "diff_raw",
             "environment", "events", "resources")  # fmt: skip
-RUN_ACTIONS = ("cancel", "archive", "keep")
-FOR_CONTRIBUTORS = ("runs:submit", "environments:create")
+RUN_ACTIONS = ("cancel", "archive", "keep", "again")
+FOR_CONTRIBUTORS = ("runs:submit", "runs:source_create", "runs:folders", "environments:create")
 
 
 def pages(run: Run, build: Build) -> dict[str, str]:
@@ -25,6 +25,10 @@ def pages(run: Run, build: Build) -> dict[str, str]:
         "runs:file": reverse("runs:file", args=[run.pk, "items/deep/util.py"]),
         "runs:file_raw": reverse("runs:file_raw", args=[run.pk, "picture.bin"]),
         "runs:delete": reverse("runs:delete", args=[run.pk]),
+        "runs:source": reverse("runs:source", args=["ridge & lasso"]),
+        "runs:source_delete": reverse("runs:source_delete", args=["ridge & lasso"]),
+        "runs:changes": reverse("runs:changes", args=[run.snapshot.digest])
+        + f"?to={run.snapshot.digest}",
         "runs:build": reverse("runs:build", args=[build.pk]),
         "runs:build_live": reverse("runs:build_live", args=[build.pk]),
         "runs:build_raw": reverse("runs:build_raw", args=[build.pk]),
@@ -40,6 +44,8 @@ def changes(run: Run, build: Build) -> dict[str, str]:
     found = {f"runs:{name}": reverse(f"runs:{name}", args=[run.pk]) for name in RUN_ACTIONS}
     found["runs:delete"] = reverse("runs:delete", args=[run.pk])
     found["runs:build_cancel"] = reverse("runs:build_cancel", args=[build.pk])
+    for name in ("bring", "rename", "delete"):
+        found[f"runs:source_{name}"] = reverse(f"runs:source_{name}", args=["ridge & lasso"])
     for name in ("test", "enable", "delete", "edit"):
         found[f"compute:{name}"] = reverse(f"compute:{name}", args=["local"])
     return found
@@ -47,7 +53,7 @@ def changes(run: Run, build: Build) -> dict[str, str]:
 
 def test_no_page_is_forgotten_here(told: Run, build: Build) -> None:
     known = set(OPEN) | set(FOR_CONTRIBUTORS) | set(pages(told, build)) | set(changes(told, build))
-    known |= {"runs:example", "runs:workspace", "compute:create"}
+    known |= {"runs:example", "runs:workspace", "runs:run_changes", "compute:create"}
     there = {
         f"{space}:{name}"
         for space in ("runs", "compute", "environments")
@@ -78,6 +84,7 @@ def test_a_stranger_changes_nothing(stranger: Visitor, told: Run, build: Build) 
     addresses = list(changes(told, build).values())
     assert {path: stranger.post(path).status for path in addresses} == dict.fromkeys(addresses, 404)
     assert Run.objects.filter(pk=told.pk, archived_at=None).exists()
+    assert Source.objects.get().name == "ridge & lasso"
 
 
 def test_a_strangers_own_pages_show_nothing_of_others(stranger: Visitor, told: Run) -> None:
@@ -114,7 +121,7 @@ def test_nobody_signs_in_first(nobody: Visitor, told: Run, build: Build) -> None
 
 def test_what_changes_things_is_never_a_get(member: Visitor, told: Run, build: Build) -> None:
     for name, path in changes(told, build).items():
-        if name not in {"runs:delete", "compute:delete", "compute:edit"}:
+        if name not in {"runs:delete", "runs:source_delete", "compute:delete", "compute:edit"}:
             assert member.get(path).status == 405, name
     assert member.get(reverse("runs:example")).status == 405
     assert member.get(reverse("runs:workspace")).status == 405
