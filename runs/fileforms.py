@@ -108,7 +108,7 @@ class BringForm(FilesForm):
     """New files for an uploaded source."""
 
     kinds = (UPLOAD, ZIP)
-    folder = None
+    folder = None  # type: ignore[assignment]  # so Django leaves an inherited field out
 
 
 class SavedOrFilesForm(FilesForm):

@@ -8,7 +8,8 @@ export function chosen(input) {
 }
 
 export async function dropped(transfer) {
-  const tops = Array.from(transfer.items, (item) => item.webkitGetAsEntry()).filter(Boolean);
+  const items = Array.from(transfer.items).filter(({ kind }) => kind === "file");
+  const tops = items.map((item) => item.webkitGetAsEntry() ?? item.getAsFile()); // at once: they go
   const found = [];
   const [only] = tops;
   if (tops.length === 1 && only.isDirectory) await walk(only, "", found);
@@ -19,6 +20,7 @@ export async function dropped(transfer) {
 async function take(entry, prefix, found) {
   const path = prefix + entry.name;
   if (entry.isDirectory) await walk(entry, `${path}/`, found);
+  else if (entry instanceof File) found.push({ path, file: entry });
   else found.push({ path, file: await new Promise((done, no) => entry.file(done, no)) });
 }
 
