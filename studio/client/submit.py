@@ -15,8 +15,12 @@ TYPE_CHECKING = False  # importing typing would cost the command a tenth of its 
 if TYPE_CHECKING:
     from typing import Any
 
+    from studio.client.http import Connection
+
 _VALUED = (
     ("--source", "DIR", "the folder to run in (default: this one)"),
+    ("--save-as", "NAME", "keep the folder as a source of this name"),
+    ("--saved", "NAME", "run a source that the studio has under this name, instead of a folder"),
     ("--target", "T", "where to run"),
     ("--environment", "E", "what to run in, as NAME or NAME:VERSION"),
     ("--experiment", "X", "the group it belongs to (default: the folder's name)"),
@@ -40,40 +44,68 @@ def run(argv: Sequence[str]) -> int:
     parser = _parser()
     options, rest, is_command = split(argv)
     asked = parser.parse(options)
-    if not rest:
+    if asked.saved and (asked.source or asked.save_as or asked.dry_run):
+        parser.error("--saved takes the files that the studio has: leave the others out")
+    if not rest and not asked.dry_run:
         parser.error("give a SCRIPT, or -- and a COMMAND")
     folder = asked.source or "."
-    if not os.path.isdir(folder):
+    if not asked.saved and not os.path.isdir(folder):
         raise Refused(f"There is no folder '{folder}': --source names the folder to run in.")
+    if asked.dry_run:
+        return _tell_plan(folder, as_json=asked.json)
     body = _body(asked, folder)
     if is_command:
         body["command"] = rest
     else:
-        body["script"] = _script(rest[0], folder)
+        body["script"] = rest[0] if asked.saved else _script(rest[0], folder)
         body["arguments"] = rest[2:] if rest[1:2] == ["--"] else rest[1:]
+    return stay_with(asked, *_submitted(asked, folder, body))
 
+
+def _submitted(
+    asked: Namespace, folder: str, body: dict[str, Any]
+) -> tuple[Connection, dict[str, Any]]:
+    """The studio, and the run as it made it."""
     from studio.client.gitreader import GitReader
 
+    if asked.saved:
+        from studio.client.login import connect
+
+        studio = connect()
+        return studio, studio.json("POST", "/runs", {**body, "source": {"saved": asked.saved}})
     # git answers while everything else is imported and the folder is read
     facts = GitReader(folder)
-    from studio.client.follow import exit_code, stay
     from studio.client.login import connect
     from studio.client.upload import submit_folder
 
     studio = connect()
-    made = submit_folder(studio, folder, body, facts)
+    return studio, submit_folder(studio, folder, body, facts, quiet=asked.json)
+
+
+def stay_with(asked: Namespace, studio: Connection, made: dict[str, Any]) -> int:
+    """Tell of the new run, and with --wait stay to its end."""
     if not asked.json:
         tell(f"submitted {made['name']} as run {made['id']}")
     if not asked.wait:
         if asked.json:
             tell(json.dumps(made, indent=2))
         return 0
+    from studio.client.follow import exit_code, stay
+
     ended = stay(studio, made["id"], quiet=asked.json)
     if ended is None:
         return 130
     if asked.json:
         tell(json.dumps({name: value for name, value in ended.items() if name != "t"}, indent=2))
     return exit_code(ended)
+
+
+def _tell_plan(folder: str, *, as_json: bool) -> int:
+    from studio.client.survey import survey, survey_json
+    from studio.client.upload import Folder
+
+    tell((survey_json if as_json else survey)(Folder(folder)))
+    return 0
 
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str], bool]:
@@ -97,6 +129,9 @@ def _parser() -> Parser:
     for name, metavar, text in _REPEATED:
         parser.add_argument(name, metavar=metavar, help=text, action="append", default=[])
     parser.add_argument("--wait", action="store_true", help="show its log, exit with its exit code")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only say what would be sent, and what is left out"
+    )
     return parser
 
 
@@ -105,7 +140,8 @@ def _body(asked: Namespace, folder: str) -> dict[str, Any]:
     body = {
         "target": asked.target,
         "environment": asked.environment,
-        "experiment": asked.experiment or _experiment_of(folder),
+        "save_as": asked.save_as,
+        "experiment": asked.experiment or ("" if asked.saved else _experiment_of(folder)),
         "name": asked.name,
         "description": asked.description,
         "priority": asked.priority,
