@@ -14,7 +14,7 @@ from runs.selectors.files import snapshot_changes, snapshot_file, snapshot_get, 
 from runs.services.snapshots import blobs_receive, snapshot_create
 from runs.snapshots import ManifestRefused
 from studio.api_auth import caller
-from studio.api_types import REFUSALS, In, Text
+from studio.api_types import REFUSALS, ErrorOut, In, Text
 from studio.lib.downloads import file_response
 from studio.lib.refusal import Refused
 from studio.models import Role
@@ -79,14 +79,16 @@ def _json_body(schema: str) -> dict[str, object]:
 
 @router.post(
     "/snapshots",
-    response={200: SnapshotOut, **REFUSALS},
+    response={200: SnapshotOut, 409: ErrorOut, **REFUSALS},
     summary="Create a snapshot",
     openapi_extra=_json_body("application/json"),
 )
 def create(request: HttpRequest, workspace: Text = "") -> SnapshotOut:
     """Make a snapshot of a manifest: a JSON list of `{path, mode, size, sha}` and `{path, link}`.
 
-    It exists once `missing` is empty: send those contents to `/blobs` and repeat.
+    It exists once `missing` is empty: send those contents to `/blobs` and repeat. What differs
+    from a known snapshot is enough: `{"base": digest, "changed": [entries], "removed": [paths]}`;
+    the code `base_missing` asks for the whole list.
     """
     where = workspace_for(user=caller(request), slug=workspace, role=Role.CONTRIBUTOR)
     limit = settings.SNAPSHOT_MAX_FILES * _ENTRY_BYTES

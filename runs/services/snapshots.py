@@ -15,7 +15,7 @@ from runs.models import Blob, Snapshot
 from runs.packs import read_pack
 from runs.selectors.files import snapshot_manifest
 from runs.selectors.folders import linked_folder
-from runs.snapshots import Manifest, ManifestRefused, snapshot_folder
+from runs.snapshots import Manifest, ManifestRefused, read_difference, snapshot_folder
 from runs.stores import blob_store
 from runs.submission import Files, FolderSource, SnapshotSource
 from studio.client.folder import FolderRefused
@@ -60,21 +60,35 @@ def blobs_receive(*, workspace: Workspace, stream: BinaryIO) -> int:
 def snapshot_create(*, workspace: Workspace, manifest_json: bytes) -> tuple[str, list[str]]:
     """Make a snapshot of a manifest whose blobs the workspace has: (digest, missing blobs).
 
+    The manifest may be told as what differs from a snapshot of the workspace.
+
     It exists once nothing is missing. "Missing" never reveals what other workspaces own:
     a blob counts only when this one has sent or used it.
     """
     try:
-        manifest = Manifest.from_json(
-            manifest_json,
-            max_bytes=settings.SNAPSHOT_MAX_BYTES,
-            max_files=settings.SNAPSHOT_MAX_FILES,
-        )
+        difference = read_difference(manifest_json)
+        if difference is None:
+            manifest = Manifest.from_json(manifest_json, **_limits())
+        else:
+            base = _base(workspace, difference.base)
+            manifest = Manifest.from_items(difference.items(base), **_limits())
     except ManifestRefused as error:
         raise Refused(str(error), field="source") from error
     missing = _missing(workspace, manifest)
     if not missing:
         snapshot_store(workspace=workspace, manifest=manifest)
     return manifest.digest, missing
+
+
+def _base(workspace: Workspace, digest: str) -> Manifest:
+    known = Snapshot.objects.filter(workspace=workspace, digest=digest).first()
+    if known is None:
+        raise Refused(
+            f"The snapshot {digest[:12]} is not known here: send the whole manifest.",
+            field="source",
+            code="base_missing",
+        )
+    return snapshot_manifest(snapshot=known)
 
 
 def _missing(workspace: Workspace, manifest: Manifest) -> list[str]:

@@ -89,11 +89,8 @@ def ask_with(
 
 def _send(studio: Connection, folder: Folder, workspace: str | None, *, quiet: bool) -> None:
     """Make the studio know the folder: its list, then what it lacks of it."""
-    path = with_query("/snapshots", workspace=workspace)
-    manifest = canonical(folder.entries)
     for attempt in range(_ROUNDS):
-        answer = studio.all_of(studio.request("POST", path, body=manifest))
-        missing = set(json.loads(answer)["missing"])
+        missing = set(_told(studio, folder, workspace)["missing"])
         if not missing:
             return
         files = _files(folder.entries, missing)
@@ -106,6 +103,28 @@ def _send(studio: Connection, folder: Folder, workspace: str | None, *, quiet: b
         "The studio still lacks files that were sent to it: try again, and ask its admin to look "
         "into its log if this repeats."
     )
+
+
+def _told(studio: Connection, folder: Folder, workspace: str | None) -> Any:
+    """What the studio answers to the list of files, told as briefly as it understands."""
+    from studio.client.lastsent import LastSent
+
+    path = with_query("/snapshots", workspace=workspace)
+    last = LastSent(folder.path)
+    difference = last.difference(folder.entries)
+    answer = None
+    if difference is not None:
+        try:
+            answer = studio.all_of(studio.request("POST", path, body=difference))
+        except Refused as error:
+            if error.code != "base_missing":
+                raise
+    if answer is None:
+        answer = studio.all_of(studio.request("POST", path, body=canonical(folder.entries)))
+    told = json.loads(answer)
+    if not told["missing"]:
+        last.keep(folder.entries)
+    return told
 
 
 def _files(entries: Iterable[Entry], missing: set[str]) -> list[FileEntry]:
