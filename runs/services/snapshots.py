@@ -25,15 +25,24 @@ from studio.models import Workspace
 
 PIN = timedelta(hours=24)
 """How long a blob that somebody asked about or sent is kept without being referred to."""
+SLACK = timedelta(hours=1)
+"""A pin that ends so little earlier is not written anew: a source may have thousands."""
 
 
 def blobs_claim(*, workspace: Workspace, blobs: Iterable[tuple[str, int]]) -> None:
     """Let the workspace own these contents, pinned for a day."""
     until = timezone.now() + PIN
+    sizes = dict(blobs)
+    pinned: set[str] = set()
+    for batch in _batches(list(sizes), 500):
+        rows = Blob.objects.filter(workspace=workspace, sha__in=batch)
+        rows = rows.filter(pinned_until__gte=until - SLACK)
+        pinned |= set(rows.values_list("sha", flat=True))
     Blob.objects.bulk_create(
         [
             Blob(workspace=workspace, sha=sha, size_bytes=size, pinned_until=until)
-            for sha, size in dict(blobs).items()
+            for sha, size in sizes.items()
+            if sha not in pinned
         ],
         update_conflicts=True,
         unique_fields=["workspace", "sha"],
@@ -94,10 +103,11 @@ def _base(workspace: Workspace, digest: str) -> Manifest:
 def _missing(workspace: Workspace, manifest: Manifest) -> list[str]:
     wanted = sorted({entry.sha for entry in manifest.entries if entry.sha})
     owned: set[str] = set()
+    until = timezone.now() + PIN
     for batch in _batches(wanted, 500):
         rows = Blob.objects.filter(workspace=workspace, sha__in=batch)
         owned |= set(rows.values_list("sha", flat=True))
-        rows.update(pinned_until=timezone.now() + PIN)
+        rows.filter(pinned_until__lt=until - SLACK).update(pinned_until=until)
     store = blob_store()
     return [sha for sha in wanted if sha not in owned or not store.has(sha)]
 
