@@ -40,14 +40,13 @@ if TYPE_CHECKING:  # the alias takes two words for type checkers, and one when i
 def source_list(*, user: User, workspace: Workspace) -> QuerySet[Told]:
     """The sources of a workspace by name, with their facts."""
     newest = SourceSnapshot.objects.filter(source=OuterRef("pk")).order_by("-seen_at", "-pk")
-    return Source.objects.filter(
-        workspace__in=workspaces_of(user=user), workspace_id=workspace.pk
-    ).annotate(
+    mine = Source.objects.filter(workspace__in=workspaces_of(user=user), workspace_id=workspace.pk)
+    return mine.annotate(
         state_count=Count("states"),
         run_count=_count(Run.objects.filter(source=OuterRef("pk")), "source"),
         seen_at=Max("states__seen_at"),
         digest=Subquery(newest.values("snapshot__digest")[:1]),
-    )
+    ).order_by("name")
 
 
 def source_get(*, user: User, workspace: Workspace, name: str) -> Told:

@@ -142,6 +142,10 @@ def test_renaming_and_deleting_leave_runs_and_snapshots(member: Caller) -> None:
     assert member.get(f"/runs/{run}").json["source"] == "lasso"
     assert "already" in member.patch("/sources/lasso", {"name": "other"}).detail
     assert member.patch("/sources/lasso", {"name": "lasso"}).status == 200
+    assert [row["name"] for row in member.get("/sources").json] == ["lasso", "other"]
+    member.patch("/sources/lasso", {"name": "ridge"})
+    assert [row["name"] for row in member.get("/sources").json] == ["other", "ridge"]
+    member.patch("/sources/ridge", {"name": "lasso"})
     assert member.get("/sources/ridge").status == 404
     assert member.delete("/sources/lasso").status == 204
     assert member.get(f"/runs/{run}").json["source"] is None
