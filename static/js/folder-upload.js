@@ -71,7 +71,7 @@ class FolderUpload extends HTMLElement {
       const files = await listing;
       if (!files.length) throw new Refusal("There are no files in it.");
       const rules = {};
-      for (const { path, file } of files) if (RULES.test(path)) rules[path] = await file.text();
+      for (const { path, file } of files) if (RULES.test(path)) rules[path] = (await file.text()).replaceAll("\0", "");
       const listed = files.map(({ path, file }) => [path, file.size]);
       const plan = await this.studio.post("/snapshots/plan", JSON.stringify({ files: listed, rules }));
       this.#files = plan.kept.map((at) => files[at]);

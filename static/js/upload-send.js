@@ -70,6 +70,7 @@ export class Studio {
         clearTimeout(timer);
         const { status, response } = request;
         if (status === 200 && response) done(response);
+        else if (status === 401) no(new Refusal("You were signed out: reload the page and sign in."));
         else if (status >= 500 || !response) no(new Dropped());
         else no(new Refusal(response.detail));
       });
