@@ -121,7 +121,7 @@ def test_a_refused_submit_saves_nothing(member: Caller, digest: str) -> None:
 
 def test_one_source_is_named_and_no_other_way(member: Caller, digest: str, folder: Path) -> None:
     for source in ({}, {"snapshot": digest, "saved": "x"}, {"folder": str(folder), "saved": "x"}):
-        assert "must name one" in submit(member, source).detail
+        assert "and only one of them" in submit(member, source).detail
     made = member.post("/sources", {"name": "x", "folder": "/etc"})
     assert "lies outside the allowed folders" in made.detail
     assert "not known here" in member.post("/sources", {"name": "x", "snapshot": "0" * 64}).detail
