@@ -30,8 +30,8 @@ class SourceIn(In):
     def _one(self) -> SourceIn:
         if sum(map(bool, (self.snapshot, self.folder, self.saved))) != 1:
             raise ValueError(
-                'must name a "snapshot" by its digest, a "folder" by its path or a "saved" source by '
-                "its name, and only one of them"
+                'must name a "snapshot" by its digest, a "folder" by its path or a "saved" source '
+                "by its name, and only one of them"
             )
         return self
 
