@@ -28,6 +28,7 @@ from runs.models import (
     Snapshot,
     Source,
     SourceImport,
+    SourceSnapshot,
 )
 from runs.services.again import run_again, run_wake
 from runs.services.cancel import run_archive, run_cancel
@@ -208,10 +209,18 @@ class SourceAdmin(Records[Source]):
 
 @admin.register(Snapshot)
 class SnapshotAdmin(Records[Snapshot]):
-    list_display = ("digest", "workspace", "source", "file_count", "size_bytes", "created_at")
+    list_display = ("digest", "workspace", "file_count", "size_bytes", "created_at")
     list_filter = ("created_at", "workspace")
-    search_fields = ("digest", "source__name")
-    list_select_related = ("workspace", "source")
+    search_fields = ("digest", "sources__name")
+    list_select_related = ("workspace",)
+
+
+@admin.register(SourceSnapshot)
+class SourceSnapshotAdmin(Records[SourceSnapshot]):
+    list_display = ("source", "snapshot", "created_at", "seen_at")
+    list_filter = ("seen_at",)
+    search_fields = ("source__name", "snapshot__digest")
+    list_select_related = ("source", "snapshot")
 
 
 @admin.register(Artifact)

@@ -39,13 +39,16 @@ class BlobStore:
 
     def path(self, sha: str) -> Path:
         """Where a content lies, if it is there."""
-        if not _SHA.fullmatch(sha):
-            raise ValueError(f"{sha!r} is not a SHA-256: 64 hex digits in lower case.")
-        return self._root / sha[:2] / sha
+        return Path(self._place(sha))
 
     def has(self, sha: str) -> bool:
-        """Whether a content is there."""
-        return self.path(sha).exists()
+        """Whether a content is there; asked thousands of times for one snapshot."""
+        return os.path.exists(self._place(sha))  # noqa: PTH110  (a Path costs three times as much)
+
+    def _place(self, sha: str) -> str:
+        if not _SHA.fullmatch(sha):
+            raise ValueError(f"{sha!r} is not a SHA-256: 64 hex digits in lower case.")
+        return f"{self._root}/{sha[:2]}/{sha}"
 
     def missing(self, shas: Iterable[str]) -> list[str]:
         """Those that are not there, each once, in the order asked."""

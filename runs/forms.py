@@ -5,89 +5,47 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, cast
 
 from django import forms
-from django.conf import settings
 from django.http import QueryDict
 
 from compute.models import ComputeTarget
+from runs.fileforms import GIT, MONO, SAVED, SavedOrFilesForm, git_values
 from runs.models import Run
 from runs.submission import (
     DEFAULT_OUTPUTS,
-    FolderSource,
     GitSource,
-    SnapshotSource,
+    SavedSource,
     Submission,
-    ZipSource,
     is_secret_name,
     split_command,
 )
 from studio.lib.refusal import Refused
 
-FOLDER, ZIP, GIT, SNAPSHOT = "folder", "zip", "git", "snapshot"
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d)?", re.IGNORECASE)
 _UNIT_S = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "": 1}
-_NEEDED = {FOLDER: "Name the folder.", ZIP: "Choose a zip file.", GIT: "Name the repository."}
-_MONO = {"class": "mono", "spellcheck": "false", "autocapitalize": "off"}
 
 
-class SubmitForm(forms.Form):
+class SubmitForm(SavedOrFilesForm):
     """Everything that decides what will run. What is left empty the studio chooses."""
 
-    source = forms.ChoiceField(widget=forms.RadioSelect, label="Where are the files?")
-    folder = forms.CharField(
-        required=False,
-        label="Server folder",
-        max_length=4096,
-        widget=forms.TextInput(attrs={**_MONO, "placeholder": "/home/me/project"}),
-    )
-    zip = forms.FileField(
-        required=False,
-        label="Zip file",
-        allow_empty_file=True,
-        widget=forms.FileInput(attrs={"accept": ".zip,application/zip"}),
-    )
-    git = forms.CharField(
-        required=False,
-        label="Repository",
-        max_length=1000,
-        widget=forms.TextInput(
-            attrs={**_MONO, "placeholder": "https://example.org/team/project.git"}
-        ),
-        help_text="By https, ssh, or a path on the studio's machine; never with a token in it.",
-    )
-    git_ref = forms.CharField(
-        required=False,
-        label="Branch, tag or commit",
-        max_length=255,
-        widget=forms.TextInput(attrs={**_MONO, "placeholder": "main"}),
-        help_text="Empty: the default branch.",
-    )
-    git_folder = forms.CharField(
-        required=False,
-        label="Sub-folder",
-        max_length=1000,
-        widget=forms.TextInput(attrs={**_MONO, "placeholder": "experiments/ridge"}),
-        help_text="Empty: the whole repository.",
-    )
-    git_credential = forms.ChoiceField(required=False, label="Credential")
-    snapshot = forms.CharField(required=False, widget=forms.HiddenInput)
     script = forms.CharField(
         required=False,
         max_length=1000,
-        widget=forms.TextInput(attrs={**_MONO, "placeholder": "train.py"}),
+        widget=forms.TextInput(attrs={**MONO, "placeholder": "train.py", "list": "scripts"}),
         help_text="A path in the folder; Python and shell scripts start with their interpreter.",
     )
     arguments = forms.CharField(
         required=False,
-        widget=forms.TextInput(attrs={**_MONO, "placeholder": "--epochs 10"}),
+        widget=forms.TextInput(attrs={**MONO, "placeholder": "--epochs 10"}),
         help_text="As you would type them in a shell.",
     )
     command = forms.CharField(
         required=False,
         label="Or a command instead of a script",
-        widget=forms.TextInput(attrs={**_MONO, "placeholder": "python -m pkg.train --epochs 10"}),
+        widget=forms.TextInput(attrs={**MONO, "placeholder": "python -m pkg.train --epochs 10"}),
     )
     target = forms.ChoiceField(required=False)
     environment = forms.ChoiceField(required=False)
@@ -99,14 +57,14 @@ class SubmitForm(forms.Form):
     name = forms.CharField(required=False, help_text="Empty: the script's name.")
     tags = forms.CharField(
         required=False,
-        widget=forms.Textarea(attrs={**_MONO, "rows": 2, "placeholder": "model=ridge"}),
+        widget=forms.Textarea(attrs={**MONO, "rows": 2, "placeholder": "model=ridge"}),
         help_text="One a line: name or name=value.",
     )
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
     variables = forms.CharField(
         required=False,
         label="Environment variables",
-        widget=forms.Textarea(attrs={**_MONO, "rows": 3, "placeholder": "OMP_NUM_THREADS=2"}),
+        widget=forms.Textarea(attrs={**MONO, "rows": 3, "placeholder": "OMP_NUM_THREADS=2"}),
         help_text="One a line: NAME=value. The value of a name with TOKEN, KEY, SECRET, PASSWORD "
         "or CREDENTIAL in it is stored encrypted, never shown again, and masked in the log.",
     )
@@ -114,7 +72,7 @@ class SubmitForm(forms.Form):
         required=False,
         label="Output patterns",
         initial="\n".join(DEFAULT_OUTPUTS),
-        widget=forms.Textarea(attrs={**_MONO, "rows": 2}),
+        widget=forms.Textarea(attrs={**MONO, "rows": 2}),
         help_text="Files to keep as artifacts, one pattern a line, from the working directory.",
     )
     gpus = forms.CharField(
@@ -123,7 +81,7 @@ class SubmitForm(forms.Form):
         initial="0",
         help_text="How many are lent to it alone, or all. With 0 it sees none.",
     )
-    data_names = forms.CharField(required=False, label="Data", widget=forms.TextInput(attrs=_MONO))
+    data_names = forms.CharField(required=False, label="Data", widget=forms.TextInput(attrs=MONO))
     priority = forms.IntegerField(
         required=False, initial=0, help_text="Higher goes first in the queue of its target."
     )
@@ -139,31 +97,16 @@ class SubmitForm(forms.Form):
         targets: Sequence[ComputeTarget],
         environments: Sequence[str],
         data_names: Sequence[str],
-        credentials: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.has_folders = bool(settings.LINK_ROOTS)
-        sources = [(FOLDER, "a folder on the studio's machine"), (ZIP, "a zip file")]
-        sources.append((GIT, "a git repository"))
-        if self["snapshot"].value():
-            sources.insert(0, (SNAPSHOT, "the same files as before"))
-        _choices(self, "source", sources, may_be_empty=False)
         _choices(self, "target", [(target.name, _target_label(target)) for target in targets])
         _choices(self, "environment", [(name, name) for name in environments])
-        self.fields["folder"].help_text = _roots_hint()
         self.fields["data_names"].help_text = _data_hint(data_names)
-        _choices(self, "git_credential", [(name, name) for name in credentials])
-        self.initial.setdefault("source", FOLDER if self.has_folders else ZIP)
-        if self["snapshot"].value():
-            self.initial["source"] = SNAPSHOT
 
     def clean(self) -> dict[str, Any]:
         """Hold each text against its form; what it means the service judges."""
-        values = super().clean() or {}
-        needed = values.get("source", "")
-        if needed in _NEEDED and not values.get(needed) and needed not in self.errors:
-            self.add_error(needed, _NEEDED[needed])
+        values = super().clean()
         for name, read in _READERS.items():
             try:
                 values[name] = read(values.get(name) or "")
@@ -175,7 +118,8 @@ class SubmitForm(forms.Form):
         """What the valid form asks for."""
         values = self.cleaned_data
         return Submission(
-            source=self._source(),
+            source=self.source_asked(),
+            save_as=values["save_as"].strip(),
             script=values["script"].strip(),
             arguments=values["arguments"],
             command=values["command"],
@@ -196,11 +140,7 @@ class SubmitForm(forms.Form):
     def refuse(self, error: Refused) -> None:
         """Show a refusal beside the field that it is about."""
         names = {"time_limit_s": "time_limit", "data": "data_names"}
-        names["source"] = self.cleaned_data["source"]
-        names |= {name: f"git_{name}" for name in ("ref", "folder", "credential")}
-        name = names.get(error.field, error.field)
-        shown = name in self.fields and name != SNAPSHOT
-        self.add_error(name if shown else None, error.sentence)
+        super().refuse(Refused(error.sentence, field=names.get(error.field, error.field)))
 
     def forget_secrets(self) -> None:
         """Leave the values of secret variables out when the form is shown again."""
@@ -209,18 +149,6 @@ class SubmitForm(forms.Form):
             shown[name] = self.data[name]
         shown["variables"] = without_secrets(shown.get("variables", ""))
         self.data = shown
-
-    def _source(self) -> FolderSource | ZipSource | SnapshotSource | GitSource:
-        values = self.cleaned_data
-        if values["source"] == GIT:
-            return GitSource(
-                values["git"], values["git_ref"], values["git_folder"], values["git_credential"]
-            )
-        if values["source"] == FOLDER:
-            return FolderSource(values["folder"].strip())
-        if values["source"] == SNAPSHOT:
-            return SnapshotSource(values["snapshot"])
-        return ZipSource(values["zip"], values["zip"].name)
 
 
 def initial_from_run(run: Run) -> dict[str, Any]:
@@ -231,6 +159,9 @@ def initial_from_run(run: Run) -> dict[str, Any]:
     plain = [f"{name}={value}" for name, value in run.variables.items()]
     return {
         "snapshot": run.snapshot.digest,
+        "saved": run.source.name if run.source else "",
+        "folder": run.origin.get("folder", ""),
+        **git_values(run.origin.get("git", {})),
         "script": run.script,
         "arguments": _typed(words[position + 1 :]) if run.script else "",
         "command": "" if run.script else _typed(words),
@@ -252,14 +183,14 @@ def initial_from_run(run: Run) -> dict[str, Any]:
 def initial_from_import(request: Submission) -> dict[str, Any]:
     """The values that would ask for the same import again; secret variables by name only."""
     source = request.source
-    git = source if isinstance(source, GitSource) else GitSource("")
+    git = asdict(source) if isinstance(source, GitSource) else {}
+    saved = source.name if isinstance(source, SavedSource) else ""
     variables = "\n".join(f"{name}={value}" for name, value in request.variables.items())
     return {
-        "source": GIT,
-        "git": git.url,
-        "git_ref": git.ref,
-        "git_folder": git.folder,
-        "git_credential": git.credential,
+        "source": SAVED if saved else GIT,
+        "saved": saved,
+        "save_as": request.save_as,
+        **git_values(git),
         "script": request.script,
         "arguments": _typed(request.arguments),
         "command": _typed(request.command),
@@ -285,17 +216,12 @@ def without_secrets(text: str) -> str:
     return "\n".join(lines)
 
 
-def _choices(
-    form: forms.Form, name: str, choices: list[tuple[str, str]], *, may_be_empty: bool = True
-) -> None:
+def _choices(form: forms.Form, name: str, choices: list[tuple[str, str]]) -> None:
     """Offer these; a value that is not among them stays, for the service's sentence says more."""
     field = cast("forms.ChoiceField", form.fields[name])
-    if may_be_empty:
-        value = str(form[name].value() or "")
-        known = {key for key, _ in choices}
-        extra = [(value, value)] if value and value not in known else []
-        choices = [("", "choose for me"), *choices, *extra]
-    field.choices = choices
+    value = str(form[name].value() or "")
+    extra = [(value, value)] if value and value not in dict(choices) else []
+    field.choices = [("", "choose for me"), *choices, *extra]
     field.error_messages["invalid_choice"] = "'%(value)s' is not among the choices."
 
 
@@ -304,15 +230,6 @@ def _target_label(target: ComputeTarget) -> str:
     if target.health == ComputeTarget.Health.UNREACHABLE:
         notes.append("unreachable")
     return f"{target.name} ({', '.join(notes)})" if notes else target.name
-
-
-def _roots_hint() -> str:
-    if not settings.LINK_ROOTS:
-        return (
-            "Switched off: RUNYARD_LINK_ROOTS names the folders under which scripts may lie, and "
-            "it is empty."
-        )
-    return f"A folder under {', '.join(map(str, settings.LINK_ROOTS))}. Ignored files stay out."
 
 
 def _data_hint(names: Sequence[str]) -> str:

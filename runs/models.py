@@ -33,8 +33,8 @@ class Source(models.Model):
     """A script directory that we know by name."""
 
     class Kind(models.TextChoices):
-        UPLOAD = "upload", "uploaded folder"
-        ZIP = "zip", "zip"
+        UPLOAD = "upload", "uploaded files"
+        ZIP = "zip", "zip or tar"
         FOLDER = "folder", "server folder"
         GIT = "git", "git"
 
@@ -42,6 +42,12 @@ class Source(models.Model):
     name = models.CharField(max_length=255)
     kind = models.CharField(max_length=16, choices=Kind.choices)
     location = models.CharField(max_length=1000, blank=True)
+    """Where it is read anew at each submit; empty when files are brought to it."""
+    git = models.JSONField(default=dict)
+    """ref, folder and credential of a repository: texts."""
+    snapshots: models.ManyToManyField[Snapshot, SourceSnapshot] = models.ManyToManyField(
+        "Snapshot", through="SourceSnapshot", related_name="sources"
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -76,9 +82,6 @@ class Snapshot(models.Model):
     """Frozen files of a script directory; the blob store has the manifest under `digest`."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="snapshots")
-    source = models.ForeignKey(
-        Source, null=True, on_delete=models.SET_NULL, related_name="snapshots"
-    )
     digest = models.CharField(max_length=64)
     file_count = models.PositiveIntegerField()
     size_bytes = models.BigIntegerField()
@@ -93,6 +96,25 @@ class Snapshot(models.Model):
         return self.digest[:12]
 
 
+class SourceSnapshot(models.Model):
+    """A state that a source was in; the newest is what is meant by its name."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="states")
+    snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE, related_name="states")
+    created_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+    """When the source was last found in this state: it may return to an older one."""
+
+    class Meta:
+        ordering = ("-seen_at", "-id")
+        constraints = (
+            models.UniqueConstraint(fields=["source", "snapshot"], name="one_state_a_snapshot"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.snapshot} of {self.source}"
+
+
 class Run(models.Model):
     """One execution of one command on one target."""
 
@@ -101,6 +123,9 @@ class Run(models.Model):
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="runs")
     target = models.ForeignKey(ComputeTarget, on_delete=models.PROTECT, related_name="runs")
     snapshot = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="runs")
+    source = models.ForeignKey(Source, null=True, on_delete=models.SET_NULL, related_name="runs")
+    origin = models.JSONField(default=dict)
+    """What gives the files as they are now, as REST takes it: {"folder": path}; else empty."""
     environment_version = models.ForeignKey(
         EnvironmentVersion, on_delete=models.PROTECT, related_name="runs"
     )

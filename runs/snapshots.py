@@ -53,10 +53,11 @@ class Manifest:
         Raises:
             ManifestRefused: it is none, is too big, or names what must not be named.
         """
-        try:
-            listed = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ManifestRefused(f"The manifest is not JSON ({error}).") from error
+        return cls.from_items(_loaded(text), max_bytes=max_bytes, max_files=max_files)
+
+    @classmethod
+    def from_items(cls, listed: object, *, max_bytes: int, max_files: int) -> Manifest:
+        """The same, of what the text stands for."""
         if not isinstance(listed, list):
             raise ManifestRefused("The manifest is not a list of files: send [{path, …}, …].")
         entries = [_read_entry(item) for item in listed]
@@ -119,6 +120,32 @@ class Manifest:
         return {entry.path: entry for entry in self.entries}
 
 
+@dataclass(frozen=True)
+class Difference:
+    """A manifest told as what differs from one that is known."""
+
+    base: str
+    changed: list[object]
+    removed: list[str]
+
+    def items(self, base: Manifest) -> list[object]:
+        """The whole list, still to be checked."""
+        told = {item["path"] for item in self.changed if isinstance(item, dict) and "path" in item}
+        gone = told | set(self.removed)
+        kept = [entry.as_client_entry() for entry in base.entries if entry.path not in gone]
+        return [*kept, *self.changed]
+
+
+def read_difference(text: bytes) -> Difference | None:
+    """The difference that a text stands for; None when it is something else, like a manifest."""
+    match _loaded(text):
+        case {"base": str(base), "changed": list(changed), "removed": list(removed), **rest} if (
+            not rest and all(isinstance(path, str) for path in removed)
+        ):
+            return Difference(base, changed, removed)
+    return None
+
+
 def snapshot_folder(folder: Path, store: BlobStore, *, max_bytes: int, max_files: int) -> Manifest:
     """Freeze a folder of this machine: its contents are in the store afterwards.
 
@@ -171,6 +198,13 @@ def check_tree(places: Iterable[tuple[str, str]]) -> None:
         trouble = client.link_trouble(path, link, links)
         if trouble:
             raise ManifestRefused(trouble)
+
+
+def _loaded(text: bytes) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ManifestRefused(f"The manifest is not JSON ({error}).") from error
 
 
 def _read_entry(item: object) -> Entry:

@@ -31,8 +31,8 @@ class FolderSource:
 
 
 @dataclass(frozen=True)
-class ZipSource:
-    """An uploaded zip file."""
+class ArchiveSource:
+    """An uploaded zip, tar or tar.gz."""
 
     file: BinaryIO
     filename: str = "upload.zip"
@@ -50,11 +50,24 @@ class GitSource:
     """The name of one; empty: whichever is for the host."""
 
 
+Files = SnapshotSource | FolderSource | ArchiveSource | GitSource
+"""What can be frozen."""
+
+
+@dataclass(frozen=True)
+class SavedSource:
+    """A source of the workspace, by name."""
+
+    name: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Submission:
     """Everything that decides what will run; empty means "choose for me"."""
 
-    source: SnapshotSource | FolderSource | ZipSource | GitSource
+    source: Files | SavedSource
+    save_as: str = ""
+    """Keep the source under this name."""
     script: str = ""
     arguments: Sequence[str] = ()
     command: Sequence[str] = ()

@@ -13,7 +13,7 @@ from studio.models import ApiToken, User
 from studio.services import token_use, user_seen
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_SUBMITTING = frozenset({"runs", "snapshots", "blobs", "imports"})
+_SUBMITTING = frozenset({"runs", "snapshots", "blobs", "imports", "sources"})
 """Below which of the API's addresses a token of scope "submit" may write."""
 
 

@@ -22,6 +22,7 @@ _STATUS = {
     "csrf": 403,
     "scope": 403,
     "snapshot_missing": 409,
+    "base_missing": 409,
     "too_big": 413,
 }
 _KINDS = {

@@ -14,6 +14,7 @@ from runs.api.logs import router as logs
 from runs.api.metrics import router as metrics
 from runs.api.runs import router as runs
 from runs.api.snapshots import router as snapshots
+from runs.api.sources import router as sources
 from studio.api import api
 from studio.api_errors import nowhere
 from studio.api_people import router as people
@@ -29,6 +30,7 @@ for prefix, router in (
     ("/runs", artifacts),
     ("/imports", imports),
     ("/credentials", credentials),
+    ("/sources", sources),
     ("/experiments", experiments),
     ("/targets", targets),
     ("/data", data),

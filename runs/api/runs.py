@@ -8,21 +8,16 @@ from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
 
 from runs.api.imports import ImportOut, import_out
-from runs.api.schemas import (
-    RunIn,
-    RunOut,
-    RunPageOut,
-    SourceIn,
-    newest_attempt,
-    run_out,
-    run_page_url,
-)
+from runs.api.schemas import RunIn, RunOut, RunPageOut, newest_attempt, run_out, run_page_url
+from runs.api.snapshots import ChangesOut, changes_out
 from runs.models import Run, SourceImport
 from runs.selectors.runs import RunFilters, run_get, run_list
+from runs.services.again import run_again
 from runs.services.cancel import run_archive, run_cancel
 from runs.services.imports import submission_take
 from runs.services.retention import run_delete, run_deletion
-from runs.submission import DEFAULT_OUTPUTS, FolderSource, GitSource, SnapshotSource, Submission
+from runs.services.sources import run_source_now
+from runs.submission import DEFAULT_OUTPUTS, Submission
 from studio.api_auth import caller
 from studio.api_types import REFUSALS, ErrorOut, Text
 from studio.selectors import workspace_for
@@ -58,18 +53,12 @@ def submit(request: HttpRequest, payload: RunIn) -> Status[RunOut] | Status[Impo
     asked = payload.dict(exclude={"source", "workspace"})
     asked["outputs"] = asked["outputs"] or DEFAULT_OUTPUTS
     asked["gpus"] = None if payload.gpus == "all" else payload.gpus
-    submission = Submission(source=_source(payload.source), **asked)
+    submission = Submission(source=payload.source.files(), **asked)
     workspace = workspace_for(user=user, slug=payload.workspace)
     taken = submission_take(user=user, workspace=workspace, request=submission)
     if isinstance(taken, SourceImport):
         return Status(202, import_out(request, taken))
     return Status(201, shown(request, taken))
-
-
-def _source(given: SourceIn) -> SnapshotSource | FolderSource | GitSource:
-    if given.git is not None:
-        return GitSource(**given.git.dict())
-    return SnapshotSource(given.snapshot) if given.snapshot else FolderSource(given.folder)
 
 
 class RunQuery(Schema):
@@ -122,6 +111,20 @@ def cancel(request: HttpRequest, ref: Text) -> RunOut:
     run = run_of(request, ref)
     run_cancel(user=caller(request), run=run)
     return shown(request, run_of(request, str(run.pk)))
+
+
+@router.post("/{ref}/again", response={201: RunOut, **REFUSALS}, summary="Run again")
+def again(request: HttpRequest, ref: Text) -> Status[RunOut]:
+    """Queue a run of the same snapshot, environment version and words."""
+    made = run_again(user=caller(request), run=run_of(request, ref))
+    return Status(201, shown(request, made))
+
+
+@router.get("/{ref}/changes", response={200: ChangesOut, **REFUSALS}, summary="Compare with now")
+def changes(request: HttpRequest, ref: Text) -> ChangesOut:
+    """What changed in the source or server folder of the run since: the files as they are now."""
+    run = run_of(request, ref)
+    return changes_out(run.snapshot, run_source_now(user=caller(request), run=run))
 
 
 @router.post("/{ref}/archive", response={200: RunOut, **REFUSALS}, summary="Archive a run")

@@ -14,6 +14,7 @@ from pydantic import model_validator
 from runs.models import Attempt, MetricSeries, Run
 from runs.selectors.waiting import run_waiting
 from runs.stores import log_store
+from runs.submission import Files, FolderSource, GitSource, SavedSource, SnapshotSource
 from studio.api_types import In, Text
 
 
@@ -27,25 +28,36 @@ class GitIn(In):
 
 
 class SourceIn(In):
-    """The files to run: a snapshot, a folder on the studio's machine, or a git repository."""
+    """The files to run: a snapshot, a folder of the studio's machine, a repository, a source."""
 
     snapshot: Text = ""
     folder: Text = ""
     git: GitIn | None = None
+    saved: Text = ""
 
     @model_validator(mode="after")
     def _one(self) -> SourceIn:
-        if sum(map(bool, (self.snapshot, self.folder, self.git))) != 1:
+        if sum(map(bool, (self.snapshot, self.folder, self.git, self.saved))) != 1:
             raise ValueError(
-                'must name a "snapshot" by its digest, a "folder" by its path or a "git" repository'
+                'must name a "snapshot" by its digest, a "folder" by its path, a "git" repository '
+                'or a "saved" source by its name, and only one of them'
             )
         return self
+
+    def files(self) -> Files | SavedSource:
+        """What it names."""
+        if self.saved:
+            return SavedSource(self.saved)
+        if self.git is not None:
+            return GitSource(**self.git.dict())
+        return SnapshotSource(self.snapshot) if self.snapshot else FolderSource(self.folder)
 
 
 class RunIn(In):
     """A run to submit; what is left out the studio chooses."""
 
     source: SourceIn
+    save_as: Text = ""
     script: Text = ""
     arguments: list[Text] = []
     command: list[Text] = []
@@ -108,6 +120,8 @@ class RunOut(Schema):
     archived_at: datetime | None
     submitted_by: str | None
     snapshot: str
+    source: str | None
+    origin: dict[str, Any]
     git: dict[str, Any]
     metrics: dict[str, float | str | None]
     log: LogOut
@@ -172,6 +186,8 @@ def run_out(run: Run, attempt: Attempt, url: str) -> RunOut:
         archived_at=run.archived_at,
         submitted_by=run.submitted_by.username if run.submitted_by else None,
         snapshot=run.snapshot.digest,
+        source=run.source.name if run.source else None,
+        origin=run.origin,
         git=run.git,
         metrics={series.name: last_value(series) for series in run.series.all()},
         log=LogOut(

@@ -21,6 +21,11 @@ def credential_list(*, user: User, workspace: Workspace) -> QuerySet[GitCredenti
     return rows.filter(workspace=workspace).defer("secret")
 
 
+def credential_names(*, user: User, workspace: Workspace) -> list[str]:
+    """What forms offer."""
+    return list(credential_list(user=user, workspace=workspace).values_list("name", flat=True))
+
+
 def host_list(*, user: User, workspace: Workspace) -> QuerySet[GitHost]:
     """The SSH hosts that the workspace knows by their keys."""
     rows = GitHost.objects.filter(workspace__in=workspaces_of(user=user))

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from runs.changes import Changes, manifest_changes
 from runs.models import Run, Snapshot
 from runs.selectors.runs import run_attempt
 from runs.snapshots import Entry, Manifest
@@ -53,6 +54,11 @@ def snapshot_file(*, snapshot: Snapshot, path: str) -> tuple[Entry, Path]:
     if entry is None or not entry.sha:
         raise NotFound(f"There is no file '{path}' in the snapshot {snapshot.digest[:12]}.")
     return entry, blob_store().path(entry.sha)
+
+
+def snapshot_changes(*, old: Snapshot, new: Snapshot) -> Changes:
+    """What became of the files from one snapshot to another."""
+    return manifest_changes(snapshot_manifest(snapshot=old), snapshot_manifest(snapshot=new))
 
 
 def run_streams(*, run: Run) -> list[Stream]:

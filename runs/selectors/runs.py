@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.fields.json import KeyTransform
 
-from runs.models import Artifact, Attempt, Experiment, MetricSeries, Run, RunEvent
+from runs.models import Artifact, Attempt, Experiment, MetricSeries, Run, RunEvent, Source
 from runs.states import FINAL, LIVE, Status
 from studio.lib.refusal import NotFound, Refused
 from studio.models import User, Workspace
@@ -83,6 +83,7 @@ def run_list(*, user: User, workspace: Workspace, filters: RunFilters) -> RunPag
             "submitted_by",
             "workspace",
             "snapshot",
+            "source",
         )
         .prefetch_related(
             "series", "gpu_loans", Prefetch("attempts", Attempt.objects.order_by("-number"))
@@ -148,6 +149,7 @@ def run_get(*, user: User, ref: str, workspace: Workspace | None = None) -> Run:
         "environment_version__environment",
         "submitted_by",
         "snapshot",
+        "source",
         "build",
         "workspace",
         "canceled_by",
@@ -174,6 +176,11 @@ def _by_ref(rows: QuerySet[Run], ref: str, user: User) -> Run | None:
         if matching:
             raise Refused(f"More than one run's id begins with '{ref}': give more of it.")
     return rows.filter(name=ref).order_by("-pk").first()
+
+
+def source_runs(*, source: Source) -> QuerySet[Run]:
+    """The runs of a source, newest first, as rows of a table need them."""
+    return source.runs.select_related("experiment", "target")
 
 
 def run_attempt(*, run: Run) -> Attempt:

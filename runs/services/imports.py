@@ -21,16 +21,13 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from runs.giturls import GitRefused
-from runs.mirrors import check_ref, sweep
+from runs.mirrors import sweep
 from runs.models import Run, SourceImport
-from runs.selectors.credentials import credential_for
-from runs.services.gitsources import git_freeze, mirrors
-from runs.services.snapshots import git_address, snapshot_store
-from runs.services.submit import run_submit, source_name, submission_check
-from runs.snapshots import ManifestRefused
-from runs.submission import GitSource, SnapshotSource, Submission
-from studio.client.folder import FolderRefused
+from runs.services.gitsources import mirrors
+from runs.services.snapshots import git_check, source_freeze
+from runs.services.sources import source_meant
+from runs.services.submit import run_submit, submission_check
+from runs.submission import GitSource, SavedSource, Submission
 from studio.lib.queue import enqueue
 from studio.lib.refusal import Refused
 from studio.lib.vault import decrypt, encrypt
@@ -58,11 +55,12 @@ def submission_take(*, user: User, workspace: Workspace, request: Submission) ->
 
     What cannot work whatever the files are is refused now.
     """
-    source = request.source
+    require_role(user, workspace, Role.CONTRIBUTOR)
+    _, source = source_meant(workspace=workspace, request=request)
     if not isinstance(source, GitSource):
         return run_submit(user=user, workspace=workspace, request=request)
     submission_check(user=user, workspace=workspace, request=request)
-    _check_source(workspace, source)
+    git_check(workspace=workspace, source=source)
     found = SourceImport.objects.create(
         workspace=workspace,
         user=user,
@@ -82,14 +80,19 @@ def import_request(*, found: SourceImport) -> Submission:
     Raises:
         Refused: it was encrypted with another key.
     """
-    source = GitSource(found.url, found.ref, found.folder, found.credential)
     try:
         asked = json.loads(decrypt(found.request))
     except ValueError as error:
         raise Refused(
             f"Import {found.pk} was written down with another key and cannot be read: submit anew."
         ) from error
+    saved = asked.pop("saved", "")
+    source = SavedSource(saved) if saved else _git_source(found)
     return Submission(source=source, **asked)
+
+
+def _git_source(found: SourceImport) -> GitSource:
+    return GitSource(found.url, found.ref, found.folder, found.credential)
 
 
 def import_cancel(*, user: User, found: SourceImport) -> None:
@@ -136,25 +139,12 @@ def imports_prune() -> None:
     sweep(mirrors())
 
 
-def _check_source(workspace: Workspace, source: GitSource) -> None:
-    address = git_address(source.url)
-    try:
-        check_ref(source.ref.strip())
-    except GitRefused as error:
-        raise Refused(str(error), field="ref") from error
-    for field, text, most in (("ref", source.ref, 255), ("folder", source.folder, 1000)):
-        if len(text) > most or not text.isprintable():
-            raise Refused(
-                f"The {field} is longer than {most:,} characters or holds control characters.",
-                field=field,
-            )
-    credential_for(workspace=workspace, address=address, name=source.credential)
-
-
 def _without_source(request: Submission) -> dict[str, object]:
-    asked = asdict(request)
+    """What else is asked for; of a saved source its name."""
+    saved = request.source.name if isinstance(request.source, SavedSource) else ""
+    asked = asdict(replace(request, source=SavedSource(saved)))
     del asked["source"]
-    return asked
+    return asked | {"saved": saved}
 
 
 @transaction.atomic
@@ -175,26 +165,11 @@ def _claim(import_id: int) -> SourceImport | None:
 
 def _import(found: SourceImport) -> None:
     request = import_request(found=found)
-    source = request.source
-    assert isinstance(source, GitSource)  # noqa: S101  (for the type checker: we wrote it)
-    address = git_address(source.url)
-    try:
-        manifest, facts = git_freeze(
-            workspace=found.workspace, source=source, address=address, beat=_Beat(found)
-        )
-    except (ManifestRefused, FolderRefused) as error:
-        raise Refused(str(error), field="source") from error
-    snapshot_store(workspace=found.workspace, manifest=manifest)
-    request = replace(
-        request,
-        source=SnapshotSource(manifest.digest),
-        git=facts,
-        experiment=request.experiment or source_name(request),
-    )
+    frozen = source_freeze(workspace=found.workspace, source=_git_source(found), beat=_Beat(found))
     with transaction.atomic():
         if not _mine(found).update(status=Status.DONE, ended_at=timezone.now(), lease_token=""):
             raise _Lost
-        run = run_submit(user=found.user, workspace=found.workspace, request=request)
+        run = run_submit(user=found.user, workspace=found.workspace, request=request, frozen=frozen)
         SourceImport.objects.filter(pk=found.pk).update(run=run)
 
 

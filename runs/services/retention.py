@@ -172,7 +172,7 @@ def _living_snapshots(workspace: Workspace) -> list[Snapshot]:
     """Snapshots that something uses; the others go once their files are unpinned."""
     fresh = timezone.now() - timedelta(hours=24)
     dead = Snapshot.objects.filter(
-        workspace=workspace, runs=None, source=None, created_at__lt=fresh
+        workspace=workspace, runs=None, sources=None, created_at__lt=fresh
     )
     dead.delete()
     return list(Snapshot.objects.filter(workspace=workspace))

@@ -2,41 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import BinaryIO
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from runs.archives import snapshot_zip
+from runs.archives import snapshot_archive
 from runs.giturls import LOCAL, Address, GitRefused, read_address
+from runs.mirrors import check_ref
 from runs.models import Blob, Snapshot
 from runs.packs import read_pack
+from runs.selectors.credentials import credential_for
 from runs.selectors.files import snapshot_manifest
+from runs.selectors.folders import linked_folder
 from runs.services.gitsources import git_freeze
-from runs.snapshots import Manifest, ManifestRefused, snapshot_folder
+from runs.snapshots import Manifest, ManifestRefused, read_difference, snapshot_folder
 from runs.stores import blob_store
-from runs.submission import FolderSource, GitSource, SnapshotSource, ZipSource
+from runs.submission import Files, FolderSource, GitSource, SnapshotSource
 from studio.client.folder import FolderRefused
 from studio.client.gitfacts import git_facts
 from studio.lib.refusal import Refused
 from studio.models import Workspace
 
+Frozen = tuple[Snapshot, Manifest, dict[str, object]]
+"""The record of a snapshot, its manifest, and what git knows of the files."""
+
 PIN = timedelta(hours=24)
 """How long a blob that somebody asked about or sent is kept without being referred to."""
+SLACK = timedelta(hours=1)
+"""A pin that ends so little earlier is not written anew: a source may have thousands."""
 
 
 def blobs_claim(*, workspace: Workspace, blobs: Iterable[tuple[str, int]]) -> None:
     """Let the workspace own these contents, pinned for a day."""
     until = timezone.now() + PIN
+    sizes = dict(blobs)
+    pinned: set[str] = set()
+    for batch in _batches(list(sizes), 500):
+        rows = Blob.objects.filter(workspace=workspace, sha__in=batch)
+        rows = rows.filter(pinned_until__gte=until - SLACK)
+        pinned |= set(rows.values_list("sha", flat=True))
     Blob.objects.bulk_create(
         [
             Blob(workspace=workspace, sha=sha, size_bytes=size, pinned_until=until)
-            for sha, size in dict(blobs).items()
+            for sha, size in sizes.items()
+            if sha not in pinned
         ],
         update_conflicts=True,
         unique_fields=["workspace", "sha"],
@@ -63,15 +77,18 @@ def blobs_receive(*, workspace: Workspace, stream: BinaryIO) -> int:
 def snapshot_create(*, workspace: Workspace, manifest_json: bytes) -> tuple[str, list[str]]:
     """Make a snapshot of a manifest whose blobs the workspace has: (digest, missing blobs).
 
+    The manifest may be told as what differs from a snapshot of the workspace.
+
     It exists once nothing is missing. "Missing" never reveals what other workspaces own:
     a blob counts only when this one has sent or used it.
     """
     try:
-        manifest = Manifest.from_json(
-            manifest_json,
-            max_bytes=settings.SNAPSHOT_MAX_BYTES,
-            max_files=settings.SNAPSHOT_MAX_FILES,
-        )
+        difference = read_difference(manifest_json)
+        if difference is None:
+            manifest = Manifest.from_json(manifest_json, **_limits())
+        else:
+            base = _base(workspace, difference.base)
+            manifest = Manifest.from_items(difference.items(base), **_limits())
     except ManifestRefused as error:
         raise Refused(str(error), field="source") from error
     missing = _missing(workspace, manifest)
@@ -80,13 +97,25 @@ def snapshot_create(*, workspace: Workspace, manifest_json: bytes) -> tuple[str,
     return manifest.digest, missing
 
 
+def _base(workspace: Workspace, digest: str) -> Manifest:
+    known = Snapshot.objects.filter(workspace=workspace, digest=digest).first()
+    if known is None:
+        raise Refused(
+            f"The snapshot {digest[:12]} is not known here: send the whole manifest.",
+            field="source",
+            code="base_missing",
+        )
+    return snapshot_manifest(snapshot=known)
+
+
 def _missing(workspace: Workspace, manifest: Manifest) -> list[str]:
     wanted = sorted({entry.sha for entry in manifest.entries if entry.sha})
     owned: set[str] = set()
+    until = timezone.now() + PIN
     for batch in _batches(wanted, 500):
         rows = Blob.objects.filter(workspace=workspace, sha__in=batch)
         owned |= set(rows.values_list("sha", flat=True))
-        rows.update(pinned_until=timezone.now() + PIN)
+        rows.filter(pinned_until__lt=until - SLACK).update(pinned_until=until)
     store = blob_store()
     return [sha for sha in wanted if sha not in owned or not store.has(sha)]
 
@@ -115,9 +144,9 @@ def snapshot_store(*, workspace: Workspace, manifest: Manifest) -> Snapshot:
 
 
 def source_freeze(
-    *, workspace: Workspace, source: SnapshotSource | FolderSource | ZipSource | GitSource
-) -> tuple[Snapshot, Manifest, dict[str, object]]:
-    """Turn what a person pointed at into a snapshot: (row, manifest, git facts).
+    *, workspace: Workspace, source: Files, beat: Callable[[str], None] = lambda _: None
+) -> Frozen:
+    """Turn what a person pointed at into a snapshot; `beat` hears how a fetch goes.
 
     Raises:
         Refused: the source cannot become one; the sentence says what to do.
@@ -138,12 +167,31 @@ def source_freeze(
             facts = git_facts(folder)
         elif isinstance(source, GitSource):
             address = git_address(source.url)
-            manifest, facts = git_freeze(workspace=workspace, source=source, address=address)
+            manifest, facts = git_freeze(
+                workspace=workspace, source=source, address=address, beat=beat
+            )
         else:
-            manifest, facts = snapshot_zip(source.file, blob_store(), **_limits()), {}
+            store, facts = blob_store(), {}
+            manifest = snapshot_archive(source.file, store, name=source.filename, **_limits())
     except (FolderRefused, ManifestRefused) as error:
         raise Refused(str(error), field="source") from error
     return snapshot_store(workspace=workspace, manifest=manifest), manifest, facts
+
+
+def git_check(*, workspace: Workspace, source: GitSource) -> None:
+    """Refuse a git source that cannot be fetched whatever lies there."""
+    address = git_address(source.url)
+    try:
+        check_ref(source.ref.strip())
+    except GitRefused as error:
+        raise Refused(str(error), field="ref") from error
+    for field, text, most in (("ref", source.ref, 255), ("folder", source.folder, 1000)):
+        if len(text) > most or not text.isprintable():
+            raise Refused(
+                f"The {field} is longer than {most:,} characters or holds control characters.",
+                field=field,
+            )
+    credential_for(workspace=workspace, address=address, name=source.credential)
 
 
 def git_address(url: str) -> Address:
@@ -155,36 +203,6 @@ def git_address(url: str) -> Address:
     if address.kind == LOCAL:
         return replace(address, path=str(linked_folder(address.path)))
     return address
-
-
-def linked_folder(path: str) -> Path:
-    """The real folder behind `path`, if it lies under one of the link roots."""
-    roots = [root.resolve() for root in settings.LINK_ROOTS]
-    if not roots:
-        raise Refused(
-            "Server folders are switched off: set RUNYARD_LINK_ROOTS to the folders that may be "
-            "used, or upload a zip.",
-            field="source",
-        )
-    if not Path(path).expanduser().is_absolute():
-        raise Refused(f"'{path}' is not an absolute path: begin it with /.", field="source")
-    folder = Path(path).expanduser().resolve()
-    allowed = ", ".join(str(root) for root in roots)
-    if not any(folder.is_relative_to(root) for root in roots):
-        raise Refused(
-            f"The folder '{path}' lies outside the allowed folders ({allowed}): choose one below "
-            "them, or add it to RUNYARD_LINK_ROOTS.",
-            field="source",
-        )
-    if not folder.is_dir():
-        raise Refused(f"There is no folder '{path}' on the studio's machine.", field="source")
-    data = settings.DATA_DIR.resolve()
-    if folder.is_relative_to(data) or data.is_relative_to(folder):
-        raise Refused(
-            f"The folder '{path}' holds the studio's own data and keys: choose another one.",
-            field="source",
-        )
-    return folder
 
 
 def _limits() -> dict[str, int]:

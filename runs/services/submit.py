@@ -6,7 +6,7 @@ import difflib
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 
 from django.db import transaction
@@ -17,17 +17,20 @@ from compute.selectors import data_known, data_paths, target_pick
 from environments.models import EnvironmentVersion
 from environments.services import environment_pick
 from runs.giturls import read_address
-from runs.models import Attempt, Experiment, Run, RunEvent, Snapshot
+from runs.models import Attempt, Experiment, Run, RunEvent, Snapshot, Source
 from runs.services.move import run_changed
-from runs.services.snapshots import blobs_claim, source_freeze
+from runs.services.snapshots import Frozen, blobs_claim, source_freeze
+from runs.services.sources import source_keep, source_meant
 from runs.snapshots import Manifest
 from runs.stores import blob_store
 from runs.submission import (
     DEFAULT_OUTPUTS,
+    ArchiveSource,
+    Files,
     FolderSource,
     GitSource,
+    SavedSource,
     Submission,
-    ZipSource,
     command_words,
     instead_of_variable,
     is_secret_name,
@@ -53,6 +56,8 @@ class _Checked:
     words: list[str]
     target: ComputeTarget
     snapshot: Snapshot
+    source: Source | None
+    origin: dict[str, object]
     environment: EnvironmentVersion
     environment_why: str
     experiment: str
@@ -60,8 +65,12 @@ class _Checked:
     git: dict[str, object]
 
 
-def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
+def run_submit(
+    *, user: User, workspace: Workspace, request: Submission, frozen: Frozen | None = None
+) -> Run:
     """Queue a run of exactly these files with exactly this command.
+
+    `frozen` is the snapshot of its source, when that was fetched before.
 
     The row is written first; the hint to the workers follows its commit, so a lost
     hint only costs seconds.
@@ -71,7 +80,8 @@ def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
         Forbidden: the user may not submit here.
     """
     target, data = submission_check(user=user, workspace=workspace, request=request)
-    snapshot, manifest, git = source_freeze(workspace=workspace, source=request.source)
+    source, files = source_meant(workspace=workspace, request=request)
+    snapshot, manifest, git = frozen or source_freeze(workspace=workspace, source=files)
     words = _words(request, manifest)
     version, why = environment_pick(
         workspace=workspace,
@@ -82,6 +92,8 @@ def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
         words=words,
         target=target,
         snapshot=snapshot,
+        source=source,
+        origin=_origin(files),
         environment=version,
         environment_why=why,
         experiment=request.experiment.strip() or source_name(request) or "default",
@@ -110,6 +122,8 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
     experiment, _ = Experiment.objects.get_or_create(
         workspace=workspace, name=checked.experiment, archived_at=None
     )
+    if checked.source is not None:
+        source_keep(source=checked.source, snapshot=checked.snapshot)
     plain = {k: v for k, v in request.variables.items() if not is_secret_name(k)}
     secret = {k: encrypt(v) for k, v in request.variables.items() if is_secret_name(k)}
     run = Run.objects.create(
@@ -118,6 +132,8 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
         experiment=experiment,
         target=checked.target,
         snapshot=checked.snapshot,
+        source=checked.source,
+        origin=checked.origin,
         environment_version=checked.environment,
         environment_why=checked.environment_why,
         submitted_by=user,
@@ -271,16 +287,25 @@ def _folder_requirements(manifest: Manifest) -> str | None:
         return file.read(1 << 20).decode("utf-8", errors="replace")
 
 
+def _origin(files: Files) -> dict[str, object]:
+    """Where the files lie, as far as they can be read there again."""
+    if isinstance(files, FolderSource):
+        return {"folder": files.path}
+    return {"git": asdict(files)} if isinstance(files, GitSource) else {}
+
+
 def source_name(request: Submission) -> str:
     """What the files are called, as far as an experiment can be called so; else ""."""
     if isinstance(request.source, FolderSource):
         name = PurePosixPath(request.source.path).name
-    elif isinstance(request.source, ZipSource):
-        name = PurePosixPath(request.source.filename).stem
+    elif isinstance(request.source, ArchiveSource):
+        name = PurePosixPath(request.source.filename).name.partition(".")[0]
     elif isinstance(request.source, GitSource):
         name = read_address(request.source.url).name
+    elif isinstance(request.source, SavedSource):
+        name = request.source.name
     else:
-        name = ""
+        name = request.save_as
     return name if _EXPERIMENT.fullmatch(name) else ""
 
 

@@ -1,4 +1,4 @@
-"""What people do to a run: cancel it, hide it, delete it."""
+"""What people do to a run: cancel it, run it again, hide it, delete it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from runs.selectors.runs import run_get
+from runs.services.again import run_again
 from runs.services.cancel import run_archive, run_cancel
 from runs.services.retention import run_delete, run_deletion
 from runs.templatetags.runyard import size
@@ -22,6 +23,14 @@ def cancel(request: PageRequest, run_id: int) -> HttpResponseRedirect:
     run = run_get(user=request.user, ref=str(run_id))
     run_cancel(user=request.user, run=run)
     return redirect("runs:detail", run.pk)
+
+
+@require_POST
+@page
+def again(request: PageRequest, run_id: int) -> HttpResponseRedirect:
+    """Queue the same once more and go there."""
+    run = run_get(user=request.user, ref=str(run_id))
+    return redirect("runs:detail", run_again(user=request.user, run=run).pk)
 
 
 @require_POST

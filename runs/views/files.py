@@ -80,7 +80,7 @@ def diff(request: PageRequest, run_id: int) -> HttpResponse:
     text = run_diff(run=run).decode("utf-8", errors="replace")
     shown, rest = text[:VIEW_BYTES], len(text) - VIEW_BYTES
     context = run_frame(request, run, "files") | {
-        "lines": [(_diff_class(line), line) for line in shown.splitlines()],
+        "lines": diff_lines(shown.splitlines()),
         "cut_characters": max(0, rest),
     }
     return render(request, "runs/run_diff.html", context)
@@ -138,6 +138,11 @@ def _highlighted(sha: str, name: str) -> SafeString:
         lexer = TextLexer(stripnl=False, ensurenl=False)
     formatter = HtmlFormatter(linenos="inline", cssclass="code", lineanchors="L", wrapcode=False)
     return mark_safe(highlight(text, lexer, formatter))  # noqa: S308  (Pygments escapes)
+
+
+def diff_lines(lines: Iterable[str]) -> list[tuple[str, str]]:
+    """The lines of a diff, each with the class that gives it its colour."""
+    return [(_diff_class(line), line) for line in lines]
 
 
 def _diff_class(line: str) -> str:

@@ -12,10 +12,11 @@ from compute.selectors import data_list, target_list
 from environments.models import Environment
 from environments.selectors import environment_list
 from runs.forms import SubmitForm, initial_from_import, initial_from_run
-from runs.models import SourceImport
-from runs.selectors.credentials import credential_list
+from runs.models import Run, SourceImport
+from runs.selectors.credentials import credential_names
 from runs.selectors.imports import import_get
 from runs.selectors.runs import experiment_list, run_get
+from runs.selectors.sources import source_list
 from runs.services.imports import import_request, submission_take
 from studio.lib.refusal import Forbidden, NotFound, Refused
 from studio.models import Role, Workspace
@@ -57,23 +58,29 @@ def _form(request: PageRequest, workspace: Workspace, **given: Any) -> SubmitFor
         data_names=list(data.values_list("name", flat=True)),
         targets=list(target_list(user=request.user, workspace=workspace)),
         environments=list(environments.values_list("name", flat=True)),
-        credentials=list(
-            credential_list(user=request.user, workspace=workspace).values_list("name", flat=True)
-        ),
+        credentials=credential_names(user=request.user, workspace=workspace),
+        saved=[row.name for row in source_list(user=request.user, workspace=workspace)],
+        earlier=request.GET.get("from", ""),
         **given,
     )
 
 
 def _initial(request: PageRequest) -> dict[str, Any]:
-    earlier = request.GET.get("from", "")
-    initial = initial_from_run(run_get(user=request.user, ref=earlier)) if earlier else {}
+    earlier = _earlier(request)
+    initial = initial_from_run(earlier) if earlier else {}
     if request.GET.get("import", "").isdecimal():
         found = import_get(user=request.user, import_id=int(request.GET["import"]))
         initial = initial_from_import(import_request(found=found))
-    for name in ("environment", "target", "experiment"):
+    for name in ("environment", "target", "experiment", "saved"):
         if request.GET.get(name):
             initial[name] = request.GET[name]
     return initial
+
+
+def _earlier(request: PageRequest) -> Run | None:
+    """The run that the form is filled in from."""
+    ref = request.GET.get("from", "")
+    return run_get(user=request.user, ref=ref) if ref else None
 
 
 def _form_page(
@@ -83,7 +90,7 @@ def _form_page(
         "section": "submit",
         "workspace": workspace,
         "form": form,
-        "earlier": request.GET.get("from", ""),
+        "earlier": _earlier(request),
         "experiments": experiment_list(user=request.user, workspace=workspace),
     }
     return render(request, "runs/submit.html", context, status=status)

@@ -7,3 +7,5 @@ import "./live-socket.js";
 import "./run-rows.js";
 import "./run-log.js";
 import "./run-notices.js";
+import "./folder-upload.js";
+import "./folder-picker.js";

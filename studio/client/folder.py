@@ -59,12 +59,17 @@ class FolderRefused(Exception):
 
 
 def scan(
-    folder: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES
+    folder: str | os.PathLike[str],
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_files: int = MAX_FILES,
+    left_out: list[str] | None = None,
 ) -> list[Entry]:
     """The entries of a folder, sorted by path; a second scan only reads what changed.
 
     Links are kept as links and never followed. Hashes of unchanged files come from the
-    user's cache folder.
+    user's cache folder. What the ignore rules leave out is added to `left_out`, folders
+    with a slash and without what is in them.
 
     Raises:
         FolderRefused: something in it cannot be kept as it is, it is too big, or it
@@ -72,6 +77,8 @@ def scan(
     """
     root = os.path.realpath(folder)
     walk = _Walk(root, max_bytes, max_files)
+    if left_out is not None:
+        left_out += sorted(walk.left_out)
     check_size(walk.sizes(), max_bytes, max_files)
     for path, target in walk.links.items():
         trouble = link_trouble(path, target, walk.links)
@@ -200,6 +207,7 @@ class _Walk:
     def __init__(self, root: str, max_bytes: int, max_files: int) -> None:
         self.files: list[tuple[str, os.stat_result]] = []
         self.links: dict[str, str] = {}
+        self.left_out: list[str] = []
         self._max_bytes = max_bytes
         self._max_files = max_files
         if not os.path.isdir(root):
@@ -239,6 +247,7 @@ class _Walk:
     ) -> None:
         names = {entry.name for entry in entries}
         if "pyvenv.cfg" in names and not wanted:
+            self.left_out.append(prefix)
             return
         if scope.nested and ".gitignore" in names:
             scope = scope.adding(read_rules(".gitignore", dir_fd=descriptor) or b"")
@@ -246,9 +255,10 @@ class _Walk:
             name = os.fsencode(entry.name)
             is_folder = entry.is_dir(follow_symlinks=False)
             left_out = scope.verdict(name, is_folder=is_folder)
-            if left_out or name in NEVER:
-                continue
             path = prefix + entry.name
+            if left_out or name in NEVER:
+                self.left_out.append(path + "/" * is_folder)
+                continue
             trouble = name_trouble(path)
             if trouble:
                 raise FolderRefused(trouble)

@@ -1,4 +1,4 @@
-"""Submitting a commit of a git repository: the studio fetches it, and we wait for the run."""
+"""Submitting files that the studio has or fetches itself: then we wait for the run."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 2.0
 
 
-def submit_git(studio: Connection, source: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
-    """Submit a run of what the repository holds: the run as the studio made it.
+def submit_there(
+    studio: Connection, source: dict[str, Any], body: dict[str, Any]
+) -> dict[str, Any]:
+    """Submit a run of a repository or a saved source: the run as the studio made it.
 
     Raises:
         Refused: the studio cannot fetch it, or not run it; nothing was submitted.
     """
-    found = studio.json("POST", "/runs", {**body, "source": {"git": source}})
+    found = studio.json("POST", "/runs", {**body, "source": source})
+    if "run" not in found:
+        return dict(found)  # nothing had to be fetched
     pause, told = _FIRST_PAUSE_S, ""
     while found["status"] in {"queued", "running"}:
         if found["waiting"] != told and sys.stderr.isatty():

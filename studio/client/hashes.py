@@ -19,8 +19,7 @@ class HashCache:
     """
 
     def __init__(self, folder: str) -> None:
-        name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:32]
-        self._path = os.path.join(_cache_home(), "runyard", "hashes", f"{name}.json")
+        self._path = cache_file("hashes", folder)
         self._trusted_before_ns = time.time_ns() - RACY_NS
         self._old = _loaded(self._path)
         self._new: dict[str, list[object]] = {}
@@ -63,5 +62,8 @@ def _loaded(path: str) -> dict[str, list[object]]:
     return known if shaped else {}
 
 
-def _cache_home() -> str:
-    return os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+def cache_file(kind: str, folder: str) -> str:
+    """Where the user's cache keeps what is remembered of a folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:32]
+    return os.path.join(home, "runyard", kind, f"{name}.json")

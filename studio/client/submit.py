@@ -15,7 +15,6 @@ TYPE_CHECKING = False  # importing typing would cost the command a tenth of its 
 if TYPE_CHECKING:
     from typing import Any
 
-    from studio.client.gitreader import GitReader
     from studio.client.http import Connection
 
 _VALUED = (
@@ -24,6 +23,8 @@ _VALUED = (
     ("--ref", "REF", "with --git: a branch, tag or commit (default: the default branch)"),
     ("--folder", "SUB", "with --git: the sub-folder to run in"),
     ("--credential", "C", "with --git: what opens it (default: the one for its host)"),
+    ("--save-as", "NAME", "keep the folder as a source of this name"),
+    ("--saved", "NAME", "run a source that the studio has under this name, instead of a folder"),
     ("--target", "T", "where to run"),
     ("--environment", "E", "what to run in, as NAME or NAME:VERSION"),
     ("--experiment", "X", "the group it belongs to (default: the folder's name)"),
@@ -49,34 +50,59 @@ def run(argv: Sequence[str]) -> int:
     parser = _parser()
     options, rest, is_command = split(argv)
     asked = parser.parse(options)
-    if not rest:
+    if asked.saved and (asked.source or asked.git or asked.save_as or asked.dry_run):
+        parser.error("--saved takes the files that the studio has: leave the others out")
+    if not rest and not asked.dry_run:
         parser.error("give a SCRIPT, or -- and a COMMAND")
     git = _git(parser, asked)
-    folder = "" if git else asked.source or "."
+    folder = "" if git or asked.saved else asked.source or "."
     if folder and not os.path.isdir(folder):
         raise Refused(f"There is no folder '{folder}': --source names the folder to run in.")
+    if git and asked.dry_run:
+        parser.error("--dry-run looks at a folder of this machine: leave --git out")
+    if asked.dry_run:
+        return _tell_plan(folder, as_json=asked.json)
     body = _body(asked, folder)
     if is_command:
         body["command"] = rest
     else:
         body["script"] = _script(rest[0], folder) if folder else rest[0]
         body["arguments"] = rest[2:] if rest[1:2] == ["--"] else rest[1:]
+    return stay_with(asked, *_submitted(asked, folder, git, body))
 
+
+def _submitted(
+    asked: Namespace, folder: str, git: dict[str, str], body: dict[str, Any]
+) -> tuple[Connection, dict[str, Any]]:
+    """The studio, and the run as it made it."""
+    if not folder:
+        from studio.client.gitsource import submit_there
+        from studio.client.login import connect
+
+        studio = connect()
+        source = {"git": git} if git else {"saved": asked.saved}
+        return studio, submit_there(studio, source, body)
     from studio.client.gitreader import GitReader
 
     # git answers while everything else is imported and the folder is read
-    facts = GitReader(folder) if folder else None
-    from studio.client.follow import exit_code, stay
+    facts = GitReader(folder)
     from studio.client.login import connect
+    from studio.client.upload import submit_folder
 
     studio = connect()
-    made = _submit_folder(studio, folder, body, facts) if facts else _submit_git(studio, git, body)
+    return studio, submit_folder(studio, folder, body, facts, quiet=asked.json)
+
+
+def stay_with(asked: Namespace, studio: Connection, made: dict[str, Any]) -> int:
+    """Tell of the new run, and with --wait stay to its end."""
     if not asked.json:
         tell(f"submitted {made['name']} as run {made['id']}")
     if not asked.wait:
         if asked.json:
             tell(json.dumps(made, indent=2))
         return 0
+    from studio.client.follow import exit_code, stay
+
     ended = stay(studio, made["id"], quiet=asked.json)
     if ended is None:
         return 130
@@ -85,18 +111,12 @@ def run(argv: Sequence[str]) -> int:
     return exit_code(ended)
 
 
-def _submit_folder(
-    studio: Connection, folder: str, body: dict[str, Any], facts: GitReader
-) -> dict[str, Any]:
-    from studio.client.upload import submit_folder
+def _tell_plan(folder: str, *, as_json: bool) -> int:
+    from studio.client.survey import survey, survey_json
+    from studio.client.upload import Folder
 
-    return submit_folder(studio, folder, body, facts)
-
-
-def _submit_git(studio: Connection, git: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
-    from studio.client.gitsource import submit_git
-
-    return submit_git(studio, git, body)
+    tell((survey_json if as_json else survey)(Folder(folder)))
+    return 0
 
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str], bool]:
@@ -120,6 +140,9 @@ def _parser() -> Parser:
     for name, metavar, text in _REPEATED:
         parser.add_argument(name, metavar=metavar, help=text, action="append", default=[])
     parser.add_argument("--wait", action="store_true", help="show its log, exit with its exit code")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only say what would be sent, and what is left out"
+    )
     return parser
 
 
@@ -139,6 +162,7 @@ def _body(asked: Namespace, folder: str) -> dict[str, Any]:
     body = {
         "target": asked.target,
         "environment": asked.environment,
+        "save_as": asked.save_as,
         "experiment": asked.experiment or (_experiment_of(folder) if folder else ""),
         "name": asked.name,
         "description": asked.description,

@@ -79,3 +79,40 @@ def test_a_broken_pack_is_refused_and_what_was_whole_is_kept(member: Caller) -> 
     for broken in (whole + other[:-1], whole + other[:30], whole + b"x" * 64 + other[64:]):
         assert member.post("/blobs", broken).status == 422
     assert member.post("/snapshots", canonical(ENTRIES)).json["missing"] == []
+
+
+def test_a_difference_stands_for_the_whole_list(
+    member: Caller, stranger: Caller, viewer: Caller
+) -> None:
+    member.post("/blobs", packed(TEXT, b"more"))
+    base = member.post("/snapshots", canonical(ENTRIES)).json["digest"]
+    added = {"path": "b.txt", "mode": 0o644, "size": 4, "sha": hashlib.sha256(b"more").hexdigest()}
+    whole = canonical([*ENTRIES, added])
+    told = {"base": base, "changed": [added], "removed": []}
+    answer = member.post("/snapshots", told).json
+    assert answer == {"digest": hashlib.sha256(whole).hexdigest(), "missing": []}
+    back = {"base": answer["digest"], "changed": [], "removed": ["b.txt"]}
+    assert member.post("/snapshots", back).json == {"digest": base, "missing": []}
+    moved = {"base": base, "changed": [{**ENTRIES[0], "mode": 0o755}], "removed": ["none"]}
+    assert member.post("/snapshots", moved).json["missing"] == []
+    unknown = member.post("/snapshots", {**told, "base": "0" * 64})
+    assert (unknown.status, unknown.json["code"]) == (409, "base_missing")
+    assert stranger.post("/snapshots", told).json["code"] == "base_missing"
+    assert viewer.post("/snapshots", told).status == 403
+
+
+def test_a_difference_is_held_to_the_same_rules(member: Caller, digest: str) -> None:
+    file = {"path": "x", "mode": 0o644, "size": 1, "sha": SHA}
+    for changed, removed in (
+        ([{**file, "path": "../x"}], []),
+        ([{**file, "path": "train.py/x"}], []),
+        ([file, file], []),
+        ([3], []),
+        ([{"path": "l", "link": "/etc"}], []),
+        ([], [3]),
+        ("x", []),
+    ):
+        answer = member.post("/snapshots", {"base": digest, "changed": changed, "removed": removed})
+        assert answer.status == 422, changed
+        assert answer.detail
+    assert Snapshot.objects.count() == 1

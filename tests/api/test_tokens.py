@@ -16,13 +16,17 @@ from tests.api.caller import Caller, address
 
 SUBMITS = {
     "/runs",
+    "/runs/{ref}/again",
     "/runs/{ref}/cancel",
     "/runs/{ref}/archive",
     "/runs/{ref}/unarchive",
     "/runs/{ref}/extra-files",
     "/snapshots",
+    "/snapshots/plan",
     "/blobs",
     "/imports/{import_id}/cancel",
+    "/sources",
+    "/sources/{name}/snapshots",
 }
 """Where a token of scope "submit" may post to."""
 

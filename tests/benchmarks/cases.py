@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import statistics
 import subprocess
 import threading
@@ -14,10 +15,12 @@ from pathlib import Path
 
 from tests.benchmarks.rig import Rig, Row
 from tests.benchmarks.sockets import socket_delays
+from tests.relay import relayed
 from tests.waiting import eventually
 
 ROUNDS = 15
 MANY = 200
+LARGE_FILES, LARGE_BYTES = 2_000, 150_000
 LOOK_S = 0.5
 
 
@@ -56,6 +59,34 @@ def submit_to_line(rig: Rig) -> Iterator[Row]:
         bare.append(time.perf_counter() - began)
     yield Row("submit to first line, s (median)", _median(first), _median(bare), "< 0.25")
     yield Row("submit to exit, s (median)", _median(whole), _median(bare), "< 0.35")
+
+
+def resubmit(rig: Rig) -> Iterator[Row]:
+    """300 MB in 2,000 files, one of them changed: how long, and how much travels."""
+    source = rig.folder / "large"
+    for number in range(LARGE_FILES):
+        path = source / f"package_{number % 40}" / f"part_{number}.bin"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(os.urandom(LARGE_BYTES))
+    (source / "hello.py").write_text('print("hello")\n')
+    command, env = rig.command_line()
+    argv = [*command, "submit", "--source", str(source), "--environment", "minimal", "hello.py"]
+    began = time.perf_counter()
+    subprocess.run(argv, env=env, capture_output=True, check=True)
+    yield Row("300 MB in 2,000 files, first submit, s", time.perf_counter() - began, None, "")
+    times, ratios = [], []
+    for number in range(ROUNDS):
+        changed = source / "package_3" / f"part_{3 + 40 * number}.bin"
+        changed.write_bytes(os.urandom(LARGE_BYTES))
+        with relayed(rig.studio.record.url) as relay:
+            began = time.perf_counter()
+            told = {**env, "RUNYARD_URL": relay.url}
+            subprocess.run(argv, env=told, capture_output=True, check=True)
+            times.append(time.perf_counter() - began)
+        ratios.append(relay.sent_bytes / LARGE_BYTES)
+    yield Row("one file changed, s (median)", _median(times), None, "< 1")
+    yield Row("one file changed, s (max)", max(times), None, "< 1")
+    yield Row("sent / changed bytes (max)", max(ratios), None, "< 1.1")
 
 
 def command_start(rig: Rig) -> Iterator[Row]:
@@ -168,6 +199,7 @@ def _median(values: list[float]) -> float:
 CASES: dict[str, Callable[[Rig], Iterator[Row]]] = {
     "start": command_start,
     "submit": submit_to_line,
+    "resubmit": resubmit,
     "socket": line_to_socket,
     "many": many_runs,
     "log": big_log,

@@ -19,7 +19,9 @@ PLACE = ("--environment", "here")
 @pytest.fixture
 def ended(studio: Studio, scripts: Path) -> int:
     """A run that is over."""
-    run = studio.submit(scripts, *PLACE, "--tag", "k=v", "count.py", "5", "0")
+    run = studio.submit(
+        scripts, *PLACE, "--tag", "k=v", "--save-as", "counted", "count.py", "5", "0"
+    )
     assert studio.finished(run)["status"] == "completed"
     return run
 
@@ -84,9 +86,9 @@ def test_a_mistake_keeps_what_was_typed(scripts: Path, open_tab: OpenTab) -> Non
 
 def test_only_the_chosen_source_is_asked_for(open_tab: OpenTab) -> None:
     page = open_tab("/submit/")
-    expect(page.get_by_label("Zip file", exact=True)).to_be_hidden()
-    page.get_by_label("a zip file").check()
-    expect(page.get_by_label("Zip file", exact=True)).to_be_visible()
+    expect(page.get_by_label("Zip or tar file", exact=True)).to_be_hidden()
+    page.get_by_label("a zip or tar file").check()
+    expect(page.get_by_label("Zip or tar file", exact=True)).to_be_visible()
     expect(page.get_by_label("Server folder")).to_be_hidden()
 
 
@@ -107,10 +109,12 @@ def test_the_theme_button_goes_round_and_is_remembered(open_tab: OpenTab) -> Non
 
 PAGES = ("/", "/runs/", "/runs/{run}/", "/runs/{run}/log/", "/runs/{run}/artifacts/",
          "/runs/{run}/files/", "/runs/{run}/environment/", "/runs/{run}/resources/",
-         "/runs/{run}/events/", "/runs/{run}/delete/", "/submit/", "/targets/", "/targets/local/",
-         "/targets/local/edit/", "/new/target/", "/data/", "/new/data/", "/environments/",
-         "/environments/scikit-learn/", "/new/environment/", "/help/", "/notices/", "/admin/",
-         "/admin/runs/run/", "/admin/django_rq/dashboard/")  # fmt: skip
+         "/runs/{run}/events/", "/runs/{run}/delete/", "/runs/{run}/changes/", "/submit/",
+         "/submit/?from={run}", "/sources/", "/sources/counted/", "/sources/counted/delete/",
+         "/new/source/", "/targets/", "/targets/local/", "/targets/local/edit/", "/new/target/",
+         "/data/", "/new/data/", "/environments/", "/environments/scikit-learn/",
+         "/new/environment/", "/help/", "/notices/", "/admin/", "/admin/runs/run/",
+         "/admin/django_rq/dashboard/", "/account/", "/people/", "/credentials/")  # fmt: skip
 
 
 @pytest.mark.timeout(300)

@@ -139,7 +139,11 @@ def test_a_folder_is_submitted_and_only_once_sent(here: Here, as_bob: Caller, fo
         "out/**", "--environment", "minimal", "train.py", "--", "--alpha", "-v",
     )  # fmt: skip
     made = newest()
-    assert (said.code, said.err) == (0, "")
+    assert (said.code, said.err) == (
+        0,
+        "sending 3 of 3 files, 27 B; the largest is train.py (17 B); "
+        "left out: .git/, big.tmp (--dry-run lists all)\n",
+    )
     assert said.out.splitlines()[0] == f"submitted first try as run {made.pk}"
     assert made.command == ["python", "train.py", "--alpha", "-v"]
     assert (made.experiment.name, made.priority, made.time_limit_s) == ("ridge", 2, 7200)
@@ -151,7 +155,7 @@ def test_a_folder_is_submitted_and_only_once_sent(here: Here, as_bob: Caller, fo
         assert b"+print('changed')" in diff.read()
     assert made.snapshot.file_count == 3
     again = here("submit", "--source", str(folder), "train.py")
-    assert again.code == 0
+    assert (again.code, again.err) == (0, "")
     assert newest().snapshot == made.snapshot
     assert newest().name == "train"
 
@@ -172,6 +176,87 @@ def test_gpus_are_asked_for_and_shown(
     header, row = here("targets").out.splitlines()
     assert "GPUS LENT" in header
     assert "1 of 2" in row
+
+
+def test_a_dry_run_tells_and_sends_nothing(here: Here, home: Path, folder: Path) -> None:
+    (folder / "odd\nname.tmp").write_text("no")
+    said = here("submit", "--dry-run", "--source", str(folder), "train.py")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines()[0].startswith("3 files, 27 B: snapshot ")
+    assert [line.split()[0] for line in said.out.splitlines()[3:6]] == [
+        "train.py", ".gitignore", "data/x.csv",
+    ]  # fmt: skip
+    assert said.out.endswith("left out:\n  .git/\n  big.tmp\n  odd\\nname.tmp\n")
+    found = here("submit", "--dry-run", "--json", "--source", str(folder)).json
+    assert (found["files"], found["size_bytes"]) == (3, 27)
+    assert found["left_out"] == [".git/", "big.tmp", "odd\\nname.tmp"]
+    assert len(found["snapshot"]) == 64
+
+
+def test_sources_are_saved_and_run_by_name(here: Here, as_bob: Caller, folder: Path) -> None:
+    saved = here("submit", "--source", str(folder), "--save-as", "ridge", "train.py")
+    assert saved.code == 0
+    first = newest()
+    assert first.source is not None
+    assert first.source.name == "ridge"
+    (folder / "train.py").write_text("print('second')\n")
+    sent = here("source", "upload", "ridge", str(folder))
+    assert sent.out.startswith("source ridge is at snapshot ")
+    assert sent.err.startswith("sending 1 of 3 files, 16 B; the largest is train.py (16 B)")
+    ran = here("submit", "--saved", "ridge", "train.py", "--alpha", "1")
+    assert (ran.code, newest().command[-2:]) == (0, ["--alpha", "1"])
+    assert newest().snapshot != first.snapshot
+    assert newest().experiment.name == "ridge"
+    header, row = here("sources").out.splitlines()
+    assert header.split()[:4] == ["NAME", "KIND", "SNAPSHOTS", "RUNS"]
+    assert row.split()[:4] == ["ridge", "upload", "2", "2"]
+    assert len(here("source", "show", "ridge").out.splitlines()) == 3
+    assert here("source", "rename", "ridge", "lasso").out == "source ridge is now lasso\n"
+    deleted = here("source", "delete", "lasso").out
+    assert deleted == "source lasso is deleted; its runs are still there\n"
+    assert here("sources", "--json").json == []
+    made = here("source", "upload", "new", str(folder), "--json")
+    assert (made.json["name"], made.err) == ("new", "")
+
+
+def test_a_server_folder_is_linked(here: Here, as_bob: Caller, folder: Path, settings: Any) -> None:
+    settings.LINK_ROOTS = [folder.parent]
+    said = here("source", "link", "linked", str(folder))
+    assert said.out == f"source linked is read from {folder} at each submit\n"
+    assert here("submit", "--saved", "linked", "train.py").code == 0
+    refused = here("source", "upload", "linked", str(folder))
+    assert (refused.code, "at each submit: change the files there" in refused.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["submit", "--saved", "none", "train.py"], 1, "There is no source 'none'"),
+        (["submit", "--saved", "x", "--source", ".", "train.py"], 2, "--saved takes the files"),
+        (["submit", "--saved", "x", "--save-as", "y", "train.py"], 2, "--saved takes the files"),
+        (["submit", "--save-as", "a/b", "train.py"], 1, "'a/b' cannot name a source"),
+        (["source", "upload", "x", "/nowhere"], 1, "There is no folder '/nowhere'"),
+        (["source", "rename", "x"], 2, "rename takes another number of words"),
+        (["source", "delete", "none"], 1, "There is no source 'none'"),
+        (["again", "999999"], 1, "There is no run '999999'"),
+    ],
+)
+def test_what_cannot_be_done_with_a_source_is_a_sentence(
+    here: Here, as_bob: Caller, folder: Path, monkeypatch: pytest.MonkeyPatch,
+    words: list[str], code: int, sentence: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(folder)
+    said = here(*words)
+    assert (said.code, said.out) == (code, "")
+    assert sentence in said.err
+    assert "Traceback" not in said.err
+
+
+def test_again(here: Here, as_bob: Caller, run: Run) -> None:
+    said = here("again", "last")
+    assert said.out == f"submitted train as run {newest().pk}\n"
+    assert newest().pk != run.pk
+    assert here("again", str(run.pk), "--json").json["snapshot"] == run.snapshot.digest
 
 
 def test_any_command_can_be_submitted(here: Here, as_bob: Caller, folder: Path) -> None:

@@ -106,6 +106,33 @@ def test_it_leaves_out_what_git_leaves_out(
     assert scanned(repository) == git_keeps(repository)
 
 
+raw = st.lists(
+    st.sampled_from([b"a", b"b", b"\xc3", b"\xa9", b"\xff", b"\n", b"*", b"?", b"[", b"]", b"-"]),
+    min_size=1,
+    max_size=4,
+).map(b"".join)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(given_names=st.sets(raw, min_size=1, max_size=8), rules=st.lists(raw, max_size=4))
+def test_bytes_that_are_no_text_are_compared_as_git_does(
+    repository: Path, given_names: set[bytes], rules: list[bytes]
+) -> None:
+    empty(repository)
+    text = b"\n".join(rules)
+    (repository / ".gitignore").write_bytes(text)
+    asked = sorted(given_names)
+    answer = subprocess.run(
+        ["git", "-C", repository, "check-ignore", "--no-index", "-z", "--stdin"],
+        input=b"\0".join(asked),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    ignored = set(answer.stdout.split(b"\0")) - {b""}
+    patterns = Patterns(text)
+    assert {n for n in asked if patterns.verdict(n, n, is_folder=False)} == ignored
+
+
 @settings(max_examples=300, deadline=None)
 @given(pattern=lines, name=names)
 def test_a_pattern_never_breaks_the_reading(pattern: str, name: str) -> None:

@@ -22,7 +22,6 @@ from runs.models import (
     MetricChunk,
     Notices,
     Run,
-    Source,
     SourceImport,
 )
 from studio.lib.vault import encrypt
@@ -83,7 +82,6 @@ def console(owner: Visitor) -> Console:  # noqa: F811
 def world(told: Run, build: Build, alice: User, bob: User, workspace: Workspace) -> list[Model]:  # noqa: F811
     """One record of every model at least; the answer is one of each."""
     Run.objects.filter(pk=told.pk).update(secret_variables={"API_TOKEN": encrypt("hidden")})
-    Source.objects.create(workspace=workspace, name="project", kind="zip")
     series = told.series.get()
     MetricChunk.objects.create(series=series, index=0, points=b"\0" * 24)
     hidden = {"secret_url": encrypt("https://x.org/key"), "secret_key": encrypt("whsec_x")}

@@ -181,7 +181,7 @@ def test_a_mistake_of_ours_is_a_sentence_too(
     def broken(**_: object) -> None:
         raise RuntimeError("hush")
 
-    monkeypatch.setattr(imports, "git_freeze", broken)
+    monkeypatch.setattr(imports, "source_freeze", broken)
     assert "The studio failed" in failed(take(bob, workspace, repository.path))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from compute.models import DataPath, NamedData
 from environments.models import Build, Lock
-from runs.models import Artifact, Run, RunEvent
+from runs.models import Artifact, Run, RunEvent, Source
 from runs.services.snapshots import blobs_claim, snapshot_create
 from runs.stores import blob_store, log_store
 from studio.models import User, Workspace
@@ -99,6 +99,9 @@ def told(run: Run) -> Run:  # noqa: F811
         workspace=run.workspace, name="mnist", variable="RUNYARD_DATA_MNIST"
     )
     DataPath.objects.create(data=named, target=run.target, path="/data/mnist")
+    source = Source.objects.create(workspace=run.workspace, name="ridge & lasso", kind="upload")
+    source.states.create(snapshot=run.snapshot)
+    Run.objects.filter(pk=run.pk).update(source=source)
     end(run, "completed", "exited_zero", "The command ended with exit code 0.", name="wolframite")
     return run
 

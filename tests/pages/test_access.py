@@ -6,18 +6,18 @@ import pytest
 from django.urls import get_resolver, reverse
 
 from environments.models import Build
-from runs.models import Run, SourceImport
+from runs.models import Run, Source, SourceImport
 from tests.pages.visitor import Visitor
 
 OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "runs:targets",
-        "runs:targets_live", "runs:credentials", "runs:notices", "runs:notices_live",
-        "environments:list", "compute:data")  # fmt: skip
+        "runs:targets_live", "runs:sources", "runs:credentials", "runs:notices",
+        "runs:notices_live", "environments:list", "compute:data")  # fmt: skip
 OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", "diff", "diff_raw",
             "environment", "events", "resources")  # fmt: skip
-RUN_ACTIONS = ("cancel", "archive", "keep")
-WITH_FORMS = {"runs:delete", "compute:delete", "compute:edit", "compute:data_edit",
-              "compute:data_delete"}  # fmt: skip
-FOR_CONTRIBUTORS = ("runs:submit", "environments:create")
+RUN_ACTIONS = ("cancel", "archive", "keep", "again")
+WITH_FORMS = {"runs:delete", "runs:source_delete", "compute:delete", "compute:edit",
+              "compute:data_edit", "compute:data_delete"}  # fmt: skip
+FOR_CONTRIBUTORS = ("runs:submit", "runs:source_create", "runs:folders", "environments:create")
 
 
 def an_import(run: Run) -> SourceImport:
@@ -36,6 +36,10 @@ def pages(run: Run, build: Build) -> dict[str, str]:
         "runs:file": reverse("runs:file", args=[run.pk, "items/deep/util.py"]),
         "runs:file_raw": reverse("runs:file_raw", args=[run.pk, "picture.bin"]),
         "runs:delete": reverse("runs:delete", args=[run.pk]),
+        "runs:source": reverse("runs:source", args=["ridge & lasso"]),
+        "runs:source_delete": reverse("runs:source_delete", args=["ridge & lasso"]),
+        "runs:changes": reverse("runs:changes", args=[run.snapshot.digest])
+        + f"?to={run.snapshot.digest}",
         "runs:build": reverse("runs:build", args=[build.pk]),
         "runs:build_live": reverse("runs:build_live", args=[build.pk]),
         "runs:build_raw": reverse("runs:build_raw", args=[build.pk]),
@@ -54,6 +58,8 @@ def changes(run: Run, build: Build) -> dict[str, str]:
     found["runs:delete"] = reverse("runs:delete", args=[run.pk])
     found["runs:import_cancel"] = reverse("runs:import_cancel", args=[an_import(run).pk])
     found["runs:build_cancel"] = reverse("runs:build_cancel", args=[build.pk])
+    for name in ("bring", "rename", "delete"):
+        found[f"runs:source_{name}"] = reverse(f"runs:source_{name}", args=["ridge & lasso"])
     for name in ("test", "enable", "delete", "edit"):
         found[f"compute:{name}"] = reverse(f"compute:{name}", args=["local"])
     for name in ("data_edit", "data_delete"):
@@ -67,6 +73,7 @@ def test_no_page_is_forgotten_here(told: Run, build: Build) -> None:
     known |= {"runs:example", "runs:workspace", "compute:create", "compute:data_create"}
     known |= {"runs:credential_remove", "runs:host_forget"}  # tried in tests/gitsources
     known |= {"runs:notices_secret", "runs:notices_test"}
+    known |= {"runs:run_changes"}
     there = {
         f"{space}:{name}"
         for space in ("runs", "compute", "environments")
@@ -97,6 +104,7 @@ def test_a_stranger_changes_nothing(stranger: Visitor, told: Run, build: Build) 
     addresses = list(changes(told, build).values())
     assert {path: stranger.post(path).status for path in addresses} == dict.fromkeys(addresses, 404)
     assert Run.objects.filter(pk=told.pk, archived_at=None).exists()
+    assert Source.objects.get().name == "ridge & lasso"
 
 
 def test_a_strangers_own_pages_show_nothing_of_others(stranger: Visitor, told: Run) -> None:

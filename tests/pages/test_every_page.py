@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from compute.models import ComputeTarget, DataPath, NamedData
 from environments.models import Build
-from runs.models import Artifact, GpuLoan, Run, RunEvent
+from runs.models import Artifact, GpuLoan, Run, RunEvent, Snapshot, Source
 from studio.models import Workspace
 from tests.api.conftest import MakeRun
 from tests.pages.conftest import end
@@ -81,7 +81,7 @@ def test_errors_wear_the_same_dress(member: Visitor) -> None:
     page = member.get("/nothing/here/")
     assert page.status == 404
     assert "There is nothing at this address" in page.text
-    assert "Runyard Runs Targets" in page.text
+    assert "Runyard Runs Sources Targets" in page.text
     client = Client(enforce_csrf_checks=True)
     client.force_login(member.user)  # type: ignore[arg-type]
     refused = client.post("/example/")
@@ -123,6 +123,14 @@ def grow(make_run: MakeRun, told: Run, target: ComputeTarget, workspace: Workspa
             Artifact.objects.create(run=told, path=f"outputs/{run.pk}", sha="0" * 64, size_bytes=1)
             RunEvent.objects.create(run=told, kind="note", text=f"{n}", user=told.submitted_by)
             told.series.create(name=f"m{run.pk}", last=n, count=1)
+            source = Source.objects.create(workspace=workspace, name=f"s{run.pk}", kind="upload")
+            source.states.create(snapshot=told.snapshot)
+            told.source.states.create(
+                snapshot=Snapshot.objects.create(
+                    workspace=workspace, digest=f"{run.pk:064}", file_count=1, size_bytes=1
+                )
+            )
+            Run.objects.filter(pk=run.pk).update(source=told.source)
             ComputeTarget.objects.create(
                 workspace=workspace, name=f"t{run.pk}", kind="local", config={"root": "/x"},
                 health="ready", health_at=timezone.now(),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runs.services.snapshots import linked_folder
+from runs.selectors.folders import linked_folder
 from studio.lib.refusal import Refused
 
 
