@@ -16,6 +16,7 @@ from compute.selectors import target_pick
 from environments.models import EnvironmentVersion
 from environments.services import environment_pick
 from runs.models import Attempt, Experiment, Run, RunEvent, Snapshot
+from runs.notebooks import executed_notebook, is_notebook
 from runs.services.move import run_changed
 from runs.services.snapshots import blobs_claim, source_freeze
 from runs.snapshots import Manifest
@@ -74,6 +75,7 @@ def run_submit(*, user: User, workspace: Workspace, request: Submission) -> Run:
         workspace=workspace,
         name=request.environment,
         folder_requirements=_folder_requirements(manifest),
+        is_notebook=is_notebook(request.script),
     )
     checked = _Checked(
         words=words,
@@ -110,7 +112,7 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
         command=checked.words,
         variables=plain,
         secret_variables=secret,
-        outputs=list(request.outputs) or list(DEFAULT_OUTPUTS),
+        outputs=_outputs(request),
         priority=request.priority,
         time_limit_s=request.time_limit_s,
         git=checked.git,
@@ -210,10 +212,18 @@ def _words(request: Submission, manifest: Manifest) -> list[str]:
     return command_words(script, request.arguments)
 
 
+def _outputs(request: Submission) -> list[str]:
+    """The patterns of what is kept; an executed notebook always is."""
+    patterns = list(request.outputs or DEFAULT_OUTPUTS)
+    if is_notebook(request.script) and not set(DEFAULT_OUTPUTS) & set(patterns):
+        patterns.append(executed_notebook(request.script))
+    return patterns
+
+
 def _what_is_there(paths: frozenset[str]) -> str:
-    scripts = sorted(p for p in paths if p.endswith((".py", ".sh")))
+    scripts = sorted(p for p in paths if p.endswith((".py", ".sh", ".ipynb")))
     if not scripts:
-        return "it holds no .py or .sh file at all (ignored files are left out)."
+        return "it holds no .py, .sh or .ipynb file at all (ignored files are left out)."
     return f"it holds {', '.join(scripts[:5])}" + (" and more." if len(scripts) > 5 else ".")
 
 
