@@ -60,7 +60,7 @@ def _covers(scope: str, request: HttpRequest) -> bool:
     below_api = request.path_info.removeprefix("/api/v1")
     return (
         scope == ApiToken.Scope.SUBMIT
-        and request.method == "POST"
+        and request.method in {"POST", "PATCH"}
         and below_api.startswith(_SUBMITTING)
     )
 

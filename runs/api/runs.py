@@ -7,10 +7,19 @@ from dataclasses import asdict
 from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
 
-from runs.api.schemas import RunIn, RunOut, RunPageOut, newest_attempt, run_out, run_page_url
+from runs.api.schemas import (
+    RunIn,
+    RunOut,
+    RunPageOut,
+    RunPatch,
+    newest_attempt,
+    run_out,
+    run_page_url,
+)
 from runs.models import Run
 from runs.selectors.runs import RunFilters, run_get, run_list
 from runs.services.cancel import run_archive, run_cancel
+from runs.services.labels import run_label
 from runs.services.retention import run_delete, run_deletion
 from runs.services.submit import run_submit
 from runs.submission import DEFAULT_OUTPUTS, FolderSource, SnapshotSource, Submission
@@ -93,6 +102,14 @@ def listed(request: HttpRequest, query: Query[RunQuery]) -> RunPageOut:
 def show(request: HttpRequest, ref: Text) -> RunOut:
     """One run, by its number, the beginning of its id, its name, or `last`."""
     return shown(request, run_of(request, ref))
+
+
+@router.patch("/{ref}", response={200: RunOut, **REFUSALS}, summary="Label a run")
+def label(request: HttpRequest, ref: Text, payload: RunPatch) -> RunOut:
+    """Change its name, description or some of its tags."""
+    run = run_of(request, ref)
+    run_label(user=caller(request), run=run, **payload.dict(exclude_unset=True))
+    return shown(request, run_of(request, str(run.pk)))
 
 
 @router.post("/{ref}/cancel", response={200: RunOut, **REFUSALS}, summary="Cancel a run")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -17,6 +17,7 @@ from environments.models import EnvironmentVersion
 from environments.services import environment_pick
 from runs.models import Attempt, Experiment, Run, RunEvent, Snapshot
 from runs.notebooks import executed_notebook, is_notebook
+from runs.services.labels import labels_check
 from runs.services.move import run_changed
 from runs.services.snapshots import blobs_claim, source_freeze
 from runs.snapshots import Manifest
@@ -38,7 +39,6 @@ from studio.services import instance_key
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXPERIMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,254}")
-_MAX_TAGS = 50
 _MAX_PRIORITY = 1000
 
 
@@ -154,9 +154,7 @@ def _check_labels(request: Submission) -> None:
             "letters, digits, spaces and - _ . (255 at most).",
             field="experiment",
         )
-    if len(request.name) > 255:
-        raise Refused("The name is longer than 255 characters: shorten it.", field="name")
-    _check_tags(request.tags)
+    labels_check(name=request.name, tags=request.tags)
     _check_patterns(request.outputs)
     if abs(request.priority) > _MAX_PRIORITY:
         raise Refused(
@@ -170,18 +168,6 @@ def _check_labels(request: Submission) -> None:
             "none.",
             field="time_limit_s",
         )
-
-
-def _check_tags(tags: Mapping[str, str]) -> None:
-    if len(tags) > _MAX_TAGS:
-        raise Refused(f"{len(tags)} tags are too many: {_MAX_TAGS} at most.", field="tags")
-    for name, value in tags.items():
-        if not name.strip() or len(name) > 100 or len(value) > 1000:
-            raise Refused(
-                f"The tag '{name[:40]}' cannot be kept: a name has 1 to 100 characters, a value "
-                "1,000 at most.",
-                field="tags",
-            )
 
 
 def _check_patterns(patterns: Sequence[str]) -> None:
