@@ -11,7 +11,7 @@ import select
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 
-from studio.client.errors import Refused, Unreachable
+from studio.client.errors import NotFound, Refused, Unreachable
 
 TYPE_CHECKING = False  # importing typing would cost the command a tenth of its start
 if TYPE_CHECKING:
@@ -251,7 +251,8 @@ class Connection:
                 "it well?",
                 status=status,
             )
-        return Refused(str(sentence), status=status, code=code or "", field=field or "")
+        kind = NotFound if status == 404 else Refused
+        return kind(str(sentence), status=status, code=code or "", field=field or "")
 
     def _why(self, error: Exception) -> str:
         if isinstance(error, TimeoutError):

@@ -49,7 +49,7 @@ def run(argv: Sequence[str]) -> int:
     if is_command:
         body["command"] = rest
     else:
-        body["script"] = _script(rest[0], folder)
+        body["script"] = rest[0]
         body["arguments"] = rest[2:] if rest[1:2] == ["--"] else rest[1:]
 
     from studio.client.gitreader import GitReader
@@ -149,11 +149,3 @@ def _experiment_of(folder: str) -> str:
     """The folder's name, as far as an experiment can be called so."""
     name = re.sub(r"[^A-Za-z0-9_. -]+", "-", os.path.basename(os.path.abspath(folder)))
     return re.sub(r"^[^A-Za-z0-9]+", "", name)[:255].rstrip()
-
-
-def _script(given: str, folder: str) -> str:
-    """The script's path in the folder, also when it was given as seen from here."""
-    if os.path.exists(os.path.join(folder, given)) and not os.path.isabs(given):
-        return os.path.normpath(given)
-    inside = os.path.relpath(os.path.abspath(given), os.path.abspath(folder))
-    return given if inside.startswith("..") or not os.path.exists(given) else inside

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 
 from studio.client.errors import Refused
@@ -27,14 +28,17 @@ def submit_folder(
 ) -> dict[str, Any]:
     """Submit a run of this folder: the run as the studio made it.
 
-    The request goes out at once, for mostly the studio knows these files already; only
-    if it does not are they sent, and the request repeated.
+    A script may be named as seen from the folder or from here. The request goes out at once,
+    for mostly the studio knows these files already; only if it does not are they sent, and
+    the request repeated.
 
     Raises:
         Refused: the folder or the request cannot be taken; nothing was submitted.
     """
     try:
         entries = scan(folder)
+        if body.get("script"):
+            body = {**body, "script": script_in(folder, body["script"])}
         body = {**body, "source": {"snapshot": digest(entries)}, "git": git.facts()}
         try:
             return dict(studio.json("POST", "/runs", body))
@@ -45,6 +49,14 @@ def submit_folder(
         return dict(studio.json("POST", "/runs", body))
     except FolderRefused as error:
         raise Refused(str(error)) from error
+
+
+def script_in(folder: str, given: str) -> str:
+    """The script's path in the folder, also when it was given as seen from here."""
+    if os.path.exists(os.path.join(folder, given)) and not os.path.isabs(given):
+        return os.path.normpath(given)
+    inside = os.path.relpath(os.path.abspath(given), os.path.abspath(folder))
+    return given if inside.startswith("..") or not os.path.exists(given) else inside
 
 
 def _send(studio: Connection, folder: str, entries: list[Entry], workspace: str | None) -> None:
