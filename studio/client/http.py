@@ -95,11 +95,15 @@ class Connection:
     """Requests to one studio, one after the other, over one connection while it lives."""
 
     def __init__(self, url: str, token: str = "") -> None:
+        self._link: tuple[socket.socket, BufferedReader] | None = None
+        self._response: Response | None = None
         self.url = url.rstrip("/")
         self._token = token
         self._tls, self._host, self._port, self._base = _split(self.url)
-        self._link: tuple[socket.socket, BufferedReader] | None = None
-        self._response: Response | None = None
+
+    def __del__(self) -> None:
+        """Leave no socket behind: objects that hold a connection come and go in a notebook."""
+        self.close()
 
     def request(
         self,

@@ -29,7 +29,7 @@ class Fields:
 
 def unknown(owner: str, name: str, known: tuple[str, ...]) -> Refused:
     """The sentence for a field that there is not."""
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}."
     return Refused(f"{owner} has no '{name}': {hint}")
 

@@ -124,16 +124,15 @@ class ScriptRunConfig(Fields):
         }
 
     def _what(self) -> dict[str, Any]:
-        shared = self.run_config
-        script, command = self.script or shared.script, self.command or shared.command
-        if command and not (self.script and not self.command):
-            if script or self.arguments:
-                raise Refused("Give a command, or a script and its arguments, not both.")
-            return {"command": _command(command)}
-        if not script:
+        named = next((c for c in (self, self.run_config) if c.script or c.command), None)
+        if named is None:
             raise Refused("Nothing says what to run: give script='train.py', or a command.")
-        arguments = self.arguments if self.arguments is not None else shared.arguments
-        return {"script": script, "arguments": words("arguments", arguments)}
+        if named.command:
+            if named.script or named.arguments:
+                raise Refused("Give a command, or a script and its arguments, not both.")
+            return {"command": _command(named.command)}
+        arguments = self.arguments if self.arguments is not None else self.run_config.arguments
+        return {"script": named.script, "arguments": words("arguments", arguments)}
 
 
 def words(name: str, given: Words) -> list[str]:
