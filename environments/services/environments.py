@@ -84,7 +84,7 @@ def environment_pick(
     if folder_requirements is None:
         version = version_get(workspace=workspace, reference=NOTEBOOK if is_notebook else MINIMAL)
         why = "no environment was named and the folder has no requirements.txt"
-        return version, f"{why}; it executes notebooks" if is_notebook else why
+        return version, f"{why}: this one executes notebooks" if is_notebook else why
     if is_notebook:
         version = _folder_version(workspace, f"{folder_requirements}\n\n{_NOTEBOOK_NEEDS}")
         return version, "from the folder's requirements.txt, with papermill for the notebook"

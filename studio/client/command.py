@@ -10,7 +10,7 @@ from studio.client.errors import Refused
 COMMANDS = {
     "login": ("login", "remember a studio and the token for it"),
     "init": ("init", "note which studio this folder belongs to"),
-    "submit": ("submit", "run a script of a folder, or any command in it"),
+    "submit": ("submit", "run a script or notebook of a folder, or any command in it"),
     "runs": ("runs", "list runs"),
     "show": ("show", "everything about one run"),
     "logs": ("logs", "what a run printed, followed with --follow"),

@@ -90,7 +90,9 @@ def split(words: Sequence[str]) -> tuple[list[str], list[str], bool]:
 
 
 def _parser() -> Parser:
-    parser = Parser("submit", "Run a script of a folder, or any command in it.", usage=_USAGE)
+    parser = Parser(
+        "submit", "Run a script or notebook of a folder, or any command in it.", usage=_USAGE
+    )
     for name, metavar, text in _VALUED:
         kind = int if name == "--priority" else str
         parser.add_argument(name, metavar=metavar, help=text, type=kind)

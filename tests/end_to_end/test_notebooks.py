@@ -71,7 +71,10 @@ def test_a_notebook_is_executed_with_its_parameters_and_kept(
     ended = studio.finished(run, timeout_s=BUILT_S)
     assert ended["status"] == "completed", studio.log(run)
     assert ended["environment"] == "notebook:1"
-    assert "the folder has no requirements.txt; it executes notebooks" in ended["environment_why"]
+    assert (
+        "the folder has no requirements.txt: this one executes notebooks"
+        in ended["environment_why"]
+    )
     assert ended["metrics"] == {"alpha": 0.5}
     assert b"alpha times two is 1.0 for ada\n" in studio.log(run)
     assert list(artifacts(studio, run)) == ["outputs/explore.ipynb"]

@@ -196,7 +196,7 @@ def test_a_notebook_gets_what_executes_it(curated: Workspace) -> None:
 
     version, why = pick(None)
     assert str(version) == "notebook:1"
-    assert why.endswith("has no requirements.txt; it executes notebooks")
+    assert why.endswith("has no requirements.txt: this one executes notebooks")
     version, why = pick("numpy>=2 \\")
     assert version.spec["requirements"] == "numpy>=2\npapermill\nipykernel\n"
     assert why == "from the folder's requirements.txt, with papermill for the notebook"
