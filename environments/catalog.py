@@ -1,6 +1,7 @@
 """The curated environments that ship with the studio: folders of files, not code.
 
-    curated/<name>/template.toml      description, and the Python from which the lock holds
+    curated/<name>/template.toml      description, the Python from which the lock holds, and
+                                      names by which people know it from elsewhere
                    requirements.txt   what is asked for
                    lock.txt           what that resolves to, on every platform
                    smoke.py           two lines that fail when the environment is of no use
@@ -30,12 +31,23 @@ class Template:
     lock_python: str
     """The oldest Python that the lock was resolved for, like 3.11."""
     smoke: Path
+    aliases: tuple[str, ...]
+    """What it is called elsewhere: scripts from there find it by that name."""
 
 
 @cache
 def templates() -> tuple[Template, ...]:
     """All curated environments by name."""
     return tuple(_read(folder) for folder in sorted(CURATED.iterdir()) if folder.is_dir())
+
+
+def alias_target(name: str) -> str | None:
+    """The curated environment that `name` means by way of an alias; None when it is no alias."""
+    wanted = name.casefold()
+    for template in templates():
+        if wanted in map(str.casefold, template.aliases):
+            return template.name
+    return None
 
 
 def _read(folder: Path) -> Template:
@@ -47,4 +59,5 @@ def _read(folder: Path) -> Template:
         lock=(folder / "lock.txt").read_text(),
         lock_python=about["lock_python"],
         smoke=folder / "smoke.py",
+        aliases=tuple(about["aliases"]),
     )

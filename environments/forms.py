@@ -42,7 +42,7 @@ class EnvironmentForm(forms.Form):
         required=False,
         label="Interpreter",
         widget=forms.TextInput(attrs={**_MONO, "placeholder": "/opt/venv/bin/python"}),
-        help_text="An absolute path on the target.",
+        help_text="An absolute path on the target, or python for the one that the target uses.",
     )
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
 

@@ -7,6 +7,7 @@ import re
 
 from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
+from environments.catalog import alias_target
 from environments.lock import lock_pins, pin_name
 from environments.models import Build, Environment, EnvironmentVersion, Lock
 from environments.modules import distribution_for
@@ -24,12 +25,13 @@ def environment_list(*, workspace: Workspace) -> QuerySet[Environment]:
 
 
 def environment_get(*, workspace: Workspace, name: str) -> Environment:
-    """The environment of that name.
+    """The environment of that name, or the curated one that has it as an alias.
 
     Raises:
         NotFound: with the names that come near.
     """
-    found = environment_list(workspace=workspace).filter(name=name).first()
+    known = environment_list(workspace=workspace)
+    found = known.filter(name=name).first() or known.filter(name=alias_target(name)).first()
     if found is None:
         raise NotFound(_unknown(workspace, name), field="environment")
     return found
@@ -71,15 +73,18 @@ def _unknown(workspace: Workspace, name: str) -> str:
 def module_advice(*, workspace: Workspace, missing: str) -> tuple[str, str | None]:
     """What to install for a module that cannot be imported, and an environment that has it.
 
-    Curated environments come before others; None when no environment has it.
+    Curated environments come before others, small ones before large ones; None when no
+    environment has it.
     """
     distribution = distribution_for(missing)
     with_it = Prefetch("locks", Lock.objects.filter(text__contains=distribution))
     versions = _latest_versions(workspace).select_related("environment").prefetch_related(with_it)
-    for version in versions.order_by("environment__origin", "environment__name"):
-        if distribution in _packages(version):
-            return distribution, version.environment.name
-    return distribution, None
+    ranks = [
+        (version.environment.origin, len(packages), version.environment.name)
+        for version in versions
+        if distribution in (packages := _packages(version))
+    ]
+    return distribution, min(ranks)[2] if ranks else None
 
 
 def _packages(version: EnvironmentVersion) -> set[str]:

@@ -13,6 +13,8 @@ from studio.lib.refusal import Refused
 
 REQUIREMENTS = "requirements"
 USER_MANAGED = "user-managed"
+OWN_PYTHON = "python"
+"""As the path of an interpreter: the Python that the target's own runner uses."""
 
 Spec = dict[str, Any]
 
@@ -35,14 +37,16 @@ def interpreter_spec(path: str) -> Spec:
     """A definition by a Python that somebody else looks after; nothing is installed.
 
     Raises:
-        Refused: the path is not an absolute one.
+        Refused: the path is neither an absolute one nor `OWN_PYTHON`.
     """
     bare = path.strip()
+    if bare == OWN_PYTHON:
+        return {"kind": USER_MANAGED, "interpreter_path": OWN_PYTHON}
     pure = PurePosixPath(bare)
     if not pure.is_absolute() or ".." in pure.parts or not bare.isprintable():
         raise Refused(
             f"The interpreter '{path}' must be an absolute path on the target, like "
-            "/opt/venv/bin/python.",
+            f"/opt/venv/bin/python, or {OWN_PYTHON} for the one that the target itself uses.",
             field="interpreter_path",
         )
     return {"kind": USER_MANAGED, "interpreter_path": str(pure)}

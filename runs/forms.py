@@ -14,6 +14,7 @@ from django.http import QueryDict
 from compute.models import ComputeTarget
 from runs.fileforms import GIT, MONO, SAVED, SavedOrFilesForm, git_values
 from runs.models import Run
+from runs.notebooks import is_notebook, notebook_arguments
 from runs.submission import (
     DEFAULT_OUTPUTS,
     GitSource,
@@ -35,7 +36,8 @@ class SubmitForm(SavedOrFilesForm):
         required=False,
         max_length=1000,
         widget=forms.TextInput(attrs={**MONO, "placeholder": "train.py", "list": "scripts"}),
-        help_text="A path in the folder; Python and shell scripts start with their interpreter.",
+        help_text="A path in the folder; Python and shell scripts start with their interpreter, "
+        "a notebook is executed.",
     )
     arguments = forms.CharField(
         required=False,
@@ -155,6 +157,7 @@ def initial_from_run(run: Run) -> dict[str, Any]:
     """The values that would submit the same again; secret variables by name only."""
     words = run.command
     position = words.index(run.script) if run.script in words else -1
+    arguments = notebook_arguments(words) if is_notebook(run.script) else words[position + 1 :]
     secret = [f"{name}=" for name in sorted(run.secret_variables)]
     plain = [f"{name}={value}" for name, value in run.variables.items()]
     return {
@@ -163,7 +166,7 @@ def initial_from_run(run: Run) -> dict[str, Any]:
         "folder": run.origin.get("folder", ""),
         **git_values(run.origin.get("git", {})),
         "script": run.script,
-        "arguments": _typed(words[position + 1 :]) if run.script else "",
+        "arguments": _typed(arguments) if run.script else "",
         "command": "" if run.script else _typed(words),
         "target": run.target.name,
         "environment": str(run.environment_version),

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from compute.data_names import PREFIX as DATA_PREFIX
+from runs.notebooks import is_notebook, notebook_words
 
 DEFAULT_OUTPUTS = ("outputs/**",)
 
@@ -91,13 +92,18 @@ class Submission:
 def command_words(script: str, arguments: Sequence[str]) -> list[str]:
     """The words that run `script`: its ending says with what.
 
-    A file that is neither Python nor shell is executed itself.
+    A file that is neither Python nor shell nor a notebook is executed itself.
+
+    Raises:
+        Refused: a notebook cannot be given these arguments.
     """
     suffix = PurePosixPath(script).suffix.lower()
     if suffix in {".py", ".pyw"}:
         return ["python", script, *arguments]
     if suffix in {".sh", ".bash"}:
         return ["bash", script, *arguments]
+    if is_notebook(script):
+        return notebook_words(script, arguments)
     return [f"./{script}", *arguments]
 
 

@@ -13,7 +13,10 @@ from studio.models import ApiToken, User
 from studio.services import token_use, user_seen
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_SUBMITTING = frozenset({"runs", "snapshots", "blobs", "imports", "sources"})
+_SUBMITTING = {
+    "POST": frozenset({"runs", "snapshots", "blobs", "imports", "sources"}),
+    "PATCH": frozenset({"runs"}),
+}
 """Below which of the API's addresses a token of scope "submit" may write."""
 
 
@@ -59,7 +62,7 @@ def _covers(scope: str, request: HttpRequest) -> bool:
     if scope == ApiToken.Scope.ADMIN or request.method in _READING:
         return True
     first, _, _ = request.path_info.removeprefix("/api/v1/").partition("/")
-    return scope == ApiToken.Scope.SUBMIT and request.method == "POST" and first in _SUBMITTING
+    return scope == ApiToken.Scope.SUBMIT and first in _SUBMITTING.get(request.method or "", ())
 
 
 def caller_token(request: HttpRequest) -> ApiToken | None:

@@ -15,7 +15,7 @@ from environments.lock import LockFailed
 from environments.models import Build, EnvironmentVersion, Lock
 from environments.services.builds import ENDED, build_launch, is_local
 from environments.services.locks import lock_ensure
-from environments.spec import USER_MANAGED
+from environments.spec import OWN_PYTHON, USER_MANAGED
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,8 @@ def _user_managed(
     version: EnvironmentVersion, target: ComputeTarget, session: Session
 ) -> Ready | Failed:
     path = str(version.spec["interpreter_path"])
+    if path == OWN_PYTHON:
+        path = str(session.facts["python"])
     is_usable, why = session.interpreter(path)
     if not is_usable:
         return Failed(

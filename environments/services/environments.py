@@ -20,7 +20,8 @@ from studio.lib.refusal import Refused
 from studio.models import Role, User, Workspace
 from studio.selectors import require_role
 
-MINIMAL = "minimal"
+MINIMAL, NOTEBOOK = "minimal", "notebook"
+_NOTEBOOK_NEEDS = "papermill\nipykernel\n"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _FOLDER_PREFIX = "folder-"
 
@@ -63,22 +64,30 @@ def environment_create(
 
 
 def environment_pick(
-    *, workspace: Workspace, name: str, folder_requirements: str | None
+    *, workspace: Workspace, name: str, folder_requirements: str | None, is_notebook: bool = False
 ) -> tuple[EnvironmentVersion, str]:
     """The environment version for a run, and why this one, as words for people.
 
     `name` ("" for none, else "name" or "name:3") comes first, then the requirements.txt at
-    the root of the run's folder (None when there is none), then the curated minimal.
+    the root of the run's folder (None when there is none), then the curated minimal. A
+    notebook without a name gets what executes it: added to the folder's requirements, or
+    else the curated notebook.
 
     Raises:
         NotFound: there is no environment or version of that name.
         Refused: a line of the folder's requirements cannot be used.
     """
     if name.strip():
-        return version_get(workspace=workspace, reference=name), "named by the run"
+        version = version_get(workspace=workspace, reference=name)
+        called, known = name.partition(":")[0].strip(), version.environment.name
+        return version, "named by the run" + (f": {called} is {known} here" * (called != known))
     if folder_requirements is None:
-        version = version_get(workspace=workspace, reference=MINIMAL)
-        return version, "no environment was named and the folder has no requirements.txt"
+        version = version_get(workspace=workspace, reference=NOTEBOOK if is_notebook else MINIMAL)
+        why = "no environment was named and the folder has no requirements.txt"
+        return version, f"{why}: this one executes notebooks" if is_notebook else why
+    if is_notebook:
+        version = _folder_version(workspace, f"{folder_requirements}\n\n{_NOTEBOOK_NEEDS}")
+        return version, "from the folder's requirements.txt, with papermill for the notebook"
     return _folder_version(workspace, folder_requirements), "from the folder's requirements.txt"
 
 

@@ -8,13 +8,22 @@ from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
 
 from runs.api.imports import ImportOut, import_out
-from runs.api.schemas import RunIn, RunOut, RunPageOut, newest_attempt, run_out, run_page_url
+from runs.api.schemas import (
+    RunIn,
+    RunOut,
+    RunPageOut,
+    RunPatch,
+    newest_attempt,
+    run_out,
+    run_page_url,
+)
 from runs.api.snapshots import ChangesOut, changes_out
 from runs.models import Run, SourceImport
 from runs.selectors.runs import RunFilters, run_get, run_list
 from runs.services.again import run_again
 from runs.services.cancel import run_archive, run_cancel
 from runs.services.imports import submission_take
+from runs.services.labels import run_label
 from runs.services.retention import run_delete, run_deletion
 from runs.services.sources import run_source_now
 from runs.submission import DEFAULT_OUTPUTS, Submission
@@ -103,6 +112,14 @@ def listed(request: HttpRequest, query: Query[RunQuery]) -> RunPageOut:
 def show(request: HttpRequest, ref: Text) -> RunOut:
     """One run, by its number, the beginning of its id, its name, or `last`."""
     return shown(request, run_of(request, ref))
+
+
+@router.patch("/{ref}", response={200: RunOut, **REFUSALS}, summary="Label a run")
+def label(request: HttpRequest, ref: Text, payload: RunPatch) -> RunOut:
+    """Change its name, description or some of its tags."""
+    run = run_of(request, ref)
+    run_label(user=caller(request), run=run, **payload.dict(exclude_unset=True))
+    return shown(request, run_of(request, str(run.pk)))
 
 
 @router.post("/{ref}/cancel", response={200: RunOut, **REFUSALS}, summary="Cancel a run")

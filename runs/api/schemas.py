@@ -77,6 +77,14 @@ class RunIn(In):
     workspace: Text = ""
 
 
+class RunPatch(In):
+    """What to change of a run; what is left out stays, a tag of null is taken away."""
+
+    name: Text | None = None
+    description: Text | None = None
+    tags: dict[Text, Text | None] | None = None
+
+
 class LogOut(Schema):
     """How much of the main log is stored, and whether that is all."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 
@@ -18,6 +18,8 @@ from environments.models import EnvironmentVersion
 from environments.services import environment_pick
 from runs.giturls import read_address
 from runs.models import Attempt, Experiment, Run, RunEvent, Snapshot, Source
+from runs.notebooks import executed_notebook, is_notebook
+from runs.services.labels import labels_check
 from runs.services.move import run_changed
 from runs.services.snapshots import Frozen, blobs_claim, source_freeze
 from runs.services.sources import source_keep, source_meant
@@ -44,7 +46,6 @@ from studio.services import instance_key
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXPERIMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,254}")
-_MAX_TAGS = 50
 _MAX_PRIORITY = 1000
 _MAX_GPUS = 1000
 
@@ -87,6 +88,7 @@ def run_submit(
         workspace=workspace,
         name=request.environment,
         folder_requirements=_folder_requirements(manifest),
+        is_notebook=is_notebook(request.script),
     )
     checked = _Checked(
         words=words,
@@ -144,7 +146,7 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
         command=checked.words,
         variables=plain,
         secret_variables=secret,
-        outputs=list(request.outputs) or list(DEFAULT_OUTPUTS),
+        outputs=_outputs(request),
         gpus=request.gpus,
         data=checked.data,
         priority=request.priority,
@@ -209,14 +211,12 @@ def _check_labels(request: Submission) -> None:
             "letters, digits, spaces and - _ . (255 at most).",
             field="experiment",
         )
-    if len(request.name) > 255:
-        raise Refused("The name is longer than 255 characters: shorten it.", field="name")
+    labels_check(name=request.name, tags=request.tags)
     if request.gpus is not None and not 0 <= request.gpus <= _MAX_GPUS:
         raise Refused(
             f"{request.gpus} GPUs cannot be lent: give a number from 0 to {_MAX_GPUS}, or all.",
             field="gpus",
         )
-    _check_tags(request.tags)
     _check_patterns(request.outputs)
     if abs(request.priority) > _MAX_PRIORITY:
         raise Refused(
@@ -230,18 +230,6 @@ def _check_labels(request: Submission) -> None:
             "none.",
             field="time_limit_s",
         )
-
-
-def _check_tags(tags: Mapping[str, str]) -> None:
-    if len(tags) > _MAX_TAGS:
-        raise Refused(f"{len(tags)} tags are too many: {_MAX_TAGS} at most.", field="tags")
-    for name, value in tags.items():
-        if not name.strip() or len(name) > 100 or len(value) > 1000:
-            raise Refused(
-                f"The tag '{name[:40]}' cannot be kept: a name has 1 to 100 characters, a value "
-                "1,000 at most.",
-                field="tags",
-            )
 
 
 def _check_patterns(patterns: Sequence[str]) -> None:
@@ -272,10 +260,18 @@ def _words(request: Submission, manifest: Manifest) -> list[str]:
     return command_words(script, request.arguments)
 
 
+def _outputs(request: Submission) -> list[str]:
+    """The patterns of what is kept; an executed notebook always is."""
+    patterns = list(request.outputs or DEFAULT_OUTPUTS)
+    if is_notebook(request.script) and not set(DEFAULT_OUTPUTS) & set(patterns):
+        patterns.append(executed_notebook(request.script))
+    return patterns
+
+
 def _what_is_there(paths: frozenset[str]) -> str:
-    scripts = sorted(p for p in paths if p.endswith((".py", ".sh")))
+    scripts = sorted(p for p in paths if p.endswith((".py", ".sh", ".ipynb")))
     if not scripts:
-        return "it holds no .py or .sh file at all (ignored files are left out)."
+        return "it holds no .py, .sh or .ipynb file at all (ignored files are left out)."
     return f"it holds {', '.join(scripts[:5])}" + (" and more." if len(scripts) > 5 else ".")
 
 

@@ -9,7 +9,8 @@ from studio.client.errors import Refused
 
 COMMANDS = {
     "login": ("login", "remember a studio and the token for it"),
-    "submit": ("submit", "run a script of a folder, or any command in it"),
+    "init": ("init", "note which studio this folder belongs to"),
+    "submit": ("submit", "run a script or notebook of a folder, or any command in it"),
     "again": ("again", "run the same once more"),
     "runs": ("runs", "list runs"),
     "show": ("show", "everything about one run"),

@@ -25,7 +25,7 @@ def run(argv: Sequence[str]) -> int:
     definition = (
         {"interpreter_path": asked.interpreter}
         if asked.interpreter
-        else {"requirements": _text_of(asked.requirements)}
+        else {"requirements": text_of(asked.requirements)}
     )
     body = {"name": asked.name, "description": asked.description, **definition}
     made = connect().json("POST", with_query("/environments", workspace=asked.workspace), body)
@@ -33,7 +33,12 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
-def _text_of(path: str) -> str:
+def text_of(path: str) -> str:
+    """The requirements in a file; - is standard input.
+
+    Raises:
+        Refused: they cannot be read.
+    """
     try:
         if path == "-":
             return sys.stdin.read()

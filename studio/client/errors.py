@@ -1,4 +1,10 @@
-"""What the client has to tell its user, as one sentence each."""
+"""What the client has to tell its user, as one sentence each.
+
+Refused             the studio, or the client itself, will not do what was asked
+ ├─ Unreachable     no answer, or the connection broke: trying again may help
+ ├─ NotFound        there is no such thing, or it is not yours to see
+ └─ RunFailed       a run that was waited for failed
+"""
 
 from __future__ import annotations
 
@@ -13,3 +19,11 @@ class Refused(Exception):
 
 class Unreachable(Refused):
     """The studio cannot be reached, or the connection to it broke: trying again may help."""
+
+
+class NotFound(Refused):
+    """There is no such thing, or it is not the caller's to see; the text names what is near."""
+
+
+class RunFailed(Refused):
+    """A run that was waited for failed; the text says why."""

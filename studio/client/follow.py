@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable
 
 from studio.client.errors import Refused, Unreachable
 from studio.client.http import Connection, Response, with_query
 from studio.client.options import say
+from studio.client.screen import Nothing, Terminal
 
 TYPE_CHECKING = False  # importing typing would cost the command a tenth of its start
 if TYPE_CHECKING:
     from typing import Any
 
+    from studio.client.screen import Text
+
+    Screen = Terminal | Text | Nothing
+
 QUIET_S = 30.0
 """The studio says something at least every 10 s: after so long the connection is dead."""
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.2, 5.0
+_BEYOND = 1 << 50
+"""An offset behind the end of any log: nothing of it is sent."""
 
 
 class Items:
@@ -58,13 +64,14 @@ class Watcher:
     """What one follower has seen so far, so that it can go on after a broken connection."""
 
     def __init__(
-        self, studio: Connection, run_id: int, *, stream: str = "run.log", quiet: bool = False
+        self, studio: Connection, run_id: int, screen: Screen, *, stream: str = "run.log"
     ) -> None:
-        self.studio, self.run_id, self.stream, self.quiet = studio, run_id, stream, quiet
-        self.offset = self.build_offset = 0
+        self.studio, self.run_id, self.screen, self.stream = studio, run_id, screen, stream
+        self.offset = 0 if screen.shows_log else _BEYOND
+        self.build_offset = 0
         self.build: int | None = None
         self._said = ""
-        self._line_is_open = self._is_lost = False
+        self._is_lost = False
 
     def watch(self) -> dict[str, Any]:
         """Follow to the end, through lost connections: the run as it ended.
@@ -82,7 +89,7 @@ class Watcher:
                     pause = _FIRST_PAUSE_S
                 if not self._is_lost:
                     self._is_lost = True
-                    self._tell(f"{error} The run goes on; trying again.")
+                    self.screen.tell(f"{error} The run goes on; trying again.")
             except Refused as error:
                 if error.status < 500:
                     raise
@@ -103,7 +110,7 @@ class Watcher:
                 item = items.next()
                 if self._is_lost:
                     self._is_lost = False
-                    self._tell("Connected again.")
+                    self.screen.tell("Connected again.")
                 if item["t"] == "end":
                     return item
                 self._take(item, items)
@@ -127,27 +134,16 @@ class Watcher:
             return
         said = f"run {self.run_id} is {run['status']}: {run['waiting']}"
         known, self._said = self._said, said
-        if self._said != known and not self.quiet:
-            self._tell(said)
+        if self._said != known:
+            self.screen.waits(said)
 
     def _log_bytes(self, data: bytes) -> None:
-        if not self.quiet:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+        self.screen.log(data)
         self.offset += len(data)
 
     def _build_bytes(self, data: bytes) -> None:
-        if not self.quiet:
-            sys.stderr.buffer.write(data)
-            sys.stderr.buffer.flush()
-            self._line_is_open = not data.endswith(b"\n")
+        self.screen.build(data)
         self.build_offset += len(data)
-
-    def _tell(self, text: str) -> None:
-        if self._line_is_open:
-            text = f"\n{text}"
-            self._line_is_open = False
-        say(text)
 
 
 def stay(
@@ -158,7 +154,8 @@ def stay(
     None after Ctrl-C, which leaves the run alone.
     """
     try:
-        run = Watcher(studio, run_id, stream=stream, quiet=quiet).watch()
+        screen = Nothing() if quiet else Terminal()
+        run = Watcher(studio, run_id, screen, stream=stream).watch()
     except KeyboardInterrupt:
         say(
             f"\nLeft run {run_id}, which goes on. Follow it with `runyard logs {run_id} --follow`, "

@@ -11,7 +11,7 @@ import select
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 
-from studio.client.errors import Refused, Unreachable
+from studio.client.errors import NotFound, Refused, Unreachable
 
 TYPE_CHECKING = False  # importing typing would cost the command a tenth of its start
 if TYPE_CHECKING:
@@ -95,11 +95,15 @@ class Connection:
     """Requests to one studio, one after the other, over one connection while it lives."""
 
     def __init__(self, url: str, token: str = "") -> None:
+        self._link: tuple[socket.socket, BufferedReader] | None = None
+        self._response: Response | None = None
         self.url = url.rstrip("/")
         self._token = token
         self._tls, self._host, self._port, self._base = _split(self.url)
-        self._link: tuple[socket.socket, BufferedReader] | None = None
-        self._response: Response | None = None
+
+    def __del__(self) -> None:
+        """Leave no socket behind: objects that hold a connection come and go in a notebook."""
+        self.close()
 
     def request(
         self,
@@ -251,7 +255,8 @@ class Connection:
                 "it well?",
                 status=status,
             )
-        return Refused(str(sentence), status=status, code=code or "", field=field or "")
+        kind = NotFound if status == 404 else Refused
+        return kind(str(sentence), status=status, code=code or "", field=field or "")
 
     def _why(self, error: Exception) -> str:
         if isinstance(error, TimeoutError):

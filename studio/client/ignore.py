@@ -28,8 +28,8 @@ node_modules
 """
 """What nobody means to send; a folder's own rules are stronger and may take it back with `!`."""
 
-NEVER = frozenset({b".git", b".hg", b".svn"})
-"""Left out whatever the rules say: a snapshot carries files, not their history."""
+NEVER = frozenset({b".git", b".hg", b".svn", b".runyard"})
+"""Left out whatever the rules say: a snapshot carries files, not their history or studio."""
 
 REPLACING = ".amlignore"
 """In the top folder it stands for all other ignore files; the name is kept from Azure ML."""

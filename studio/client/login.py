@@ -9,38 +9,52 @@ from collections.abc import Sequence
 
 from studio.client.errors import Refused
 from studio.client.http import Connection
+from studio.client.project import find_project, with_scheme
 
 
-def find_login() -> tuple[str, str]:
+def find_login(url: str = "", project: tuple[str, str] | None = None) -> tuple[str, str]:
     """The address of the studio to use and the token for it.
 
-    RUNYARD_URL and RUNYARD_TOKEN come first, then the last `runyard login`, then the studio
-    that this command was installed with. A stored token is only ever sent to the address
-    that it was stored with.
+    `url` comes first, then RUNYARD_URL with RUNYARD_TOKEN, the studio of the project, the
+    last `runyard login`, and the studio that this command was installed with. A stored token
+    is only ever sent to the address that it was stored with, and RUNYARD_TOKEN never to one
+    that only a file in a folder names.
 
     Raises:
         Refused: none is known; the sentence says how to log in.
     """
-    url, token = os.environ.get("RUNYARD_URL", ""), os.environ.get("RUNYARD_TOKEN", "")
+    given, token = os.environ.get("RUNYARD_URL", ""), os.environ.get("RUNYARD_TOKEN", "")
+    given = with_scheme(given) if given else ""
     known = [kept for path in (login_file(), owner_file()) if (kept := _read(path))]
-    if url:
-        url = with_scheme(url)
-        token = token or dict(reversed(known)).get(url, "")
-    elif known:
-        url, token = known[0][0], token or known[0][1]
-    if not url:
+    named = url or given or (project[0] if project else "")
+    chosen = named or (known[0][0] if known else "")
+    if not chosen:
         raise Refused(
             "No studio is known: run `runyard login URL --token T`, or set RUNYARD_URL and "
             "RUNYARD_TOKEN."
         )
+    if named != given:
+        token = ""
+    token = token or dict(reversed(known)).get(chosen, "")
     if not token:
-        raise Refused(f"No token is known for {url}: run `runyard login {url} --token T`.")
-    return url, token
+        raise Refused(
+            f"No token is known for {chosen}: run `runyard login {chosen} --token T`, or set "
+            "RUNYARD_URL and RUNYARD_TOKEN."
+        )
+    return chosen, token
 
 
 def connect() -> Connection:
-    """A connection to the studio of `find_login`."""
-    return Connection(*find_login())
+    """A connection to the studio of this folder, of the environment, or of the last login."""
+    return Connection(*find_login(project=find_project()))
+
+
+def find_workspace(project: tuple[str, str] | None) -> str:
+    """The workspace of the project, unless RUNYARD_URL chooses another studio; "" for none."""
+    given = os.environ.get("RUNYARD_URL", "")
+    if project is None or (given and with_scheme(given) != project[0]):
+        return ""
+    return project[1]
 
 
 def login_file() -> str:
@@ -53,12 +67,6 @@ def owner_file() -> str:
     """Where the studio whose virtual environment we run in keeps its owner's token."""
     data = os.environ.get("RUNYARD_DATA_DIR") or os.path.join(os.path.dirname(sys.prefix), "data")
     return os.path.join(data, "owner.json")
-
-
-def with_scheme(url: str) -> str:
-    """The address as it is kept: with a scheme, without a slash at its end."""
-    url = url.strip().rstrip("/")
-    return url if "://" in url else f"http://{url}"
 
 
 def _read(path: str) -> tuple[str, str] | None:

@@ -32,10 +32,16 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """The options of `argv`; exits with 2 and the usage when they cannot be."""
-        return self.parse_args(list(argv))
+        asked = self.parse_args(list(argv))
+        if getattr(asked, "workspace", "") is None:
+            from studio.client.login import find_workspace
+            from studio.client.project import find_project
+
+            asked.workspace = find_workspace(find_project()) or None
+        return asked
 
     def workspace(self) -> None:
-        """Let the caller name a workspace."""
+        """Let the caller name a workspace; else the one that the project here belongs to."""
         self.add_argument("--workspace", metavar="W", help="when you belong to more than one")
 
     @staticmethod

@@ -66,7 +66,7 @@ def run(argv: Sequence[str]) -> int:
     if is_command:
         body["command"] = rest
     else:
-        body["script"] = _script(rest[0], folder) if folder else rest[0]
+        body["script"] = rest[0]
         body["arguments"] = rest[2:] if rest[1:2] == ["--"] else rest[1:]
     return stay_with(asked, *_submitted(asked, folder, git, body))
 
@@ -133,7 +133,9 @@ def split(words: Sequence[str]) -> tuple[list[str], list[str], bool]:
 
 
 def _parser() -> Parser:
-    parser = Parser("submit", "Run a script of a folder, or any command in it.", usage=_USAGE)
+    parser = Parser(
+        "submit", "Run a script or notebook of a folder, or any command in it.", usage=_USAGE
+    )
     for name, metavar, text in _VALUED:
         kind = int if name == "--priority" else str
         parser.add_argument(name, metavar=metavar, help=text, type=kind)
@@ -217,11 +219,3 @@ def _experiment_of(folder: str) -> str:
     """The folder's name, as far as an experiment can be called so."""
     name = re.sub(r"[^A-Za-z0-9_. -]+", "-", os.path.basename(os.path.abspath(folder)))
     return re.sub(r"^[^A-Za-z0-9]+", "", name)[:255].rstrip()
-
-
-def _script(given: str, folder: str) -> str:
-    """The script's path in the folder, also when it was given as seen from here."""
-    if os.path.exists(os.path.join(folder, given)) and not os.path.isabs(given):
-        return os.path.normpath(given)
-    inside = os.path.relpath(os.path.abspath(given), os.path.abspath(folder))
-    return given if inside.startswith("..") or not os.path.exists(given) else inside

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 
 from studio.client.errors import Refused
@@ -49,10 +50,14 @@ def submit_folder(
 ) -> dict[str, Any]:
     """Submit a run of this folder: the run as the studio made it.
 
+    A script may be named as seen from the folder or from here.
+
     Raises:
         Refused: as for `ask_with`.
     """
     files = Folder(folder)
+    if body.get("script"):
+        body = {**body, "script": script_in(folder, body["script"])}
     body = {**body, "source": {"snapshot": files.digest}, "git": git.facts()}
     where = body.get("workspace")
     return dict(ask_with(studio, files, "/runs", body, workspace=where, quiet=quiet))
@@ -85,6 +90,14 @@ def ask_with(
     except FolderRefused as error:
         raise Refused(str(error)) from error
     return studio.json("POST", path, body)
+
+
+def script_in(folder: str, given: str) -> str:
+    """The script's path in the folder, also when it was given as seen from here."""
+    if os.path.exists(os.path.join(folder, given)) and not os.path.isabs(given):
+        return os.path.normpath(given)
+    inside = os.path.relpath(os.path.abspath(given), os.path.abspath(folder))
+    return given if inside.startswith("..") or not os.path.exists(given) else inside
 
 
 def _send(studio: Connection, folder: Folder, workspace: str | None, *, quiet: bool) -> None:

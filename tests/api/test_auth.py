@@ -90,6 +90,8 @@ def test_a_reading_token_only_reads(bob: User, run: Run) -> None:
 def test_a_submitting_token_submits_and_cancels_but_deletes_nothing(bob: User, run: Run) -> None:
     submitter = Caller(bob, scope="submit")
     assert submitter.post(f"/runs/{run.pk}/cancel").status == 200
+    assert submitter.patch(f"/runs/{run.pk}", {"tags": {"kept": ""}}).status == 200
+    assert submitter.patch("/targets/local", {"slots": 9}).json["code"] == "scope"
     assert submitter.delete(f"/runs/{run.pk}").json["code"] == "scope"
     assert submitter.post("/environments", {"name": "e"}).json["code"] == "scope"
 

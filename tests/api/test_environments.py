@@ -57,7 +57,7 @@ def test_the_list_has_the_curated_ones(member: Caller, run: Run) -> None:
         ({"name": "a b", "requirements": "x"}, "'a b' cannot name an environment"),
         ({"requirements": "x"}, "`name` is missing."),
         ({"name": "e", "requirements": ["x"]}, "`requirements` must be text"),
-        ({"name": "e", "interpreter_path": "python"}, "must be an absolute path"),
+        ({"name": "e", "interpreter_path": "python3"}, "must be an absolute path"),
     ],
 )
 def test_what_cannot_work_is_refused(member: Caller, body: dict[str, Any], words: str) -> None:

@@ -20,6 +20,7 @@ from runs.stores import log_store
 from studio.client.errors import Refused
 from studio.client.follow import Watcher
 from studio.client.http import Connection
+from studio.client.screen import Terminal
 from studio.lib.push import push
 from studio.models import Membership, User
 from studio.services import member_remove, token_revoke
@@ -49,7 +50,7 @@ class Following(threading.Thread):
         self.log, self.build, self.statuses = b"", b"", list[str]()
         self.ended: dict[str, Any] | None = None
         self.error: Refused | None = None
-        self._watcher = Watcher(studio, run.pk, **more)
+        self._watcher = Watcher(studio, run.pk, Terminal(), **more)
         self._watcher._log_bytes = self._see_log  # type: ignore[method-assign]
         self._watcher._build_bytes = self._see_build  # type: ignore[method-assign]
         self._watcher._explain = lambda run: self.statuses.append(run["status"])  # type: ignore[method-assign]
@@ -177,7 +178,7 @@ def test_following_again_goes_on_at_the_offset(studio: Connection, run: Run) -> 
     start(run)
     say(run, b"0123456789")
     end(run)
-    watcher = Watcher(studio, run.pk, quiet=True)
+    watcher = Watcher(studio, run.pk, Terminal())
     watcher.offset = 7
     watcher.watch()
     assert watcher.offset == 10

@@ -235,6 +235,45 @@ def test_every_point_of_a_series(member: Caller, run: Run) -> None:
     assert points[4097] == {"step": 4097, "time": 1.5, "value": 4097}
 
 
+def test_labels_change_only_where_they_are_named(member: Caller, run: Run) -> None:
+    Run.objects.filter(pk=run.pk).update(tags={"a": "1", "b": "2"})
+    path = f"/runs/{run.pk}"
+    changed = member.patch(path, {"tags": {"a": None, "c": "3"}, "description": "why"}).json
+    assert changed["tags"] == {"b": "2", "c": "3"}
+    assert (changed["description"], changed["name"]) == ("why", "train")
+    assert member.patch(path, {"name": " best "}).json["name"] == "best"
+    assert member.patch(path, {}).json["tags"] == {"b": "2", "c": "3"}
+    assert member.patch(path, {"tags": {"c": "3"}}).status == 200
+    texts = [event["text"] for event in member.get(f"{path}/events").json]
+    assert texts == ["Changed description and tags.", "Changed name."]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"name": " "}, "A run needs a name"),
+        ({"name": "x" * 256}, "longer than 255"),
+        ({"tags": {"": "1"}}, "The tag '' cannot be kept"),
+        ({"tags": {"a": "x" * 1001}}, "The tag 'a' cannot be kept"),
+        ({"tags": {str(n): "" for n in range(51)}}, "51 tags are too many"),
+        ({"tags": {"a": 1}}, "`tags.a` must be text"),
+        ({"status": "completed"}, "`status` is not known here"),
+    ],
+)
+def test_labels_that_cannot_be_kept_change_nothing(
+    member: Caller, run: Run, body: dict[str, Any], words: str
+) -> None:
+    answer = member.patch(f"/runs/{run.pk}", {"description": "new", **body})
+    assert (answer.status, words in answer.detail) == (422, True), answer.detail
+    run.refresh_from_db()
+    assert (run.name, run.description, run.tags) == ("train", "", {})
+
+
+def test_only_who_may_write_labels_a_run(viewer: Caller, stranger: Caller, run: Run) -> None:
+    assert viewer.patch(f"/runs/{run.pk}", {"name": "x"}).status == 403
+    assert stranger.patch(f"/runs/{run.pk}", {"name": "x"}).status == 404
+
+
 def test_artifacts_are_downloads(member: Caller, run: Run) -> None:
     sha, size = blob_store().put(b"<script>0123456789</script>")
     Artifact.objects.create(run=run, path="outputs/ä/page.html", sha=sha, size_bytes=size)

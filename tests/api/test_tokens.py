@@ -58,7 +58,10 @@ class TestScopes:
     def test_a_submitting_token_posts_only_what_runs_need(self, alice: User) -> None:
         submitter = Caller(alice, scope="submit")
         passed = {(m, p) for m, p in routes() if code_of(submitter, m, p) != "scope"}
-        assert {(m, p) for m, p in passed if m != "GET"} == {("POST", path) for path in SUBMITS}
+        assert {(m, p) for m, p in passed if m != "GET"} == {
+            *(("POST", path) for path in SUBMITS),
+            ("PATCH", "/runs/{ref}"),
+        }
         assert {p for m, p in passed if m == "GET"} == {p for m, p in routes() if m == "GET"}
 
     def test_a_route_that_only_begins_alike_is_not_meant(self, bob: User) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import digest, make_run, member, run
+from tests.api.conftest import digest, make_run, member, run, stranger
 from tests.serving import serving
 
-__all__ = ["digest", "make_run", "member", "run"]
+__all__ = ["digest", "make_run", "member", "run", "stranger"]
 
 TOP = Path(__file__).resolve().parents[2]
 

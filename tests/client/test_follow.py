@@ -15,6 +15,7 @@ import pytest
 from studio.client.errors import Refused
 from studio.client.follow import Watcher, exit_code, stay
 from studio.client.http import Connection
+from studio.client.screen import Terminal
 from tests.client.server import ScriptedServer, Talk, answering, json_answer, serve
 
 RUN = {
@@ -170,15 +171,15 @@ def test_bytes_are_shown_before_their_item_is_complete() -> None:
 
         return say
 
-    class Shown(Watcher):
-        def _log_bytes(self, data: bytes) -> None:
+    class Shown(Terminal):
+        def log(self, data: bytes) -> None:
             if not seen:
                 near.send(b"x")
             seen.append(data)
 
     with near, far, serve(talk) as server:
         studio = Connection(server.url)
-        Shown(studio, 7).watch()
+        Watcher(studio, 7, Shown()).watch()
         studio.close()
     assert seen[0] == b"first"
     assert b"".join(seen) == b"first second"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from studio.client.errors import Refused
-from studio.client.submit import _experiment_of, _script, seconds, split
+from studio.client.submit import _experiment_of, seconds, split
+from studio.client.upload import script_in
 
 
 @pytest.mark.parametrize(
@@ -62,9 +63,9 @@ def test_a_script_may_be_named_as_seen_from_here(
     (top / "project" / "sub" / "train.py").touch()
     (top / "outside.py").touch()
     monkeypatch.chdir(top)
-    assert _script("sub/train.py", "project") == "sub/train.py"
-    assert _script("./sub/train.py", "project") == "sub/train.py"
-    assert _script("project/sub/train.py", "project") == "sub/train.py"
-    assert _script(str(top / "project/sub/train.py"), "project") == "sub/train.py"
-    assert _script("outside.py", "project") == "outside.py"
-    assert _script("nowhere.py", "project") == "nowhere.py"
+    assert script_in("project", "sub/train.py") == "sub/train.py"
+    assert script_in("project", "./sub/train.py") == "sub/train.py"
+    assert script_in("project", "project/sub/train.py") == "sub/train.py"
+    assert script_in("project", str(top / "project/sub/train.py")) == "sub/train.py"
+    assert script_in("project", "outside.py") == "outside.py"
+    assert script_in("project", "nowhere.py") == "nowhere.py"

@@ -497,6 +497,13 @@ def test_an_existing_interpreter_is_used_as_it_is(studio: Studio, registry: Regi
     assert Build.objects.count() == 1
 
 
+def test_python_alone_is_the_targets_own(studio: Studio, session: Session) -> None:
+    version = environment_create(
+        user=studio.user, workspace=studio.workspace, name="managed", interpreter_path=" python "
+    )
+    assert studio.ready(version).python == session.facts["python"]
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [

@@ -68,6 +68,13 @@ def test_a_value_becomes_one_line_of_the_metrics_file(library: Path, tmp_path: P
     assert times == sorted(times)
 
 
+def test_only_what_a_script_needs_goes_along(library: Path) -> None:
+    done = run("from studio.client import Run, Workspace", library)
+    assert done.returncode == 1
+    said = "ImportError: Inside a run studio.client has only Run: submit from outside of it."
+    assert done.stderr.splitlines()[-1] == said
+
+
 def test_outside_of_a_run_values_are_printed(library: Path) -> None:
     done = run(
         "from studio.client import Run; run = Run.get_context(); print([run.id]);"

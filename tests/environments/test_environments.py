@@ -26,7 +26,11 @@ def test_curated_environments_are_registered_once_with_their_locks(curated: Work
     first = list(EnvironmentVersion.objects.values_list("pk", flat=True))
     environment_bootstrap_curated(workspace=curated)
     assert list(EnvironmentVersion.objects.values_list("pk", flat=True)) == first
-    assert [e.name for e in environment_list(workspace=curated)] == ["minimal", "scikit-learn"]
+    assert [e.name for e in environment_list(workspace=curated)] == [
+        "minimal",
+        "notebook",
+        "scikit-learn",
+    ]
     lock = Lock.objects.get(version__environment__name="scikit-learn")
     assert lock.platform == Lock.ANY_PLATFORM
     assert "scikit-learn==" in lock.text
@@ -97,7 +101,7 @@ def test_a_description_can_be_given_later(member: User, workspace: Workspace) ->
         ({"name": "a"}, "neither was given", "requirements"),
         ({"name": "a", "requirements": "", "interpreter_path": "/x"}, "not both", "requirements"),
         ({"name": "a", "requirements": "-e ."}, "Line 1", "requirements"),
-        ({"name": "a", "interpreter_path": "python"}, "absolute path", "interpreter_path"),
+        ({"name": "a", "interpreter_path": "python3"}, "absolute path", "interpreter_path"),
     ],
 )
 def test_what_cannot_work_is_refused_before_a_row_is_written(
@@ -145,7 +149,7 @@ def test_a_named_environment_comes_first(member: User, curated: Workspace) -> No
     [
         ("sklearn", "did you mean scikit-learn?"),
         ("scikit", "did you mean scikit-learn?"),
-        ("pytorch", "there are minimal, scikit-learn."),
+        ("pytorch", "there are minimal, notebook, scikit-learn."),
         ("scikit-learn:7", "has no version 7: the newest is 1."),
         ("scikit-learn:0", "There is no environment 'scikit-learn:0'"),
         ("scikit-learn:latest", "There is no environment"),
@@ -158,6 +162,45 @@ def test_an_unknown_name_is_refused_with_what_is_near(
         environment_pick(workspace=curated, name=name, folder_requirements=None)
     assert said in refusal.value.sentence
     assert refusal.value.field == "environment"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("AzureML-Minimal", "minimal:1"),
+        ("azureml-minimal:1", "minimal:1"),
+        ("AzureML-Scikit-learn-0.20.3", "scikit-learn:1"),
+        ("AzureML-Tutorial", "notebook:1"),
+    ],
+)
+def test_a_name_from_elsewhere_means_a_curated_environment_and_says_so(
+    name: str, found: str, curated: Workspace
+) -> None:
+    version, why = environment_pick(workspace=curated, name=name, folder_requirements=None)
+    assert str(version) == found
+    assert why == f"named by the run: {name.removesuffix(':1')} is {found[:-2]} here"
+
+
+def test_an_environment_of_ones_own_comes_before_an_alias(member: User, curated: Workspace) -> None:
+    mine = environment_create(
+        user=member, workspace=curated, name="AzureML-Minimal", requirements="six"
+    )
+    assert version_get(workspace=curated, reference="AzureML-Minimal") == mine
+
+
+def test_a_notebook_gets_what_executes_it(curated: Workspace) -> None:
+    def pick(requirements: str | None, name: str = "") -> tuple[EnvironmentVersion, str]:
+        return environment_pick(
+            workspace=curated, name=name, folder_requirements=requirements, is_notebook=True
+        )
+
+    version, why = pick(None)
+    assert str(version) == "notebook:1"
+    assert why.endswith("has no requirements.txt: this one executes notebooks")
+    version, why = pick("numpy>=2 \\")
+    assert version.spec["requirements"] == "numpy>=2\npapermill\nipykernel\n"
+    assert why == "from the folder's requirements.txt, with papermill for the notebook"
+    assert str(pick("numpy>=2", "minimal")[0]) == "minimal:1"
 
 
 def test_without_a_name_the_folder_decides(curated: Workspace) -> None:
@@ -201,9 +244,11 @@ def test_a_missing_module_is_answered_with_package_and_environment(
         "python-dateutil",
         "scikit-learn",
     )
-    assert module_advice(workspace=curated, missing="yaml") == ("pyyaml", None)
+    assert module_advice(workspace=curated, missing="papermill") == ("papermill", "notebook")
+    assert module_advice(workspace=curated, missing="bs4") == ("beautifulsoup4", None)
     assert module_advice(workspace=curated, missing="learn") == ("learn", None)
-    environment_create(user=member, workspace=curated, name="mine", requirements="six\nPyYAML>=6")
-    assert module_advice(workspace=curated, missing="yaml") == ("pyyaml", "mine")
-    environment_create(user=member, workspace=curated, name="mine", requirements="six")
-    assert module_advice(workspace=curated, missing="yaml") == ("pyyaml", None)
+    mine = {"user": member, "workspace": curated, "name": "mine"}
+    environment_create(**mine, requirements="six\nbeautifulsoup4>=4")
+    assert module_advice(workspace=curated, missing="bs4") == ("beautifulsoup4", "mine")
+    environment_create(**mine, requirements="six")
+    assert module_advice(workspace=curated, missing="bs4") == ("beautifulsoup4", None)

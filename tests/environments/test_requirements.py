@@ -106,7 +106,8 @@ def test_a_curated_definition_changes_with_its_lock() -> None:
 
 def test_an_interpreter_is_an_absolute_path() -> None:
     assert interpreter_spec(" /opt/venv//bin/python ")["interpreter_path"] == "/opt/venv/bin/python"
-    for path in ("python", "bin/python", "/opt/../bin/python", "", "/opt/py\nthon"):
+    assert interpreter_spec(" python ")["interpreter_path"] == "python", "the target's own"
+    for path in ("python3", "bin/python", "/opt/../bin/python", "", "/opt/py\nthon"):
         with pytest.raises(Refused) as refusal:
             interpreter_spec(path)
         assert "absolute path" in refusal.value.sentence

@@ -72,7 +72,7 @@ def test_from_an_interpreter(member: Visitor) -> None:
         ({"requirements": "numpy ==== 1"}, "numpy ==== 1"),
         ({"requirements": "-e ."}, "-e ."),
         ({"kind": "user-managed"}, "Give the path of a Python."),
-        ({"kind": "user-managed", "interpreter_path": "python"}, "must be an absolute path"),
+        ({"kind": "user-managed", "interpreter_path": "python3"}, "must be an absolute path"),
         ({"kind": "conda"}, "conda is not one of the available choices"),
     ],
 )

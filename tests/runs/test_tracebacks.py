@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runs.tracebacks import find_cause
+from runs.tracebacks import Cause, find_cause
 
 TRACEBACK = b"""epoch 3
 Traceback (most recent call last):
@@ -44,3 +44,58 @@ def test_a_progress_bar_shows_its_last_state() -> None:
 
 def test_an_empty_log_has_no_line() -> None:
     assert find_cause(b"").line == ""
+
+
+CELL = b"""Traceback (most recent call last):
+  File "execute.py", line 251, in raise_for_execution_errors
+    raise error
+papermill.exceptions.PapermillExecutionError:\x20
+---------------------------------------------------------------------------
+Exception encountered at "In [4]":
+---------------------------------------------------------------------------
+%s
+
+"""
+
+
+def test_a_failed_notebook_tells_the_error_of_its_cell() -> None:
+    said = b"""KeyError                                  Traceback (most recent call last)
+Cell In[4], line 2
+KeyError: 'a'
+
+During handling of the above exception, another exception occurred:
+
+ValueError                                Traceback (most recent call last)
+Cell In[4], line 3
+----> 3 f(alpha)
+
+ValueError: alpha is 0.5
+word"""
+    assert find_cause(CELL % said).line == "ValueError: alpha is 0.5"
+
+
+def test_a_cell_that_is_no_python_tells_that() -> None:
+    said = b"  Cell In[1], line 1\n    x = = 1\n        ^\nSyntaxError: invalid syntax"
+    assert find_cause(CELL % said).line == "SyntaxError: invalid syntax"
+
+
+def test_a_cell_that_says_nothing_leaves_papermills_own_line() -> None:
+    assert find_cause(CELL % b"-").line.startswith("papermill.exceptions.PapermillExecutionError")
+
+
+def test_a_cell_without_a_module_names_it() -> None:
+    said = b"ModuleNotFoundError   Traceback (most recent call last)\nCell In[1], line 1\n"
+    assert find_cause(CELL % (said + b"ModuleNotFoundError: No module named 'torch'")) == Cause(
+        "ModuleNotFoundError: No module named 'torch'", "torch"
+    )
+
+
+def test_a_module_that_cannot_be_executed_is_missing_too() -> None:
+    line = "/opt/env/bin/python: No module named papermill"
+    assert find_cause(f"{line}\n".encode()) == Cause(line, "papermill")
+
+
+def test_a_missing_kernel_is_a_missing_package() -> None:
+    log = b"Traceback (most recent call last):\n  x\n"
+    log += b"jupyter_client.kernelspec.NoSuchKernel: No such kernel named python3\n"
+    assert find_cause(log).missing_module == "ipykernel"
