@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import EXAMPLE
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
@@ -160,32 +157,3 @@ def test_priority_goes_first_and_waiting_is_explained(studio: Studio, folder: Pa
         assert first["started_at"] < second["started_at"]
     finally:
         studio.api("/targets/local", {"slots": 4}, method="PATCH")
-
-
-def test_every_door_gives_the_same_snapshot_and_artifacts(studio: Studio, tmp_path: Path) -> None:
-    linked = Path(studio.env["RUNYARD_LINK_ROOTS"]) / "ridge"
-    shutil.copytree(EXAMPLE, linked)
-    with zipfile.ZipFile(tmp_path / "ridge.zip", "w") as archive:
-        for path in sorted(EXAMPLE.rglob("*")):
-            if path.is_file():
-                archive.write(path, path.relative_to(EXAMPLE))
-    by_command = studio.submit(linked, "--environment", "scikit-learn", "train.py")
-    by_rest = studio.api(
-        "/runs",
-        {
-            "source": {"folder": str(linked)},
-            "script": "train.py",
-            "environment": "scikit-learn",
-        },
-    )["id"]
-    by_page = studio.submit_zip(tmp_path / "ridge.zip", "train.py", "scikit-learn")
-    ended = [studio.finished(run, timeout_s=240) for run in (by_command, by_rest, by_page)]
-    assert {run["status"] for run in ended} == {"completed"}
-    assert len({run["snapshot"] for run in ended}) == 1
-    names = {tuple(a["path"] for a in studio.api(f"/runs/{run['id']}/artifacts")) for run in ended}
-    assert names == {("outputs/metrics.json", "outputs/model.pkl", "outputs/predictions.csv")}
-    metrics = [
-        [a["sha"] for a in studio.api(f"/runs/{run['id']}/artifacts") if "metrics" in a["path"]]
-        for run in ended
-    ]
-    assert metrics[0] == metrics[1] == metrics[2]
