@@ -200,9 +200,13 @@ class SavedOrFilesForm(FilesForm):
             kinds.insert(0, (SAVED, _LABELS[SAVED]))
         if self["snapshot"].value():
             same = f"the files of run {earlier}" if earlier else "the same files as before"
-            now = [(k, f"{label} as it is now" if k in _READ_ANEW else label) for k, label in kinds]
-            kinds = [(SNAPSHOT, same), *now]
+            kinds = [(SNAPSHOT, same), *((kind, self._now(kind, label)) for kind, label in kinds)]
         self.offer(kinds)
+
+    def _now(self, kind: str, label: str) -> str:
+        """Where the earlier files came from can be read anew."""
+        is_origin = kind in _READ_ANEW and self[_FIELDS[kind]].value()
+        return f"{label} as it is now" if is_origin else label
 
     def _first(self, initial: dict[str, Any]) -> str:
         """What is chosen when the page opens."""
