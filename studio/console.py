@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.text import capfirst
-from rq.exceptions import NoSuchJobError
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
 
 from studio.lib.refusal import Forbidden, Refused
 from studio.pages import refusal_page
@@ -69,7 +69,7 @@ def _queue_page(inner: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             response: HttpResponse = inner(request, *args, **kwargs)
-        except (Http404, NoSuchJobError):
+        except (Http404, InvalidJobOperation, NoSuchJobError):
             messages.info(request, "This job is done: nothing of it is kept.")
             return redirect("admin:django_rq_dashboard_changelist")
         # decoration, and a script for a Django of long ago: our policy would block it noisily

@@ -56,7 +56,11 @@ def test_a_job_that_failed_after_the_launch_is_requeued(studio: Studio, tmp_path
     assert studio.log(run) == b"only once\n"
     assert starts.read_text() == "started\n"
     moves = [e["new_status"] for e in studio.api(f"/runs/{run}/events") if e["kind"] == "moved"]
-    assert moves == ["preparing", "starting", "running", "finalizing", "completed"]
+    # it may have ended before anybody could write down that it runs
+    assert [move for move in moves if move != "running"] == [
+        "preparing", "starting", "finalizing", "completed",
+    ]  # fmt: skip
+    assert moves.count("running") <= 1
 
 
 def press(studio: Studio, path: str) -> None:
