@@ -9,12 +9,21 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from compute.answers import (
+    AlreadyClaimed,
+    Collected,
+    CouldNotStart,
+    ExtraFile,
+    OutputFile,
+    Started,
+    TaskState,
+)
 from compute.contact import open_runner
 from compute.frames import FrameTooBig, Header, receive_frame, send_frame
 from compute.place import Place
@@ -47,72 +56,6 @@ class Sink(Protocol):
     def write(self, data: bytes, /) -> object:
         """Take the next bytes."""
         ...
-
-
-@dataclass(frozen=True)
-class Started:
-    """This request started the command: its keeper {pid, start_time, boot_id} and itself {pid}."""
-
-    keeper: Mapping[str, Any]
-    command: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class AlreadyClaimed:
-    """The task was started before, or stopped before it could start: nothing was done."""
-
-
-@dataclass(frozen=True)
-class CouldNotStart:
-    """The task is claimed and has ended without its command: its own record says so too."""
-
-    sentence: str
-
-
-@dataclass(frozen=True)
-class TaskState:
-    """What is left of a task over there; processes are "alive", "dead", "none" or "unknown"."""
-
-    folder: bool
-    claimed: bool
-    keeper: str
-    sampler: str
-    command: str
-    rebooted: bool
-    exited: Mapping[str, Any] | None
-    sealed: Mapping[str, Any] | None
-
-    @property
-    def alive(self) -> bool:
-        """Whether a process of it lives, as far as the target can know."""
-        states = {self.keeper, self.sampler, self.command}
-        return "alive" in states or ("unknown" in states and self.exited is None)
-
-
-@dataclass(frozen=True)
-class OutputFile:
-    """A file that matches the output patterns; `path` is relative to the working directory."""
-
-    path: str
-    size: int
-    mode: int
-    sha: str
-
-
-@dataclass(frozen=True)
-class ExtraFile:
-    """A new file outside the output patterns."""
-
-    path: str
-    size: int
-
-
-@dataclass(frozen=True)
-class Collected:
-    """What a task made."""
-
-    files: list[OutputFile]
-    extra: list[ExtraFile]
 
 
 class Session:

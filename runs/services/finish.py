@@ -10,9 +10,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from compute.answers import Collected
 from compute.models import ComputeTarget
 from compute.services import target_place
-from compute.session import Collected, RunnerRefused, Session, session_for
+from compute.session import RunnerRefused, Session, session_for
 from compute.transports.base import TargetUnreachable
 from environments.selectors import module_advice
 from runs.models import Artifact, Attempt, Run

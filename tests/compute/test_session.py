@@ -15,17 +15,10 @@ from typing import Any
 
 import pytest
 
+from compute.answers import AlreadyClaimed, Collected, CouldNotStart, ExtraFile, Started
 from compute.contact import runner_source
 from compute.place import Place
-from compute.session import (
-    AlreadyClaimed,
-    Collected,
-    CouldNotStart,
-    ExtraFile,
-    RunnerRefused,
-    Session,
-    Started,
-)
+from compute.session import RunnerRefused, Session
 from compute.transports.base import TargetRefused, TargetUnreachable, Transport
 from tests.contract.transport import within
 from tests.doubles import (

@@ -1,0 +1,73 @@
+"""What the runner on a target answers, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Started:
+    """This request started the command: its keeper {pid, start_time, boot_id} and itself {pid}."""
+
+    keeper: Mapping[str, Any]
+    command: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class AlreadyClaimed:
+    """The task was started before, or stopped before it could start: nothing was done."""
+
+
+@dataclass(frozen=True)
+class CouldNotStart:
+    """The task is claimed and has ended without its command: its own record says so too."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """What is left of a task over there; processes are "alive", "dead", "none" or "unknown"."""
+
+    folder: bool
+    claimed: bool
+    keeper: str
+    sampler: str
+    command: str
+    rebooted: bool
+    exited: Mapping[str, Any] | None
+    sealed: Mapping[str, Any] | None
+
+    @property
+    def alive(self) -> bool:
+        """Whether a process of it lives, as far as the target can know."""
+        states = {self.keeper, self.sampler, self.command}
+        return "alive" in states or ("unknown" in states and self.exited is None)
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """A file that matches the output patterns; `path` is relative to the working directory."""
+
+    path: str
+    size: int
+    mode: int
+    sha: str
+
+
+@dataclass(frozen=True)
+class ExtraFile:
+    """A new file outside the output patterns."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a task made."""
+
+    files: list[OutputFile]
+    extra: list[ExtraFile]
