@@ -12,7 +12,6 @@ import pytest
 
 from compute.place import Place
 from compute.session import RunnerRefused, Session, SessionPool
-from compute.transports.base import TargetUnreachable
 from tests.doubles import CuttableTransport
 from tests.waiting import eventually
 
@@ -80,8 +79,8 @@ def test_a_refusal_does_not_cost_the_session(pool: SessionPool, place: Place) ->
 
 
 def test_a_session_cut_off_in_a_request_is_not_lent_again(pool: SessionPool, place: Place) -> None:
-    with pytest.raises(TargetUnreachable), pool.lend(place) as first:
-        first.hello(timeout_s=0)
+    with pool.lend(place) as first:
+        first._say({"op": "ping"})  # its answer would be taken for that to the next request
     with pool.lend(place) as second:
         assert second is not first
         assert second.hello()["root"] == place.root
