@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.utils import timezone
 
 from runs.gitprocess import Access, Bounds
-from runs.gittrees import Frozen, freeze_commit
 from runs.giturls import SSH, Address, GitRefused
 from runs.mirrors import opened
 from runs.models import GitCredential, GitHost
@@ -21,6 +21,9 @@ from runs.submission import GitSource
 from studio.lib.refusal import Refused
 from studio.lib.vault import decrypt
 from studio.models import Workspace
+
+if TYPE_CHECKING:
+    from runs.gittrees import Frozen
 
 FETCH_S = 600
 """How long fetching and freezing may take together."""
@@ -53,6 +56,8 @@ def git_freeze(
                 commit = mirror.commit(source.ref.strip())
             finally:
                 _note_hosts(workspace, mirror.room.new_hosts())
+            from runs.gittrees import freeze_commit  # noqa: PLC0415  (0.1 s; few processes need it)
+
             frozen = freeze_commit(
                 mirror,
                 commit.sha,

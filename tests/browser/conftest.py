@@ -1,6 +1,6 @@
 """A real browser before a real studio.
 
-`studio` is one for each module, with the environment `here` (the tests' own Python, nothing to
+`studio` is one for all of them, with the environment `here` (the tests' own Python, nothing to
 build). `open_tab` opens signed-in pages; whatever a page complains of on its console, a policy
 that was broken among it, fails the test.
 """
@@ -55,7 +55,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A studio that was just started; scripts may lie below its `scripts`."""
     folder = tmp_path_factory.mktemp("studio")
@@ -64,7 +64,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         yield studio
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def session(studio: Studio) -> Any:
     """The cookie of the owner's session."""
     name, _, value = studio.session_cookie().partition("=")

@@ -11,10 +11,16 @@ from studio.lib.embedded import embedded_socket
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("kills")]
 
-LINES, PAUSE = 120, 0.05
+LINES, PAUSE = 80, 0.05
 EXPECTED = "".join(f"line {i}\n" for i in range(LINES)).encode()
+
+
+@pytest.fixture
+def studio(shared_studio: Studio) -> Studio:
+    """The studio of this file: what is killed comes back."""
+    return shared_studio
 
 
 def start_three(studio: Studio, scripts: Path) -> list[int]:
@@ -60,7 +66,7 @@ def test_what_ended_while_the_studio_was_down_is_found(studio: Studio, scripts: 
     folder = studio.data_dir / "targets" / "local" / "tasks"
     studio.kill()
     eventually(
-        lambda: len(list(folder.glob("*-run-*/sealed.json"))) == len(runs),
+        lambda: all(list(folder.glob(f"*-run-{run}-1/sealed.json")) for run in runs),
         timeout_s=30,
         what="the runs to end by themselves",
     )

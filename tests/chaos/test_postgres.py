@@ -17,7 +17,7 @@ from tests.waiting import eventually
 
 pytestmark = [pytest.mark.chaos, pytest.mark.postgres, pytest.mark.xdist_group("postgres")]
 
-LINES, PAUSE = 150, 0.1
+LINES, PAUSE = 80, 0.1
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ IN_IT = ("--environment", "scikit-learn", "train.py")
 @pytest.fixture
 def linked(studio: Studio) -> Path:
     """The example below the link root, committed to a git repository."""
-    folder = Path(studio.env["RUNYARD_LINK_ROOTS"]) / "ridge"
+    folder = Path(studio.env["RUNYARD_LINK_ROOTS"]) / "doors" / "ridge"
     shutil.copytree(EXAMPLE, folder)
     git = ["git", "-c", "user.name=doors", "-c", "user.email=doors@example.org"]
     for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "example"]):
