@@ -56,8 +56,9 @@ def require_role(user: User, workspace: Workspace, role: Role) -> None:
     if actual is None:
         raise NotFound(f"There is no workspace '{workspace.slug}' that you can see.")
     if ROLE_RANK[actual] < ROLE_RANK[role]:
+        needed = f"{'an' if role == Role.ADMIN else 'a'} {role}"
         raise Forbidden(
-            f"You are a {actual} of {workspace.name}; this needs a {role}: ask an admin of the "
+            f"You are a {actual} of {workspace.name}; this needs {needed}: ask an admin of the "
             "workspace."
         )
 

@@ -12,9 +12,10 @@ from playwright.sync_api import Page, Route, expect
 
 from studio.client.folder import digest, scan
 from tests.browser.conftest import OpenTab
-from tests.studio_process import Studio
+from tests.studio_process import TOP, Studio
 
 PLACE = "here"
+EXAMPLE = TOP / "runs" / "examples" / "ridge-diabetes"
 
 
 @pytest.fixture
@@ -70,6 +71,26 @@ def test_a_folder_is_uploaded_and_runs(studio: Studio, project: Path, open_tab: 
     assert ended["snapshot"] == digest(scan(project))
     assert (ended["status"], ended["source"]) == ("completed", "ridge")
     assert b"hello from the folder" in studio.log(run)
+
+
+@pytest.mark.timeout(400)
+def test_the_example_from_the_browser_is_that_of_the_command_line(
+    studio: Studio, open_tab: OpenTab
+) -> None:
+    page = open_tab("/submit/")
+    choose(page, EXAMPLE)
+    page.get_by_label("Script", exact=True).fill("train.py")
+    page.get_by_label("Environment", exact=True).select_option("scikit-learn")
+    page.get_by_role("button", name="Submit", exact=True).click()
+    page.wait_for_url("**/runs/*/", timeout=60_000)
+    here = int(re.search(r"/runs/(\d+)/", page.url)[1])  # type: ignore[index]
+    there = studio.submit(EXAMPLE, "--environment", "scikit-learn", "train.py")
+    ended = [studio.finished(run, timeout_s=300) for run in (here, there)]
+    assert {run["status"] for run in ended} == {"completed"}
+    assert ended[0]["snapshot"] == ended[1]["snapshot"]
+    kept = [studio.api(f"/runs/{run}/artifacts") for run in (here, there)]
+    made = [{file["path"]: file["sha"] for file in files} for files in kept]
+    assert made[0] == made[1] != {}
 
 
 def test_uploading_again_sends_only_what_changed(
