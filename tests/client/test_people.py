@@ -49,7 +49,7 @@ def test_a_link_for_a_colleague(here: Here, as_owner: Caller, vera: User) -> Non
 def test_only_admins_make_links_for_others(here: Here, as_bob: Caller, vera: User) -> None:
     said = here("link", "vera")
     assert (said.code, said.out) == (1, "")
-    assert "You are a contributor of team; this needs a admin" in said.err
+    assert "You are a contributor of team; this needs an admin" in said.err
 
 
 def test_a_colleague_comes_changes_and_goes(here: Here, as_owner: Caller) -> None:
