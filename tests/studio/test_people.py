@@ -147,7 +147,7 @@ class TestRoles:
         if needed in allowed:
             assert workspace_for(user=user, slug="main", role=needed) == workspace
         else:
-            with pytest.raises(Forbidden, match=f"this needs a {needed}"):
+            with pytest.raises(Forbidden, match=f"this needs an? {needed}"):
                 workspace_for(user=user, slug="main", role=needed)
 
     def test_without_a_name_the_first_workspace_is_taken(self, bob: User) -> None:
