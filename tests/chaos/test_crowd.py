@@ -12,7 +12,7 @@ import pytest
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("crowd")]
+pytestmark = [pytest.mark.chaos]
 
 
 @pytest.fixture

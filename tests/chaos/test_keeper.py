@@ -16,7 +16,7 @@ import pytest
 from tests.studio_process import TOP, Studio
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("keeper")]
+pytestmark = [pytest.mark.chaos]
 
 
 @pytest.fixture

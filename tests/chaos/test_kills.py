@@ -11,7 +11,7 @@ from studio.lib.embedded import embedded_socket
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("kills")]
+pytestmark = [pytest.mark.chaos]
 
 LINES, PAUSE = 80, 0.05
 EXPECTED = "".join(f"line {i}\n" for i in range(LINES)).encode()

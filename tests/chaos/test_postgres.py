@@ -15,7 +15,7 @@ from tests.postgres_process import Postgres
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.chaos, pytest.mark.postgres, pytest.mark.xdist_group("postgres")]
+pytestmark = [pytest.mark.chaos, pytest.mark.postgres]
 
 LINES, PAUSE = 80, 0.1
 

@@ -8,8 +8,6 @@ import pytest
 
 from tests.studio_process import Studio
 
-pytestmark = pytest.mark.xdist_group("end_to_end")
-
 COUNT = """
 import os, pathlib, sys
 root = pathlib.Path(os.environ["RUNYARD_DATA_MNIST_5K"])

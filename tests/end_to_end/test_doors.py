@@ -15,8 +15,6 @@ import pytest
 from tests.end_to_end.conftest import EXAMPLE
 from tests.studio_process import Studio
 
-pytestmark = pytest.mark.xdist_group("end_to_end")
-
 CLIENT = """
 from studio.client import Environment, Experiment, ScriptRunConfig, Workspace
 ws = Workspace.from_config()

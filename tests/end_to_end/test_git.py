@@ -10,8 +10,6 @@ from tests.gitsources.repositories import Repository
 from tests.gitsources.servers import SshServer, sshd
 from tests.studio_process import Studio
 
-pytestmark = pytest.mark.xdist_group("end_to_end")
-
 HERE = ("--environment", "here")
 
 

@@ -9,13 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.end_to_end.conftest import EXAMPLE
 from tests.studio_process import TOP, Studio
 from tests.waiting import eventually
-
-pytestmark = pytest.mark.xdist_group("end_to_end")
 
 FIVE_STEPS = EXAMPLE.parent / "five-steps.ipynb"
 BUILT_S = 240

@@ -6,12 +6,8 @@ import json
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.studio_process import Studio
 from tests.waiting import eventually
-
-pytestmark = pytest.mark.xdist_group("end_to_end")
 
 HERE = ("--environment", "here")
 

@@ -14,8 +14,6 @@ import pytest
 from studio.client.folder import digest, scan
 from tests.studio_process import Studio
 
-pytestmark = pytest.mark.xdist_group("end_to_end")
-
 HERE = ("--environment", "here")
 ODD = (
     "two words", " lead", "trail ", "-dash", "--flag", "$HOME", "a;b", "quo'te", 'dou"ble',

@@ -20,7 +20,7 @@ from studio.up.greeting import page_urls
 from tests.chaos.conftest import free_port
 from tests.studio_process import TOP, Studio
 
-pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("reach")]
+pytestmark = [pytest.mark.chaos]
 NAMES = ["127.0.0.1", "localhost", socket.gethostname(), *(
     str(urlsplit(page).hostname) for page in page_urls("0.0.0.0", 1, "")
 )]  # fmt: skip

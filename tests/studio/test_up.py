@@ -21,7 +21,7 @@ from studio.up.record import read_record
 from tests.studio_process import TOP, Studio
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("up")]  # one studio for the module
+pytestmark = [pytest.mark.chaos]  # one studio for the module
 
 
 def manage(studio: Studio, *words: str) -> subprocess.CompletedProcess[str]:
