@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
+from django.contrib.messages.storage.base import Message
 from django.forms import BoundField, CheckboxInput, Select
 from django.http import HttpRequest
 from django.utils import timezone
@@ -20,6 +21,7 @@ from runs.templatetags.icons import ICONS
 from studio.models import Role, User
 from studio.pages import WORKSPACE
 from studio.selectors import role_of, workspaces_of
+from studio.toasts import undo_of
 
 register = template.Library()
 
@@ -175,6 +177,16 @@ def nav(context: Mapping[str, Any]) -> dict[str, Any]:
         "workspace": workspace,
         "is_admin": workspace and role_of(user=user, workspace=workspace) == Role.ADMIN,
         "section": context.get("section", ""),
+    }
+
+
+@register.inclusion_tag("parts/toast.html", takes_context=True)
+def toast(context: Mapping[str, Any], message: Message) -> dict[str, Any]:
+    """What was just done, and its undo button."""
+    return {
+        "message": message,
+        "undo": undo_of(message),
+        "csrf_token": context.get("csrf_token"),
     }
 
 

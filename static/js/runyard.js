@@ -1,11 +1,7 @@
-// The one module that pages load; each import defines a custom element.
+// What every page loads; each import defines a custom element. What only some pages need is a
+// module that they name themselves, in their block `modules`.
 import "./theme-toggle.js";
 import "./time-ago.js";
 import "./copy-button.js";
-import "./phase-bar.js";
 import "./live-socket.js";
-import "./run-rows.js";
-import "./run-log.js";
 import "./run-notices.js";
-import "./folder-upload.js";
-import "./folder-picker.js";

@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenTab
+from tests.browser.pages import PAGES
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
@@ -105,16 +106,6 @@ def test_the_theme_button_goes_round_and_is_remembered(open_tab: OpenTab) -> Non
     assert page.evaluate(ground) == dark
     button.click()  # system
     assert page.evaluate(ground) == light
-
-
-PAGES = ("/", "/runs/", "/runs/{run}/", "/runs/{run}/log/", "/runs/{run}/artifacts/",
-         "/runs/{run}/files/", "/runs/{run}/environment/", "/runs/{run}/resources/",
-         "/runs/{run}/events/", "/runs/{run}/delete/", "/runs/{run}/changes/", "/submit/",
-         "/submit/?from={run}", "/sources/", "/sources/counted/", "/sources/counted/delete/",
-         "/new/source/", "/targets/", "/targets/local/", "/targets/local/edit/", "/new/target/",
-         "/data/", "/new/data/", "/environments/", "/environments/scikit-learn/",
-         "/new/environment/", "/help/", "/notices/", "/admin/", "/admin/runs/run/",
-         "/admin/django_rq/dashboard/", "/account/", "/people/", "/credentials/")  # fmt: skip
 
 
 @pytest.mark.timeout(300)
