@@ -12,7 +12,6 @@ we are. So a monitor may die at any moment, and two may watch the same target.
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from django.utils import timezone
 from compute.models import ComputeTarget
 from runs.services.sweep import sweep
 from runs.watcher import TargetWatcher
+from studio.lib.holder import holder_token
 from studio.lib.push import listen_hints
 from studio.lib.queue import enqueue
 
@@ -41,7 +41,7 @@ class Monitor:
     """Leases targets and keeps a watcher for each until it is stopped."""
 
     def __init__(self) -> None:
-        self.token = secrets.token_hex(8)
+        self.token = holder_token()
         self._watchers: dict[int, TargetWatcher] = {}
         self._stopped = threading.Event()
         self._wake = threading.Event()

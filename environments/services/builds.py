@@ -8,7 +8,6 @@ A worker lives as long as the launch, never as long as the build.
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -26,6 +25,7 @@ from compute.transports.base import TargetUnreachable
 from environments.buildlog import build_error
 from environments.lock import registry_variables
 from environments.models import Build
+from studio.lib.holder import holder_token
 from studio.lib.push import hint_monitor, push
 from studio.lib.queue import enqueue
 from studio.models import Role, User
@@ -94,7 +94,7 @@ def _slot_take(build: Build) -> str:
     others = Build.objects.filter(target=target).exclude(pk=build.pk)
     if others.filter(Q(status=Build.Status.RUNNING) | launching).count() >= target.build_slots:
         return ""
-    token = secrets.token_hex(8)
+    token = holder_token()
     free = Build.objects.filter(
         _UNLEASED, pk=build.pk, status=Build.Status.QUEUED, cancel_requested_at=None
     )

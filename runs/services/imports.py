@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 import time
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -28,6 +27,7 @@ from runs.services.snapshots import git_check, source_freeze
 from runs.services.sources import source_meant
 from runs.services.submit import run_submit, submission_check
 from runs.submission import GitSource, SavedSource, Submission
+from studio.lib.holder import holder_token
 from studio.lib.queue import enqueue
 from studio.lib.refusal import Refused
 from studio.lib.vault import decrypt, encrypt
@@ -157,7 +157,7 @@ def _claim(import_id: int) -> SourceImport | None:
     found = going_on.get(import_id)
     if found is None or busy:
         return None
-    found.status, found.lease_token = Status.RUNNING, secrets.token_hex(8)
+    found.status, found.lease_token = Status.RUNNING, holder_token()
     found.lease_until = now + LEASE
     found.save(update_fields=["status", "lease_token", "lease_until"])
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +13,10 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from runs.models import Attempt
+from studio.lib.holder import holder_token
 
 LEASE = timedelta(seconds=30)
-"""How long the attempt of a worker that was killed stays untouched."""
+"""How long the attempt of a worker that cannot be seen stays untouched."""
 _RENEW_S = 10.0
 
 UNLEASED = Q(lease_until=None) | Q(lease_until__lt=Now())
@@ -29,7 +29,7 @@ def attempt_lease(*, attempt_id: int) -> Iterator[str | None]:
     The hold is renewed while the block goes on, however long a transfer takes; the
     database's clock judges it. Whoever writes under a lease filters on its token.
     """
-    token = secrets.token_hex(8)
+    token = holder_token()
     mine = Attempt.objects.filter(UNLEASED, pk=attempt_id).update(
         lease_token=token, lease_until=Now() + LEASE
     )

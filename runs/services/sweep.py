@@ -12,6 +12,7 @@ from runs.models import Attempt, Run
 from runs.selectors.notices import deliveries_due
 from runs.services.dispatch import targets_with_work
 from runs.services.imports import imports_due
+from runs.services.orphans import leases_release
 from runs.states import Status
 from studio.lib.queue import enqueue, queue_health
 
@@ -24,6 +25,7 @@ _CROWDED = 100
 
 def sweep() -> None:
     """Repeat the hints for all that waits, unless the queue is long already."""
+    leases_release()
     if queue_health().queued > _CROWDED:
         return
     for target_id in targets_with_work():

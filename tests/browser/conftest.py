@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """Debian's browser."""
     if not CHROMIUM.exists():
@@ -54,7 +54,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A studio that was just started; scripts may lie below its `scripts`."""
     folder = tmp_path_factory.mktemp("studio")
@@ -63,7 +63,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         yield studio
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def session(studio: Studio) -> Any:
     """The cookie of the owner's session."""
     name, _, value = studio.session_cookie().partition("=")
@@ -119,7 +119,7 @@ def scripts(studio: Studio) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def wants_screenshots() -> bool:
     """Whether the picture in the README is to be taken anew."""
     return os.environ.get("RUNYARD_SCREENSHOTS") == "1"

@@ -12,7 +12,7 @@ import pytest
 from tests.studio_process import TOP, Studio
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A studio with the environment `here` (the tests' own Python) and four slots."""
     with socket.socket() as probe:
