@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
+from functools import cache
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
@@ -21,6 +25,30 @@ from tests.waiting import eventually
 
 TOP = Path(__file__).resolve().parent.parent
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "UV_CACHE_DIR", "SSL_CERT_DIR")
+
+
+def migrate_once(data_dir: Path) -> None:
+    """Give a data directory to be its key and a database with all tables, made once a process.
+
+    What tests of the start itself look at is left to the start.
+    """
+    data_dir.mkdir(mode=0o700, exist_ok=True)
+    for name in ("db.sqlite3", "secret.key"):
+        shutil.copy(_migrated() / name, data_dir)
+
+
+@cache
+def _migrated() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="runyard-migrated-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    env = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+        cwd=TOP,
+        env=env | {"RUNYARD_DATA_DIR": str(folder)},
+        check=True,
+    )
+    return folder
 
 
 class Studio:

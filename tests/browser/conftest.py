@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.chaos.conftest import free_port, make_plain_environment
-from tests.studio_process import Studio
+from tests.studio_process import Studio, migrate_once
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -58,6 +58,7 @@ def chromium() -> Iterator[Browser]:
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A studio that was just started; scripts may lie below its `scripts`."""
     folder = tmp_path_factory.mktemp("studio")
+    migrate_once(folder / "data")
     with Studio(folder / "data", port=free_port(), link_root=folder) as studio:
         make_plain_environment(studio)
         yield studio

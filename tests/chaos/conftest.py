@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.studio_process import Studio
+from tests.studio_process import Studio, migrate_once
 
 COUNT = """
 import sys, time
@@ -70,6 +70,7 @@ def shared_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 @contextmanager
 def plain_studio(data_dir: Path) -> Iterator[Studio]:
     """A studio with four slots and the environment `here` (the tests' own Python)."""
+    migrate_once(data_dir)
     with Studio(data_dir, port=free_port(), link_root=data_dir.parent) as studio:
         make_plain_environment(studio)
         studio.api("/targets/local", {"slots": 4}, method="PATCH")

@@ -13,7 +13,7 @@ import pytest
 
 from tests.chaos.conftest import free_port, make_plain_environment
 from tests.notices.receiver import Box, Receiver, posting, receiving
-from tests.studio_process import Studio
+from tests.studio_process import Studio, migrate_once
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.chaos
@@ -34,6 +34,7 @@ def mail() -> Iterator[tuple[Box, int]]:
 @pytest.fixture
 def studio(tmp_path: Path, mail: tuple[Box, int]) -> Iterator[Studio]:
     """A studio that may post to this machine, and has a mail server."""
+    migrate_once(tmp_path / "data")
     studio = Studio(tmp_path / "data", port=free_port(), link_root=tmp_path)
     studio.env |= {
         "RUNYARD_WEBHOOK_NETWORKS": "127.0.0.1",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.studio_process import TOP, Studio
+from tests.studio_process import TOP, Studio, migrate_once
 
 
 @pytest.fixture(scope="package")
@@ -19,6 +19,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     data_dir = tmp_path_factory.mktemp("studio") / "data"
+    migrate_once(data_dir)
     with Studio(data_dir, port=port, link_root=tmp_path_factory.getbasetemp()) as studio:
         answer = studio.cli("env", "create", "here", "--interpreter", sys.executable)
         assert answer.code == 0, answer.stderr.decode()
