@@ -287,7 +287,7 @@ def test_a_slow_target_is_still_understood(place: Place) -> None:
 
 
 def test_an_answer_that_takes_too_long_ends_in_time(place: Place) -> None:
-    with Session(place) as session:
+    with Session(via(place, SlowTransport(place.transport, 0.02))) as session:
         with within(20), pytest.raises(TargetUnreachable, match="in time"):
             session.hello(timeout_s=0)
         assert not session.is_usable
