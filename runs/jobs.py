@@ -6,7 +6,7 @@ from runs.services.deliver import delivery_send
 from runs.services.dispatch import target_dispatch
 from runs.services.finish import attempt_collect, target_stop_run
 from runs.services.imports import import_run, imports_prune
-from runs.services.retention import studio_prune
+from runs.services.retention import studio_prune, trash_empty
 
 
 def dispatch(target_id: int) -> None:
@@ -39,4 +39,5 @@ def stop(run_id: int) -> None:
 def prune() -> None:
     """Free what nothing refers to any more."""
     imports_prune()
+    trash_empty()
     studio_prune()

@@ -35,6 +35,11 @@ def notebook_words(script: str, arguments: Sequence[str]) -> list[str]:
     return [*_EXECUTE, script, executed_notebook(script), *_parameters(arguments)]
 
 
+def is_notebook_words(words: Sequence[str]) -> bool:
+    """Whether a command is one of `notebook_words`."""
+    return tuple(words[: len(_EXECUTE)]) == _EXECUTE
+
+
 def notebook_arguments(words: Sequence[str]) -> list[str]:
     """The arguments among `notebook_words`, as they can be given again."""
     return list(words[len(_EXECUTE) + 2 :])

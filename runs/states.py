@@ -52,6 +52,10 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.CANCELED: frozenset(),
 }
 
+TAKEN_BACK: dict[Status, Status] = {Status.CANCELED: Status.QUEUED}
+"""The one way out of a final status: a cancel that ended a run in the queue is taken back, because
+nothing of it had begun. No other ending is undone: it tells what happened on a target."""
+
 
 class Retry(StrEnum):
     """Whether running the same thing again can help."""

@@ -15,7 +15,7 @@ from django.template.loader import render_to_string
 
 from studio.lib.refusal import Forbidden, NotFound, Refused
 from studio.models import Role, User, Workspace
-from studio.selectors import role_of, workspace_for
+from studio.selectors import role_of, workspace_for, workspaces_of
 from studio.services import user_seen
 
 P = ParamSpec("P")
@@ -28,6 +28,8 @@ class PageRequest(HttpRequest):
 
     user: User
     htmx: Any
+    workspaces: list[Workspace]
+    roles: dict[int, Role | None]
 
 
 def page(
@@ -79,20 +81,36 @@ def current_workspace(request: PageRequest) -> Workspace:
         NotFound: the user is in none.
     """
     slug = request.session.get(WORKSPACE, "")
-    try:
-        return workspace_for(user=request.user, slug=slug)
-    except NotFound:
-        if not slug:
-            raise
+    mine = workspaces_here(request)
+    found = next((workspace for workspace in mine if workspace.slug == slug), None)
+    if found is None and slug:
         del request.session[WORKSPACE]  # it is gone, or the user left it
-        return workspace_for(user=request.user)
+    return found or (mine[0] if mine else workspace_for(user=request.user))
+
+
+def workspaces_here(request: HttpRequest) -> list[Workspace]:
+    """The workspaces of whoever asks, looked up once a request."""
+    known = cast("PageRequest", request)
+    if not hasattr(known, "workspaces"):
+        known.workspaces = list(workspaces_of(user=known.user).order_by("pk"))
+    return known.workspaces
+
+
+def role_here(request: HttpRequest, workspace: Workspace) -> Role | None:
+    """The role of whoever asks, looked up once a request; None for strangers."""
+    known = cast("PageRequest", request)
+    if not hasattr(known, "roles"):
+        known.roles = {}
+    if workspace.pk not in known.roles:
+        known.roles[workspace.pk] = role_of(user=known.user, workspace=workspace)
+    return known.roles[workspace.pk]
 
 
 def is_contributor(request: PageRequest, workspace: Workspace) -> bool:
     """Whether pages offer this person what changes runs."""
-    return role_of(user=request.user, workspace=workspace) in {Role.CONTRIBUTOR, Role.ADMIN}
+    return role_here(request, workspace) in {Role.CONTRIBUTOR, Role.ADMIN}
 
 
 def is_admin(request: PageRequest, workspace: Workspace) -> bool:
     """Whether pages offer this person what changes targets."""
-    return role_of(user=request.user, workspace=workspace) == Role.ADMIN
+    return role_here(request, workspace) == Role.ADMIN

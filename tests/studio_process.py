@@ -248,7 +248,7 @@ class Studio:
 
     def cancel_all(self) -> None:
         """Cancel what is live, so that no test leaves a process behind."""
-        live = self.api("/runs?status=live")["items"]
+        live = self.api("/runs?filter=status:live")["items"]
         for run in live:
             self.api(f"/runs/{run['id']}/cancel", {})
         for run in live:

@@ -33,9 +33,9 @@ def experiments(request: HttpRequest, workspace: Text = "") -> list[ExperimentOu
     user = caller(request)
     where = workspace_for(user=user, slug=workspace)
     rows = experiment_list(user=user, workspace=where).annotate(
-        run_count=Count("runs"),
+        run_count=Count("runs", filter=Q(runs__deleted_at=None)),
         live_count=Count("runs", filter=Q(runs__status__in=LIVE)),
-        last_run_at=Max("runs__created_at"),
+        last_run_at=Max("runs__created_at", filter=Q(runs__deleted_at=None)),
     )
     return [
         ExperimentOut(

@@ -19,16 +19,18 @@ from runs.api.schemas import (
 )
 from runs.api.snapshots import ChangesOut, changes_out
 from runs.models import Run, SourceImport
-from runs.selectors.runs import RunFilters, run_get, run_list
+from runs.query import QueryError, parse
+from runs.selectors.runs import run_get, run_list, trash_get
 from runs.services.again import run_again
 from runs.services.cancel import run_archive, run_cancel
 from runs.services.imports import submission_take
 from runs.services.labels import run_label
-from runs.services.retention import run_delete, run_deletion
+from runs.services.retention import run_delete, run_deletion, run_purge, run_restore
 from runs.services.sources import run_source_now
 from runs.submission import DEFAULT_OUTPUTS, Submission
 from studio.api_auth import caller
 from studio.api_types import REFUSALS, ErrorOut, Text
+from studio.lib.refusal import NotFound, Refused
 from studio.selectors import workspace_for
 
 router = Router(tags=["runs"])
@@ -73,33 +75,25 @@ def submit(request: HttpRequest, payload: RunIn) -> Status[RunOut] | Status[Impo
 class RunQuery(Schema):
     """Which runs, in which order."""
 
-    status: Text = ""
-    experiment: Text = ""
-    target: Text = ""
-    tag: Text = ""
-    q: Text = ""
-    sort: Text = "-created"
+    filter: Text = ""
     page: int = 1
-    archived: bool = False
     workspace: Text = ""
 
 
 @router.get("", response={200: RunPageOut, **REFUSALS}, summary="List runs")
 def listed(request: HttpRequest, query: Query[RunQuery]) -> RunPageOut:
-    """A page of the runs that match, newest first unless `sort` says otherwise."""
+    """A page of the runs that `filter` asks for, in the language of the page of runs.
+
+    `status:failed metrics.r2>0.4 -tag:draft created>7d sort:-metrics.r2`: newest first unless
+    `sort:` says otherwise, archived runs only with `is:archived`.
+    """
     user = caller(request)
-    filters = RunFilters(
-        status=query.status,
-        experiment=query.experiment,
-        target=query.target,
-        tag=query.tag,
-        text=query.q,
-        sort=query.sort,
-        page=query.page,
-        archived=query.archived,
-    )
     workspace = workspace_for(user=user, slug=query.workspace)
-    found = run_list(user=user, workspace=workspace, filters=filters)
+    try:
+        wanted = parse(query.filter)
+    except QueryError as error:
+        raise Refused(f"{error.sentence} (at character {error.at + 1})", field="filter") from error
+    found = run_list(user=user, workspace=workspace, query=wanted, page=query.page)
     return RunPageOut(
         items=[shown(request, run) for run in found.items],
         total=found.total,
@@ -175,12 +169,42 @@ class DeletionOut(Schema):
     "/{ref}/deletion", response={200: DeletionOut, **REFUSALS}, summary="Preview a deletion"
 )
 def deletion(request: HttpRequest, ref: Text) -> DeletionOut:
-    """What deleting the run would remove."""
+    """What would go with the run once it is gone from the trash."""
     return DeletionOut(**asdict(run_deletion(run=run_of(request, ref))))
 
 
 @router.delete("/{ref}", response={200: DeletionOut, **REFUSALS}, summary="Delete a run")
-def delete(request: HttpRequest, ref: Text) -> DeletionOut:
-    """Delete an ended run with its log, metrics and artifacts: what was removed."""
-    gone = run_delete(user=caller(request), run=run_of(request, ref))
+def delete(request: HttpRequest, ref: Text, forever: bool = False) -> DeletionOut:  # noqa: FBT001, FBT002
+    """Put an ended run into the trash, where it can be restored for 7 days: what will go then.
+
+    With `forever` it goes at once, with its log, metrics and artifacts; the number of a run
+    that lies in the trash is taken too.
+    """
+    user = caller(request)
+    if forever:
+        gone = run_purge(user=user, run=_even_deleted(request, ref))
+    else:
+        run = run_of(request, ref)
+        gone = run_deletion(run=run)
+        run_delete(user=user, run=run)
     return DeletionOut(**asdict(gone))
+
+
+@router.post("/{ref}/restore", response={200: RunOut, **REFUSALS}, summary="Restore a run")
+def restore(request: HttpRequest, ref: Text) -> RunOut:
+    """Take a run, named by its number, out of the trash."""
+    run_restore(user=caller(request), run=_deleted(request, ref))
+    return shown(request, run_of(request, ref))
+
+
+def _even_deleted(request: HttpRequest, ref: str) -> Run:
+    try:
+        return run_of(request, ref)
+    except NotFound:
+        return _deleted(request, ref)
+
+
+def _deleted(request: HttpRequest, ref: str) -> Run:
+    if not (ref.isascii() and ref.isdigit() and len(ref) < 12):
+        raise NotFound(f"The trash knows runs by their numbers only, not '{ref}'.")
+    return trash_get(user=caller(request), run_id=int(ref))

@@ -12,6 +12,7 @@ from ninja import Schema
 from pydantic import model_validator
 
 from runs.models import Attempt, MetricSeries, Run
+from runs.params import params_of
 from runs.selectors.waiting import run_waiting
 from runs.stores import log_store
 from runs.submission import Files, FolderSource, GitSource, SavedSource, SnapshotSource
@@ -112,6 +113,7 @@ class RunOut(Schema):
     cancel_requested_at: datetime | None
     command: list[str]
     script: str
+    params: dict[str, str]
     tags: dict[str, str]
     description: str
     gpus: int | Literal["all"]
@@ -178,6 +180,7 @@ def run_out(run: Run, attempt: Attempt, url: str) -> RunOut:
         cancel_requested_at=run.cancel_requested_at,
         command=run.command,
         script=run.script,
+        params=dict(params_of(run.command)),
         tags=run.tags,
         description=run.description,
         gpus="all" if run.gpus is None else run.gpus,

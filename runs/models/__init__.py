@@ -2,6 +2,7 @@
 
 from runs.models.files import Blob, Snapshot, Source, SourceSnapshot
 from runs.models.git import GitCredential, GitHost, SourceImport
+from runs.models.lists import RunParam, SavedView
 from runs.models.notices import Delivery, Notices
 from runs.models.results import Artifact, MetricChunk, MetricSeries
 from runs.models.runs import Attempt, Experiment, GpuLoan, Run, RunEvent
@@ -20,6 +21,8 @@ __all__ = [
     "Notices",
     "Run",
     "RunEvent",
+    "RunParam",
+    "SavedView",
     "Snapshot",
     "Source",
     "SourceImport",

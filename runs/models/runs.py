@@ -90,6 +90,8 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    """Since when it lies in the trash, where only the trash shows it."""
     extra_files = models.JSONField(default=list)
     """New files outside the output patterns: [{path, size}]; kept 7 days on the target."""
 
@@ -100,6 +102,14 @@ class Run(models.Model):
             models.Index(fields=["workspace", "-id"], name="run_recent"),
             models.Index(fields=["workspace", "status", "-id"], name="run_by_status"),
             models.Index(fields=["experiment", "-id"], name="run_by_experiment"),
+            models.Index(
+                fields=["workspace", "-id"],
+                condition=models.Q(archived_at=None, deleted_at=None),
+                name="run_listed",
+            ),
+            models.Index(
+                fields=["deleted_at"], condition=~models.Q(deleted_at=None), name="run_in_trash"
+            ),
         )
 
     def __str__(self) -> str:

@@ -6,44 +6,22 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import Prefetch, Q, QuerySet
-from django.db.models.fields.json import KeyTransform
+from django.db.models import Count, Max, Prefetch, QuerySet
 
 from runs.models import Artifact, Attempt, Experiment, MetricSeries, Run, RunEvent, Source
-from runs.states import FINAL, LIVE, Status
+from runs.query import Query
+from runs.selectors.filtering import query_filter, query_order
 from studio.lib.refusal import NotFound, Refused
 from studio.models import User, Workspace
 from studio.selectors import workspaces_of
 
-SORTS = {
-    "created": "pk",
-    "name": "name",
-    "status": "status",
-    "target": "target__name",
-    "experiment": "experiment__name",
-    "started": "started_at",
-    "ended": "ended_at",
-    "priority": "priority",
-}
 PAGE_SIZE = 50
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunFilters:
-    """What a list shall show; empty means no limit."""
-
-    status: str = ""
-    """A status, or the groups "live" and "ended"."""
-    experiment: str = ""
-    target: str = ""
-    tag: str = ""
-    """"name" or "name=value"."""
-    text: str = ""
-    """In the name, the description, the script or the error line."""
-    sort: str = "-created"
-    page: int = 1
-    page_size: int = PAGE_SIZE
-    archived: bool = False
+TRASH_DAYS = 7
+"""How long a deleted run can be restored."""
+_NOT_IN_TABLES = (
+    "description", "origin", "git", "variables", "secret_variables", "outputs", "data",
+    "end_sentence", "extra_files", "environment_why",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,87 +32,87 @@ class RunPage:
     total: int
     page: int
     pages: int
+    newest: int
+    """The highest number among all that match."""
 
 
 def runs_of(*, user: User) -> QuerySet[Run]:
-    """Every run that the user may see."""
-    return Run.objects.filter(workspace__in=workspaces_of(user=user))
+    """Every run that the user may see; what lies in the trash only the trash shows."""
+    return Run.objects.filter(workspace__in=workspaces_of(user=user), deleted_at=None)
 
 
-def run_list(*, user: User, workspace: Workspace, filters: RunFilters) -> RunPage:
-    """A page of a workspace's runs.
+def runs_matching(*, user: User, workspace: Workspace, query: Query) -> QuerySet[Run]:
+    """A workspace's runs that a query asks for, in its order."""
+    rows = runs_of(user=user).filter(workspace=workspace)
+    return query_order(query_filter(rows, query, user=user), query)
+
+
+def run_list(*, user: User, workspace: Workspace, query: Query, page: int = 1) -> RunPage:
+    """A page of the runs that match, with everything that is told of a run."""
+    rows = runs_matching(user=user, workspace=workspace, query=query)
+    whole = rows.select_related(
+        "experiment",
+        "target",
+        "environment_version__environment",
+        "submitted_by",
+        "workspace",
+        "snapshot",
+        "source",
+    ).prefetch_related(
+        "series", "gpu_loans", Prefetch("attempts", Attempt.objects.order_by("-number"))
+    )
+    return page_of(whole, page, PAGE_SIZE)
+
+
+def run_table(
+    *, user: User, workspace: Workspace, query: Query, page: int = 1, page_size: int = PAGE_SIZE
+) -> RunPage:
+    """A page of the runs that match, with what columns of a table show."""
+    rows = runs_matching(user=user, workspace=workspace, query=query)
+    return page_of(in_table(rows), page, page_size)
+
+
+def in_table(rows: QuerySet[Run]) -> QuerySet[Run]:
+    """The rows with what columns of a table show, and nothing more."""
+    return rows.select_related(
+        "experiment", "target", "submitted_by", "environment_version__environment", "source"
+    ).defer(
+        *_NOT_IN_TABLES, "target__facts", "target__config", "environment_version__spec",
+        "source__git",
+    )  # fmt: skip
+
+
+def page_of(rows: QuerySet[Run], page: int, page_size: int) -> RunPage:
+    """One page of rows; a page that is not there means the nearest one."""
+    counted = rows.order_by().aggregate(total=Count("pk"), newest=Max("pk"))
+    total = counted["total"]
+    pages = max(1, math.ceil(total / page_size))
+    page = min(max(1, page), pages)
+    start = (page - 1) * page_size
+    items = list(rows[start : start + page_size])
+    return RunPage(items, total, page, pages, counted["newest"] or 0)
+
+
+def trash_of(*, user: User, workspace: Workspace) -> QuerySet[Run]:
+    """A workspace's deleted runs that can still be restored, the last one deleted first."""
+    mine = Run.objects.filter(workspace__in=workspaces_of(user=user), workspace_id=workspace.pk)
+    return mine.exclude(deleted_at=None).order_by("-deleted_at", "-pk")
+
+
+def trash_get(*, user: User, run_id: int) -> Run:
+    """A run that lies in the trash.
 
     Raises:
-        Refused: a filter or the sort order is not known; the sentence names the known ones.
+        NotFound: it does not, or the user may not know.
     """
-    rows = runs_of(user=user).filter(workspace=workspace)
-    rows = rows.filter(archived_at__isnull=not filters.archived)
-    rows = _filter(rows, filters)
-    total = rows.count()
-    pages = max(1, math.ceil(total / filters.page_size))
-    page = min(max(1, filters.page), pages)
-    start = (page - 1) * filters.page_size
-    items = (
-        _sort(rows, filters.sort)
-        .select_related(
-            "experiment",
-            "target",
-            "environment_version__environment",
-            "submitted_by",
-            "workspace",
-            "snapshot",
-            "source",
+    rows = Run.objects.filter(workspace__in=workspaces_of(user=user)).exclude(deleted_at=None)
+    found = rows.select_related("workspace", "target").filter(pk=run_id).first()
+    if found is None:
+        raise NotFound(
+            f"Run {run_id} is not in the trash: it was restored, or its {TRASH_DAYS} days are over "
+            "and it is gone."
         )
-        .prefetch_related(
-            "series", "gpu_loans", Prefetch("attempts", Attempt.objects.order_by("-number"))
-        )
-    )
-    return RunPage(list(items[start : start + filters.page_size]), total, page, pages)
-
-
-def _filter(rows: QuerySet[Run], filters: RunFilters) -> QuerySet[Run]:
-    if filters.status:
-        rows = rows.filter(status__in=_statuses(filters.status))
-    if filters.experiment:
-        rows = rows.filter(experiment__name=filters.experiment)
-    if filters.target:
-        rows = rows.filter(target__name=filters.target)
-    if filters.tag:
-        name, equals, value = filters.tag.partition("=")
-        rows = rows.filter(tags__has_key=name)
-        if equals:
-            # not `tags__NAME`, which would take a tag called "contains" for a lookup
-            rows = rows.alias(tag=KeyTransform(name, "tags")).filter(tag=value)
-    if filters.text:
-        text = filters.text
-        rows = rows.filter(
-            Q(name__icontains=text)
-            | Q(description__icontains=text)
-            | Q(script__icontains=text)
-            | Q(error__icontains=text)
-        )
-    return rows
-
-
-def _statuses(word: str) -> frozenset[Status]:
-    groups = {"live": LIVE, "ended": FINAL}
-    if word in groups:
-        return groups[word]
-    try:
-        return frozenset({Status(word)})
-    except ValueError:
-        known = ", ".join([*groups, *Status])
-        raise Refused(f"'{word}' is no status: choose from {known}.", field="status") from None
-
-
-def _sort(rows: QuerySet[Run], sort: str) -> QuerySet[Run]:
-    column = SORTS.get(sort.removeprefix("-"))
-    if column is None:
-        raise Refused(
-            f"Runs cannot be sorted by '{sort}': choose from {', '.join(SORTS)}.", field="sort"
-        )
-    sign = "-" if sort.startswith("-") else ""
-    return rows.order_by(f"{sign}{column}", "-pk")
+    return found
 
 
 def run_get(*, user: User, ref: str, workspace: Workspace | None = None) -> Run:
@@ -158,6 +136,7 @@ def run_get(*, user: User, ref: str, workspace: Workspace | None = None) -> Run:
         rows = rows.filter(workspace=workspace)
     found = _by_ref(rows, ref.strip(), user)
     if found is None:
+        _refuse_deleted(user, ref.strip())
         raise NotFound(f"There is no run '{ref}' that you can see: 'runyard runs' lists them.")
     return found
 
@@ -178,9 +157,18 @@ def _by_ref(rows: QuerySet[Run], ref: str, user: User) -> Run | None:
     return rows.filter(name=ref).order_by("-pk").first()
 
 
+def _refuse_deleted(user: User, ref: str) -> None:
+    """Say of a number that it means a run in the trash, to those who could see the run."""
+    if not ref.isdecimal() or len(ref) >= 12:
+        return
+    rows = Run.objects.filter(workspace__in=workspaces_of(user=user), pk=int(ref))
+    if rows.exclude(deleted_at=None).exists():
+        raise NotFound(f"Run {ref} is deleted: for {TRASH_DAYS} days the trash can restore it.")
+
+
 def source_runs(*, source: Source) -> QuerySet[Run]:
     """The runs of a source, newest first, as rows of a table need them."""
-    return source.runs.select_related("experiment", "target")
+    return in_table(source.runs.filter(deleted_at=None))
 
 
 def run_attempt(*, run: Run) -> Attempt:

@@ -43,7 +43,7 @@ def source_list(*, user: User, workspace: Workspace) -> QuerySet[Told]:
     mine = Source.objects.filter(workspace__in=workspaces_of(user=user), workspace_id=workspace.pk)
     return mine.annotate(
         state_count=Count("states"),
-        run_count=_count(Run.objects.filter(source=OuterRef("pk")), "source"),
+        run_count=_count(Run.objects.filter(source=OuterRef("pk"), deleted_at=None), "source"),
         seen_at=Max("states__seen_at"),
         digest=Subquery(newest.values("snapshot__digest")[:1]),
     ).order_by("name")
@@ -62,7 +62,7 @@ def source_get(*, user: User, workspace: Workspace, name: str) -> Told:
 
 def source_states(*, source: Source) -> QuerySet[ToldState]:
     """The states that it was in, newest first, and how often each ran."""
-    runs = Run.objects.filter(source=source, snapshot=OuterRef("snapshot"))
+    runs = Run.objects.filter(source=source, snapshot=OuterRef("snapshot"), deleted_at=None)
     return source.states.select_related("snapshot").annotate(run_count=_count(runs, "snapshot"))
 
 

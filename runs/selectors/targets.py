@@ -77,4 +77,4 @@ def target_queue(*, user: User, target: ComputeTarget) -> QuerySet[Run]:
 
 def _shown(user: User, target: ComputeTarget) -> QuerySet[Run]:
     rows = runs_of(user=user).filter(target=target)
-    return rows.select_related("experiment", "target", "submitted_by").prefetch_related("series")
+    return rows.select_related("experiment", "target", "submitted_by")

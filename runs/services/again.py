@@ -22,7 +22,7 @@ OF_ONE_RUN = frozenset(
         "id", "uid", "submitted_by", "build",
         "status", "end_reason", "end_sentence", "exit_code", "error",
         "cancel_requested_at", "canceled_by",
-        "created_at", "started_at", "ended_at", "archived_at", "extra_files",
+        "created_at", "started_at", "ended_at", "archived_at", "deleted_at", "extra_files",
     }
 )  # fmt: skip
 """What belongs to the life of one run; everything else of it was asked for, and is asked again."""

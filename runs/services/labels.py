@@ -49,6 +49,23 @@ def run_label(
         run_note(run_id=run.pk, kind="labels", text=f"Changed {' and '.join(changed)}.", user=user)
 
 
+@transaction.atomic
+def run_tag(*, user: User, run: Run, name: str, value: str | None) -> tuple[bool, str | None]:
+    """Give a run a tag, or with None take it away: whether that changed anything, and its value
+    before (None: it had no such tag).
+
+    Raises:
+        Refused: it cannot be kept.
+        Forbidden: the user may not write here.
+    """
+    require_role(user, run.workspace, Role.CONTRIBUTOR)
+    before = Run.objects.select_for_update().get(pk=run.pk).tags.get(name)
+    if before == value:
+        return False, before
+    run_label(user=user, run=run, tags={name: value})
+    return True, before
+
+
 def labels_check(*, name: str, tags: Mapping[str, str]) -> None:
     """Refuse a name or tags that cannot be kept.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from runs.models import Attempt, GpuLoan, Run, RunEvent
 from runs.services.notices import run_announce
-from runs.states import ENDINGS, FINAL, HOLDS_SLOT, EndReason, Status, may_move
+from runs.states import ENDINGS, FINAL, HOLDS_SLOT, TAKEN_BACK, EndReason, Status, may_move
 from studio.lib.push import push
 from studio.models import User
 
@@ -62,6 +63,36 @@ def run_move(
     run_changed(run_id=run_id, workspace_id=workspace_id)
     if to in FINAL:
         run_announce(run_id=run_id, status=to)
+    return True
+
+
+@transaction.atomic
+def run_take_back(*, run_id: int, since: datetime, text: str, user: User | None = None) -> bool:
+    """Put a run that was canceled in the queue back on its place there, if that was after `since`.
+
+    Its number and priority are its place, and both stay. The check and the write are one UPDATE
+    like those of `run_move`; the loser of a race gets False, and so does whoever asks for a run
+    that had left the queue, was deleted, or ended otherwise.
+    """
+    last = RunEvent.objects.filter(run_id=run_id, kind="moved").order_by("-pk").first()
+    if last is None or TAKEN_BACK.get(Status(last.new_status)) != last.old_status:
+        return False
+    rows = Run.objects.filter(
+        pk=run_id, status=last.new_status, ended_at__gte=since, deleted_at=None, started_at=None
+    )
+    to = Status(last.old_status)
+    cleared = {"end_reason": "", "end_sentence": "", "ended_at": None, "error": ""}
+    if rows.update(status=to, cancel_requested_at=None, canceled_by=None, **cleared) != 1:
+        return False
+    RunEvent.objects.create(
+        run_id=run_id,
+        kind="moved",
+        old_status=last.new_status,
+        new_status=to,
+        text=text,
+        user=user,
+    )
+    run_changed(run_id=run_id)
     return True
 
 

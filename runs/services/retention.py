@@ -17,6 +17,8 @@ from compute.session import RunnerRefused, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
 from runs.models import Artifact, Attempt, Blob, Run, Snapshot
 from runs.selectors.files import snapshot_manifest
+from runs.selectors.runs import TRASH_DAYS
+from runs.services.move import run_changed
 from runs.states import FINAL
 from runs.stores import blob_store, log_store
 from studio.lib.push import push
@@ -60,28 +62,74 @@ def run_deletion(*, run: Run) -> Deletion:
     )
 
 
-def run_delete(*, user: User, run: Run) -> Deletion:
-    """Delete an ended run with its log, metrics and artifact records.
+def run_delete(*, user: User, run: Run) -> None:
+    """Put an ended run into the trash, where it is kept for a week; nothing else shows it.
 
     Raises:
         Refused: the run is still live.
+        Forbidden: the user may not write here.
     """
     require_role(user, run.workspace, Role.CONTRIBUTOR)
+    rows = Run.objects.filter(pk=run.pk, status__in=FINAL, deleted_at=None)
+    if not rows.update(deleted_at=timezone.now()):
+        raise Refused(
+            f"Run {run.pk} is {run.status}: cancel it and wait for its end, then delete it."
+        )
+    audit(user=user, workspace=run.workspace, action="run.delete", subject=f"run {run.pk}")
+    run_changed(run_id=run.pk, workspace_id=run.workspace_id)
+
+
+def run_restore(*, user: User, run: Run) -> None:
+    """Take a run out of the trash.
+
+    Raises:
+        Refused: it is not there any more.
+        Forbidden: the user may not write here.
+    """
+    require_role(user, run.workspace, Role.CONTRIBUTOR)
+    if not Run.objects.filter(pk=run.pk).exclude(deleted_at=None).update(deleted_at=None):
+        raise Refused(f"Run {run.pk} is not in the trash any more: it was restored, or is gone.")
+    audit(user=user, workspace=run.workspace, action="run.restore", subject=f"run {run.pk}")
+    run_changed(run_id=run.pk, workspace_id=run.workspace_id)
+
+
+def run_purge(*, user: User | None, run: Run) -> Deletion:
+    """Remove an ended run for good, with its log, metrics and artifact records: what went.
+
+    `user` is None for the studio itself.
+
+    Raises:
+        Refused: the run is still live.
+        Forbidden: the user may not write here.
+    """
+    if user is not None:
+        require_role(user, run.workspace, Role.CONTRIBUTOR)
     if not run.is_final:
         raise Refused(
             f"Run {run.pk} is {run.status}: cancel it and wait for its end, then delete it."
         )
     gone = run_deletion(run=run)
     run_id, workspace = run.pk, run.workspace
-    folders = list(run.attempts.filter(folder_cleared_at=None).select_related("run__target"))
-    for attempt in folders:
+    for attempt in run.attempts.filter(folder_cleared_at=None).select_related("run__target"):
         _clear(attempt)
     with transaction.atomic():
         run.delete()
-        audit(user=user, workspace=workspace, action="run.delete", subject=f"run {run_id}")
+        audit(user=user, workspace=workspace, action="run.purge", subject=f"run {run_id}")
         push(f"workspace.{workspace.pk}", {"type": "run.changed", "run": run_id})
     log_store().delete(f"run/{run_id}/")
     return gone
+
+
+def trash_empty() -> int:
+    """Remove for good what lay in the trash for a week: how many runs."""
+    over = timezone.now() - timedelta(days=TRASH_DAYS)
+    old = Run.objects.filter(deleted_at__lt=over).select_related("workspace")
+    count = 0
+    for run_id in list(old.values_list("pk", flat=True)):
+        if run := old.filter(pk=run_id).first():  # unless somebody restored it meanwhile
+            run_purge(user=None, run=run)
+            count += 1
+    return count
 
 
 def run_keep_file(*, user: User, run: Run, path: str) -> Artifact:

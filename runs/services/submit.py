@@ -17,8 +17,9 @@ from compute.selectors import data_known, data_paths, target_pick
 from environments.models import EnvironmentVersion
 from environments.services import environment_pick
 from runs.giturls import read_address
-from runs.models import Attempt, Experiment, Run, RunEvent, Snapshot, Source
+from runs.models import Attempt, Experiment, Run, RunEvent, RunParam, Snapshot, Source
 from runs.notebooks import executed_notebook, is_notebook
+from runs.params import number_of, params_of
 from runs.services.labels import labels_check
 from runs.services.move import run_changed
 from runs.services.snapshots import Frozen, blobs_claim, source_freeze
@@ -158,11 +159,23 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
 
 
 def run_enter(*, run: Run, user: User, text: str) -> None:
-    """Give a new run its first attempt and its first line of history, and wake a worker for it."""
+    """Give a new run its first attempt and its first line of history, and wake a worker for it.
+
+    Its parameters can be looked for from now on.
+    """
     Attempt.objects.create(run=run, number=1, folder=f"{instance_key()}-run-{run.pk}-1")
+    index_params(run)
     RunEvent.objects.create(run=run, kind="submitted", new_status=run.status, text=text, user=user)
     run_changed(run_id=run.pk)
     enqueue("runs.jobs.dispatch", run.target_id)
+
+
+def index_params(run: Run) -> None:
+    """Make the parameters of a new run findable."""
+    RunParam.objects.bulk_create(
+        RunParam(run=run, name=name, text=text, number=number_of(text))
+        for name, text in params_of(run.command).items()
+    )
 
 
 def _data_names(workspace: Workspace, request: Submission) -> list[str]:

@@ -17,15 +17,17 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from environments.lock import lock_pins
+from runs.addresses import runs_url, tag_url
 from runs.templatetags.icons import ICONS
 from studio.models import Role, User
-from studio.pages import WORKSPACE
-from studio.selectors import role_of, workspaces_of
+from studio.pages import WORKSPACE, role_here, workspaces_here
 from studio.toasts import undo_of
 
 register = template.Library()
 
 register.filter("lock_pins", lock_pins)
+register.simple_tag(runs_url)
+register.simple_tag(tag_url)
 
 _STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _THEMES = frozenset({"light", "dark"})
@@ -167,7 +169,7 @@ def nav(context: Mapping[str, Any]) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return {"user": None, "request": request}
-    workspaces = list(workspaces_of(user=user).order_by("pk"))
+    workspaces = workspaces_here(request)
     chosen = request.session.get(WORKSPACE)
     workspace = next((w for w in workspaces if w.slug == chosen), (*workspaces, None)[0])
     return {
@@ -175,7 +177,7 @@ def nav(context: Mapping[str, Any]) -> dict[str, Any]:
         "request": request,
         "workspaces": workspaces,
         "workspace": workspace,
-        "is_admin": workspace and role_of(user=user, workspace=workspace) == Role.ADMIN,
+        "is_admin": workspace and role_here(request, workspace) == Role.ADMIN,
         "section": context.get("section", ""),
     }
 

@@ -1,27 +1,28 @@
-"""What people do to a run: cancel it, run it again, hide it, delete it."""
+"""What people do to one run: cancel it, run it again, hide it, delete it."""
 
 from __future__ import annotations
 
-from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.http import HttpResponseRedirect
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
 
-from runs.selectors.runs import run_get
+from runs.selectors.runs import TRASH_DAYS, run_get
 from runs.services.again import run_again
-from runs.services.cancel import run_archive, run_cancel
-from runs.services.retention import run_delete, run_deletion
-from runs.templatetags.runyard import size
-from runs.views.run import run_frame
+from runs.services.cancel import Wish, run_archive, run_cancel
+from runs.services.retention import run_delete
+from runs.views.bulk import undo_fields
 from studio.pages import PageRequest, page
+from studio.toasts import toast
 
 
 @require_POST
 @page
 def cancel(request: PageRequest, run_id: int) -> HttpResponseRedirect:
-    """Ask for its end."""
+    """Ask for its end; a run that only waited can be put back."""
     run = run_get(user=request.user, ref=str(run_id))
-    run_cancel(user=request.user, run=run)
+    if run_cancel(user=request.user, run=run) is Wish.ENDED:
+        _say(request, f"Run {run.pk} is canceled; it only waited.", "requeue", run.pk)
     return redirect("runs:detail", run.pk)
 
 
@@ -40,27 +41,29 @@ def archive(request: PageRequest, run_id: int) -> HttpResponseRedirect:
     run = run_get(user=request.user, ref=str(run_id))
     hidden = request.POST.get("archived") == "1"
     run_archive(user=request.user, run=run, archived=hidden)
-    messages.success(
+    _say(
         request,
         f"Run {run.pk} is archived: lists leave it out until it is shown again."
         if hidden
         else f"Run {run.pk} is in the lists again.",
+        "unarchive" if hidden else "archive",
+        run.pk,
     )
     return redirect("runs:detail", run.pk)
 
 
-@require_http_methods(["GET", "POST"])
+@require_POST
 @page
-def delete(request: PageRequest, run_id: int) -> HttpResponse:
-    """Say what would go, and on the second step let it go."""
+def delete(request: PageRequest, run_id: int) -> HttpResponseRedirect:
+    """Put it into the trash, and go to the list."""
     run = run_get(user=request.user, ref=str(run_id))
-    if request.method == "POST":
-        gone = run_delete(user=request.user, run=run)
-        messages.success(
-            request,
-            f"Run {run_id} is deleted: {size(gone.log_bytes)} of logs and "
-            f"{gone.artifacts} artifact{'' if gone.artifacts == 1 else 's'}.",
-        )
-        return redirect("runs:list")
-    context = run_frame(request, run, "") | {"deletion": run_deletion(run=run)}
-    return render(request, "runs/run_delete.html", context)
+    run_delete(user=request.user, run=run)
+    sentence = f"Run {run.pk} is in the trash, where it stays {TRASH_DAYS} days."
+    _say(request, sentence, "restore", run.pk)
+    return redirect("runs:list")
+
+
+def _say(request: PageRequest, sentence: str, undo: str, run_id: int) -> None:
+    back = ("next", reverse("runs:detail", args=[run_id]))
+    fields = [*undo_fields(undo, [run_id]), back]
+    toast(request, sentence, undo_url=reverse("runs:bulk"), fields=fields)

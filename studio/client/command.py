@@ -16,6 +16,8 @@ COMMANDS = {
     "show": ("show", "everything about one run"),
     "logs": ("logs", "what a run printed, followed with --follow"),
     "cancel": ("cancel", "end a run"),
+    "delete": ("delete", "put runs into the trash"),
+    "restore": ("restore", "take runs out of the trash"),
     "download": ("download", "fetch what a run made"),
     "sources": ("sources", "script directories by name"),
     "source": ("source", "save a source, bring it new files: source upload NAME …"),

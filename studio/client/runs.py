@@ -9,27 +9,22 @@ from studio.client.login import connect
 from studio.client.options import Parser, say
 from studio.client.table import length, moment, table
 
+_LANGUAGE = (
+    "QUERY is what the page of runs takes: 'status:failed metrics.r2>0.4 params.lr<0.001 "
+    '-tag:draft created>7d "free text" sort:-metrics.r2\'; is:archived shows those put away.'
+)
+
 
 def run(argv: Sequence[str]) -> int:
     """Print one page of the runs that match."""
-    parser = Parser("runs", "List runs, newest first.")
-    parser.add_argument("--status", metavar="S", help="queued, running, …, or live, or ended")
-    parser.add_argument("--experiment", metavar="X")
-    parser.add_argument("--target", metavar="T")
-    parser.add_argument("--tag", metavar="K[=V]")
-    parser.add_argument("--text", metavar="TEXT", help="in name, description, script or error")
-    parser.add_argument("--archived", action="store_true", help="those that are archived instead")
+    parser = Parser("runs", f"List runs, newest first. {_LANGUAGE}")
+    parser.add_argument("--filter", metavar="QUERY", help="which runs, in which order")
     parser.add_argument("--page", type=int, metavar="N")
     parser.workspace()
     asked = parser.parse(argv)
     path = with_query(
         "/runs",
-        status=asked.status,
-        experiment=asked.experiment,
-        target=asked.target,
-        tag=asked.tag,
-        q=asked.text,
-        archived="true" if asked.archived else None,
+        filter=asked.filter,
         page=asked.page,
         workspace=asked.workspace,
     )

@@ -20,6 +20,7 @@ SUBMITS = {
     "/runs/{ref}/cancel",
     "/runs/{ref}/archive",
     "/runs/{ref}/unarchive",
+    "/runs/{ref}/restore",
     "/runs/{ref}/extra-files",
     "/snapshots",
     "/snapshots/plan",

@@ -8,6 +8,10 @@ from __future__ import annotations
 PAGES = (
     "/",
     "/runs/",
+    "/runs/?q=status:nothing",
+    "/runs/?columns=status,name,metrics,params.x&q=tag:k",
+    "/runs/columns/",
+    "/runs/trash/",
     "/runs/{run}/",
     "/runs/{run}/log/",
     "/runs/{run}/artifacts/",
@@ -15,7 +19,6 @@ PAGES = (
     "/runs/{run}/environment/",
     "/runs/{run}/resources/",
     "/runs/{run}/events/",
-    "/runs/{run}/delete/",
     "/runs/{run}/changes/",
     "/submit/",
     "/submit/?from={run}",

@@ -70,7 +70,7 @@ def test_everything_works_without_scripts(studio: Studio, scripts: Path, open_ta
     page.get_by_role("link", name="Log", exact=True).click()
     expect(page.locator(".log")).to_contain_text("line 3")
     page.goto("/runs/?q=count")
-    page.get_by_label("Text").fill("nothing like it")
+    page.get_by_role("searchbox", name="Filter").fill('"nothing like it"')
     page.get_by_role("button", name="Filter").click()
     expect(page.get_by_text("No run matches.")).to_be_visible()
 

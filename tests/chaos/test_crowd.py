@@ -45,7 +45,9 @@ def run_crowd(studio: Studio, scripts: Path, *, size: int) -> None:
         for number in range(size)
     ]
     eventually(
-        lambda: studio.api("/runs?status=live")["total"] == 0, timeout_s=90, what="all to end"
+        lambda: studio.api("/runs?filter=status:live")["total"] == 0,
+        timeout_s=90,
+        what="all to end",
     )
     assert {studio.run(run)["status"] for run in runs} == {"completed"}
     assert [path.read_text() for path in sorted(marks.iterdir())] == ["x\n"] * (size + 1)

@@ -62,7 +62,7 @@ def test_no_gpu_is_lent_twice_whatever_is_killed(
     def lent_to_live_runs_only() -> bool:
         lent = studio.api("/targets/local")["gpus_lent"]
         assert set(lent) <= set(GPUS), lent
-        return studio.api("/runs?status=live")["total"] == 0
+        return studio.api("/runs?filter=status:live")["total"] == 0
 
     eventually(lent_to_live_runs_only, timeout_s=90, what="all to end")
     assert {studio.run(run)["status"] for run in (*runs, plain)} == {"completed"}

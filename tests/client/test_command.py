@@ -377,7 +377,7 @@ def test_logs(here: Here, as_bob: Caller, run: Run) -> None:
 
 
 def test_lists_and_details(here: Here, as_bob: Caller, run: Run) -> None:
-    (header, row) = here("runs", "--status", "live", "--experiment", "ridge").out.splitlines()
+    (header, row) = here("runs", "--filter", "status:live experiment:ridge").out.splitlines()
     assert header.split() == [
         "ID", "NAME", "STATUS", "EXPERIMENT", "TARGET", "SUBMITTED", "TOOK", "ERROR",
     ]  # fmt: skip

@@ -22,6 +22,8 @@ from runs.models import (
     MetricChunk,
     Notices,
     Run,
+    RunParam,
+    SavedView,
     SourceImport,
 )
 from studio.lib.vault import encrypt
@@ -95,6 +97,8 @@ def world(told: Run, build: Build, alice: User, bob: User, workspace: Workspace)
     SourceImport.objects.create(
         workspace=workspace, user=bob, url="https://x.org/p.git", request=encrypt("{}")
     )
+    RunParam.objects.create(run=told, name="alpha", text="0.5", number=0.5)
+    SavedView.objects.create(workspace=workspace, user=bob, name="good", query="metrics.r2>0.4")
     token_create(user=alice, name="laptop")
     login_link_create(user=alice)
     instance_key()

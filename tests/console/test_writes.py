@@ -25,7 +25,7 @@ _STATUS = re.compile(
 LAWFUL = {
     ("UPDATE", "runs_run"): ("runs/services/move.py", "run_move"),
     ("INSERT INTO", "runs_run"): ("runs/services/again.py", "run_again"),
-    ("DELETE FROM", "runs_run"): ("runs/services/retention.py", "run_delete"),
+    ("DELETE FROM", "runs_run"): ("runs/services/retention.py", "run_purge"),
     ("UPDATE", "environments_build"): ("environments/services/builds.py", "_move"),
 }
 """Who alone may write what, by file and function."""
@@ -106,7 +106,7 @@ def test_every_write_is_tried(
     assert made == changed == WRITTEN_HERE
     # runs go by their own service, and with them what hangs on them
     of_a_run = {"Run", "Attempt", "RunEvent", "GpuLoan", "Artifact", "Delivery"}
-    of_a_run |= {"MetricSeries", "MetricChunk"}
+    of_a_run |= {"MetricSeries", "MetricChunk", "RunParam"}
     assert gone - of_a_run == TAKEN_AWAY_HERE - {"User"}
     assert Workspace.objects.exists()
     assert User.objects.filter(is_superuser=True).exists()

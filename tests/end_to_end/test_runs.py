@@ -34,7 +34,7 @@ def test_a_traceback_line_stands_in_the_list(studio: Studio, folder: Path) -> No
     (folder / "bad.py").write_text("raise ValueError('alpha is -1')\n")
     run = studio.submit(folder, *HERE, "bad.py")
     studio.finished(run)
-    listed = studio.api("/runs?status=failed")["items"]
+    listed = studio.api("/runs?filter=status:failed")["items"]
     assert next(r for r in listed if r["id"] == run)["error"] == "ValueError: alpha is -1"
 
 

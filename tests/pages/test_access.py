@@ -9,13 +9,14 @@ from environments.models import Build
 from runs.models import Run, Source, SourceImport
 from tests.pages.visitor import Visitor
 
-OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "runs:targets",
+OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "runs:columns",
+        "runs:complete", "runs:csv", "runs:trash", "runs:targets",
         "runs:targets_live", "runs:sources", "runs:credentials", "runs:notices",
         "runs:notices_live", "environments:list", "compute:data")  # fmt: skip
 OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", "diff", "diff_raw",
             "environment", "events", "resources")  # fmt: skip
-RUN_ACTIONS = ("cancel", "archive", "keep", "again")
-WITH_FORMS = {"runs:delete", "runs:source_delete", "compute:delete", "compute:edit",
+RUN_ACTIONS = ("cancel", "archive", "keep", "again", "delete")
+WITH_FORMS = {"runs:source_delete", "compute:delete", "compute:edit",
               "compute:data_edit", "compute:data_delete"}  # fmt: skip
 FOR_CONTRIBUTORS = ("runs:submit", "runs:source_create", "runs:folders", "environments:create")
 
@@ -35,7 +36,6 @@ def pages(run: Run, build: Build) -> dict[str, str]:
         "runs:artifact": reverse("runs:artifact", args=[run.pk, "outputs/mo del.pkl"]),
         "runs:file": reverse("runs:file", args=[run.pk, "items/deep/util.py"]),
         "runs:file_raw": reverse("runs:file_raw", args=[run.pk, "picture.bin"]),
-        "runs:delete": reverse("runs:delete", args=[run.pk]),
         "runs:source": reverse("runs:source", args=["ridge & lasso"]),
         "runs:source_delete": reverse("runs:source_delete", args=["ridge & lasso"]),
         "runs:changes": reverse("runs:changes", args=[run.snapshot.digest])
@@ -55,7 +55,6 @@ def pages(run: Run, build: Build) -> dict[str, str]:
 def changes(run: Run, build: Build) -> dict[str, str]:
     """What is posted to, about things of the workspace."""
     found = {f"runs:{name}": reverse(f"runs:{name}", args=[run.pk]) for name in RUN_ACTIONS}
-    found["runs:delete"] = reverse("runs:delete", args=[run.pk])
     found["runs:import_cancel"] = reverse("runs:import_cancel", args=[an_import(run).pk])
     found["runs:build_cancel"] = reverse("runs:build_cancel", args=[build.pk])
     for name in ("bring", "rename", "delete"):
@@ -74,6 +73,7 @@ def test_no_page_is_forgotten_here(told: Run, build: Build) -> None:
     known |= {"runs:credential_remove", "runs:host_forget"}  # tried in tests/gitsources
     known |= {"runs:notices_secret", "runs:notices_test"}
     known |= {"runs:run_changes"}
+    known |= {"runs:bulk", "runs:purge", "runs:view_save", "runs:view_change", "runs:view_delete"}
     there = {
         f"{space}:{name}"
         for space in ("runs", "compute", "environments")

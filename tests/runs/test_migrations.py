@@ -6,7 +6,7 @@ import pytest
 from django.apps import apps
 
 from compute.models import ComputeTarget
-from runs.models import Run, RunEvent
+from runs.models import Run, RunEvent, RunParam
 from runs.states import Status
 from tests.compute.records import make_run
 
@@ -24,3 +24,25 @@ def test_runs_that_ended_before_say_why(target: ComputeTarget) -> None:
     migration.from_history(apps, None)
     sentences = dict(Run.objects.values_list("pk", "end_sentence"))
     assert sentences == {ended.pk: "No disk.", live.pk: ""}
+
+
+def test_parameters_of_earlier_runs_can_be_looked_for(target: ComputeTarget) -> None:
+    from importlib import import_module
+
+    migration = import_module("runs.migrations.0007_lists")
+    runs = [
+        make_run(target=target, command=["python", "t.py", "--lr", str(n), "--opt", "adam"])
+        for n in range(3)
+    ]
+    make_run(target=target, command=["true"])
+    migration.BATCH, before = 3, migration.BATCH
+    try:
+        migration.index_params(apps, None)
+    finally:
+        migration.BATCH = before
+    found = RunParam.objects.order_by("run", "name").values_list("run", "name", "text", "number")
+    expected = [
+        row for n, run in enumerate(runs)
+        for row in ((run.pk, "lr", str(n), float(n)), (run.pk, "opt", "adam", None))
+    ]  # fmt: skip
+    assert list(found) == expected

@@ -11,7 +11,14 @@ from django.utils import timezone
 
 from compute.models import ComputeTarget
 from runs.models import Artifact, Blob, Run, Snapshot
-from runs.services.retention import run_delete, run_deletion, studio_prune
+from runs.services.retention import (
+    run_delete,
+    run_deletion,
+    run_purge,
+    run_restore,
+    studio_prune,
+    trash_empty,
+)
 from runs.services.snapshots import blobs_claim, snapshot_store
 from runs.snapshots import Entry, Manifest
 from runs.states import Status
@@ -53,8 +60,9 @@ def snapshot_of(workspace: Workspace, content: bytes) -> tuple[Snapshot, str]:
 
 def test_a_live_run_is_not_deleted(alice: User, target: ComputeTarget) -> None:
     run = make_run(target, status=Status.RUNNING)
-    with pytest.raises(Refused, match="cancel it"):
-        run_delete(user=alice, run=run)
+    for service in (run_delete, run_purge):
+        with pytest.raises(Refused, match="cancel it"):
+            service(user=alice, run=run)
     assert Run.objects.filter(pk=run.pk).exists()
 
 
@@ -62,10 +70,12 @@ def test_viewers_and_strangers_delete_nothing(
     vera: User, charlie: User, target: ComputeTarget
 ) -> None:
     run = make_run(target, status=Status.COMPLETED)
-    with pytest.raises(Forbidden):
-        run_delete(user=vera, run=run)
-    with pytest.raises(NotFound):
-        run_delete(user=charlie, run=run)
+    for service in (run_delete, run_purge, run_restore):
+        with pytest.raises(Forbidden):
+            service(user=vera, run=run)
+        with pytest.raises(NotFound):
+            service(user=charlie, run=run)
+    assert Run.objects.filter(pk=run.pk, deleted_at=None).exists()
 
 
 def test_the_preview_is_what_goes(alice: User, target: ComputeTarget) -> None:
@@ -76,9 +86,36 @@ def test_the_preview_is_what_goes(alice: User, target: ComputeTarget) -> None:
     )
     preview = run_deletion(run=run)
     assert (preview.log_bytes, preview.artifacts, preview.artifact_bytes) == (5, 1, 3)
-    assert run_delete(user=alice, run=run) == preview
+    assert run_purge(user=alice, run=run) == preview
     assert not log_store().keys(f"run/{run.pk}/")
     assert not Run.objects.filter(pk=run.pk).exists()
+
+
+def test_the_trash_keeps_a_run_for_a_week(alice: User, target: ComputeTarget) -> None:
+    young, old, restored = (make_run(target, status=Status.FAILED) for _ in range(3))
+    for run in (young, old, restored):
+        log_store().append(f"run/{run.pk}/1/run.log", 0, b"12345")
+        run_delete(user=alice, run=run)
+    run_restore(user=alice, run=restored)
+    Run.objects.filter(pk__in=(old.pk, restored.pk)).exclude(deleted_at=None).update(
+        deleted_at=timezone.now() - timedelta(days=7, minutes=1)
+    )
+    Run.objects.filter(pk=young.pk).update(deleted_at=timezone.now() - timedelta(days=6, hours=23))
+    assert trash_empty() == 1
+    assert set(Run.objects.all()) == {young, restored}
+    assert not log_store().keys(f"run/{old.pk}/")
+    assert log_store().keys(f"run/{young.pk}/")
+    with pytest.raises(Refused, match="not in the trash any more"):
+        run_restore(user=alice, run=old)
+
+
+def test_a_run_is_deleted_once(alice: User, target: ComputeTarget) -> None:
+    run = make_run(target, status=Status.FAILED)
+    run_delete(user=alice, run=run)
+    since = Run.objects.get(pk=run.pk).deleted_at
+    with pytest.raises(Refused):
+        run_delete(user=alice, run=run)
+    assert Run.objects.get(pk=run.pk).deleted_at == since
 
 
 def test_prune_keeps_what_a_run_or_an_artifact_needs(target: ComputeTarget) -> None:

@@ -74,10 +74,11 @@ class Experiment:
         `tags` is the name of a tag, or names with the values that they must have.
         """
         wanted = {tags: None} if isinstance(tags, str) else dict(tags or {})
-        first = next(iter(wanted), None)
+        asked = f"experiment:{_quoted(self.name)}"
+        asked += "".join(f" tag:{_quoted(str(name))}" for name in wanted)
         page, before = 1, None
         while True:
-            found = self.workspace.get("/runs", experiment=self.name, tag=first, page=page)
+            found = self.workspace.get("/runs", filter=asked, page=page)
             for record in found["items"]:
                 # runs that came meanwhile push others onto the next page
                 if (before is None or record["id"] < before) and _has(record["tags"], wanted):
@@ -90,6 +91,11 @@ class Experiment:
     def __repr__(self) -> str:
         """For people."""
         return f"Experiment({self.name!r})"
+
+
+def _quoted(text: str) -> str:
+    """A value that a filter takes as it is."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _has(tags: dict[str, str], wanted: Tags) -> bool:

@@ -1,0 +1,206 @@
+"""A query as the database understands it."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from functools import reduce
+from typing import Any
+
+from django.db.models import (
+    CharField,
+    DateTimeField,
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Field,
+    FloatField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    TextField,
+    Value,
+)
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
+from django.utils import timezone
+
+from runs.models import MetricSeries, Run, RunParam
+from runs.params import VALUE_LENGTH, number_of
+from runs.query import COMPARISONS, FIELDS, Kind, Order, Query, Term, moments, seconds, statuses
+from studio.models import User
+
+COLUMNS = {
+    "experiment": "experiment__name",
+    "target": "target__name",
+    "user": "submitted_by__username",
+    "environment": "environment_version__environment__name",
+    "source": "source__name",
+    "name": "name",
+    "script": "script",
+    "error": "error",
+    "created": "created_at",
+    "started": "started_at",
+    "ended": "ended_at",
+    "duration": "length",
+    "id": "pk",
+    "priority": "priority",
+    "gpus": "gpus",
+    "status": "status",
+}
+"""Where a field lies."""
+_SEARCHED = ("name", "description", "script", "error")
+_LOOKUPS = {">": "gt", "<": "lt", ">=": "gte", "<=": "lte"}
+
+
+def query_filter(rows: QuerySet[Run], query: Query, *, user: User) -> QuerySet[Run]:
+    """The rows for which every condition holds; archived ones only when they are asked for."""
+    now = timezone.now()
+    if any(FIELDS.get(name) is Kind.LENGTH for name in _names(query)):
+        rows = rows.alias(length=_length(now))
+    if not query.has("is"):
+        rows = rows.filter(archived_at=None)
+    for term in query.terms:
+        condition = _condition(term, user, now)
+        negated = term.negated != (term.op == "!=")
+        rows = rows.filter(~condition if negated else condition)
+    return rows
+
+
+def query_order(rows: QuerySet[Run], query: Query) -> QuerySet[Run]:
+    """The rows in the order of the query, the newest first of equals and by default."""
+    words: list[object] = []
+    for number, order in enumerate(query.orders):
+        rows, found = _ordered(rows, order, number)
+        words += found
+    return rows.order_by(*words, "-pk")  # type: ignore[arg-type]  # names and expressions
+
+
+def _names(query: Query) -> Iterable[str]:
+    return [term.field for term in query.terms] + [order.field for order in query.orders]
+
+
+def _ordered(rows: QuerySet[Run], order: Order, number: int) -> tuple[QuerySet[Run], list[object]]:
+    if order.key:
+        model, column = (MetricSeries, "last") if order.field == "metrics" else (RunParam, "number")
+        mine = model.objects.filter(run=OuterRef("pk"), name=order.key)
+        names: dict[str, tuple[str, Field[Any, Any]]] = {
+            f"by_{number}": (column, FloatField()),
+            f"by_{number}_text": ("text", CharField()),
+        }
+        rows = rows.alias(
+            **{
+                name: Subquery(mine.values(of)[:1], output_field=kind)
+                for name, (of, kind) in names.items()
+            }
+        )
+        return rows, [_directed(name, order) for name in names]
+    if order.field == "created":  # numbers are given in the order of submission
+        return rows, ["-pk" if order.descending else "pk"]
+    return rows, [_directed(COLUMNS[order.field], order)]
+
+
+def _directed(name: str, order: Order) -> object:
+    """What has no value stands at the end, whichever the direction."""
+    return F(name).desc(nulls_last=True) if order.descending else F(name).asc(nulls_last=True)
+
+
+def _length(now: datetime) -> ExpressionWrapper[Any]:
+    """How long the command ran, so far if it still does."""
+    end = Coalesce(F("ended_at"), Value(now, DateTimeField()))
+    return ExpressionWrapper(end - F("started_at"), output_field=DurationField())
+
+
+def _condition(term: Term, user: User, now: datetime) -> Q:
+    """What holds if any of the values fits; whether that is negated is not looked at."""
+    return reduce(operator.or_, (_fits(term, value, user, now) for value in term.values))
+
+
+def _fits(term: Term, value: str, user: User, now: datetime) -> Q:
+    if not term.field:
+        parts = (Q(**{f"{name}__icontains": value}) for name in _SEARCHED)
+        return reduce(operator.or_, parts)
+    return _FITS[FIELDS[term.field]](term, value, user, now)
+
+
+def _status(_term: Term, value: str, _user: User, _now: datetime) -> Q:
+    return Q(status__in=sorted(statuses(value)))
+
+
+def _flag(_term: Term, _value: str, _user: User, _now: datetime) -> Q:
+    return Q(archived_at__isnull=False)
+
+
+def _name(term: Term, value: str, user: User, _now: datetime) -> Q:
+    if term.field == "user" and value == "me":
+        return Q(submitted_by=user.pk)
+    return Q(**{COLUMNS[term.field]: value})
+
+
+def _text(term: Term, value: str, _user: User, _now: datetime) -> Q:
+    lookup = "icontains" if term.op == ":" else "exact"
+    return Q(**{f"{COLUMNS[term.field]}__{lookup}": value})
+
+
+def _tag(_term: Term, value: str, _user: User, _now: datetime) -> Q:
+    """A tag of this name, or one of this value: either may hold an equals sign itself."""
+    condition = Q(tags__has_key=value)
+    parts = value.split("=")
+    for at in range(1, len(parts)):
+        name, wanted = "=".join(parts[:at]), "=".join(parts[at:])
+        # not `tags__NAME`, which would take a tag called "contains" for a lookup; and never NULL,
+        # of which the opposite is NULL again
+        known = Coalesce(KeyTextTransform(name, "tags"), Value(""), output_field=TextField())
+        condition |= Q(tags__has_key=name) & Q(Exact(known, wanted))
+    return condition
+
+
+def _whole(term: Term, value: str, _user: User, _now: datetime) -> Q:
+    return Q(**{f"{COLUMNS[term.field]}__{_LOOKUPS.get(term.op, 'exact')}": int(value)})
+
+
+def _moment(term: Term, value: str, _user: User, now: datetime) -> Q:
+    begin, end = moments(value, now) or (now, now)  # the parser let nothing else pass
+    column = COLUMNS[term.field]
+    conditions = {
+        ">": Q(**{f"{column}__gte": end}),
+        ">=": Q(**{f"{column}__gte": begin}),
+        "<": Q(**{f"{column}__lt": begin}),
+        "<=": Q(**{f"{column}__lt": end}),
+    }
+    within = Q(**{f"{column}__gte": begin, f"{column}__lt": end})
+    return conditions.get(term.op, within)
+
+
+def _long(term: Term, value: str, _user: User, _now: datetime) -> Q:
+    length = timedelta(seconds=seconds(value) or 0)
+    return Q(**{f"length__{_LOOKUPS.get(term.op, 'exact')}": length})
+
+
+def _value(term: Term, value: str, _user: User, _now: datetime) -> Q:
+    is_metric = term.field == "metrics"
+    model, column = (MetricSeries, "last") if is_metric else (RunParam, "number")
+    mine = model.objects.filter(run=OuterRef("pk"), name=term.key)
+    number = number_of(value)
+    if term.op in COMPARISONS:
+        return Q(Exists(mine.filter(**{f"{column}__{_LOOKUPS[term.op]}": number})))
+    if number is not None:
+        return Q(Exists(mine.filter(**{column: number})))
+    return Q(Exists(mine.filter(text__iexact=value[:VALUE_LENGTH])))
+
+
+_FITS: dict[Kind, Callable[[Term, str, User, datetime], Q]] = {
+    Kind.STATUS: _status,
+    Kind.FLAG: _flag,
+    Kind.NAME: _name,
+    Kind.TEXT: _text,
+    Kind.TAG: _tag,
+    Kind.WHOLE: _whole,
+    Kind.MOMENT: _moment,
+    Kind.LENGTH: _long,
+    Kind.VALUE: _value,
+}

@@ -1,0 +1,71 @@
+"""The trash: what was deleted, for how long it can be restored, and the last step."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from runs.models import Run
+from runs.selectors.runs import PAGE_SIZE, TRASH_DAYS, in_table, page_of, trash_get, trash_of
+from runs.services.retention import run_deletion, run_purge
+from runs.templatetags.runyard import size
+from runs.views.rows import took_of
+from studio.models import Role
+from studio.pages import PageRequest, current_workspace, is_contributor, page
+from studio.selectors import require_role
+
+
+@page
+def trash(request: PageRequest) -> HttpResponse:
+    """What lies in the trash of the workspace."""
+    workspace = current_workspace(request)
+    rows = in_table(trash_of(user=request.user, workspace=workspace))
+    wanted = request.GET.get("page", "")
+    number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 10 else 1
+    found = page_of(rows, number, PAGE_SIZE)
+    context = {
+        "section": "runs",
+        "found": found,
+        "rows": [(run, took_of(run), _days_left(run)) for run in found.items],
+        "days": TRASH_DAYS,
+        "may_change": is_contributor(request, workspace),
+    }
+    return render(request, "runs/trash.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@page
+def purge(request: PageRequest, run_id: int) -> HttpResponse:
+    """Say what would go for good, and let it go once its name was typed."""
+    run = trash_get(user=request.user, run_id=run_id)
+    require_role(request.user, run.workspace, Role.CONTRIBUTOR)
+    problem = ""
+    if request.method == "POST":
+        if request.POST.get("name", "").strip() == run.name:
+            gone = run_purge(user=request.user, run=run)
+            messages.success(
+                request,
+                f"Run {run_id} is gone: {size(gone.log_bytes)} of logs and "
+                f"{gone.artifacts} artifact{'' if gone.artifacts == 1 else 's'}.",
+            )
+            return redirect("runs:trash")
+        problem = "This is not its name: type it as it stands above."
+    context = {
+        "section": "runs",
+        "run": run,
+        "deletion": run_deletion(run=run),
+        "problem": problem,
+    }
+    return render(request, "runs/run_purge.html", context, status=422 if problem else 200)
+
+
+def _days_left(run: Run) -> int:
+    """Whole days in which it can still be restored; 0 on the last one."""
+    if run.deleted_at is None:
+        return TRASH_DAYS
+    return max(0, (run.deleted_at + timedelta(days=TRASH_DAYS) - timezone.now()).days)
