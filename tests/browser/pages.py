@@ -17,6 +17,8 @@ PAGES = (
     "/runs/{run}/events/",
     "/runs/{run}/delete/",
     "/runs/{run}/changes/",
+    "/runs/{run}/compare/",
+    "/runs/{run}/compare/?with={run}",
     "/submit/",
     "/submit/?from={run}",
     "/sources/",

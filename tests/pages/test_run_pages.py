@@ -209,8 +209,8 @@ def test_the_diff_is_shown_and_downloaded_whole(member: Visitor, told: Run) -> N
     sha, size = blob_store().put(text)
     Run.objects.filter(pk=told.pk).update(git={"commit": "abc", "diff": sha, "diff_bytes": size})
     page = member.get(f"/runs/{told.pk}/diff/")
-    assert '<span class="del">-old &lt;b&gt;' in page.html
-    assert '<span class="add">+new' in page.html
+    assert 'data-n="1"></td><td class="n" data-n=""></td><td class="t">old &lt;b&gt;<' in page.html
+    assert '<tr class="add">' in page.html
     assert member.get(f"/runs/{told.pk}/diff/raw/").content == text
 
 
