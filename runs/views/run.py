@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Sum
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -16,6 +17,7 @@ from runs.selectors.runs import run_artifacts, run_attempt, run_events, run_get,
 from runs.selectors.waiting import run_waiting
 from runs.states import EndReason, Status
 from runs.tracebacks import missing_module
+from runs.views.artifactlist import LISTED, artifact_rows
 from runs.views.curves import sample_curves
 from runs.views.logparts import log_tail
 from runs.views.phases import run_phases
@@ -108,8 +110,11 @@ def panel_of(run: Run, tab: str) -> dict[str, Any]:
             "receipt": receipt_sentence(run_attempt(run=run).receipt),
         }
     elif tab == "artifacts":
+        listed = list(run_artifacts(run=run)[:LISTED])
         context |= {
-            "artifacts": run_artifacts(run=run),
+            "rows": artifact_rows(run, listed),
+            "listed": len(listed),
+            "size_bytes": run_artifacts(run=run).aggregate(all=Sum("size_bytes"))["all"],
             "folder_is_there": run_attempt(run=run).folder_cleared_at is None,
         }
     elif tab == "events":

@@ -116,6 +116,8 @@ def queries(visit: Callable[[], object]) -> int:
 def grow(make_run: MakeRun, told: Run, target: ComputeTarget, workspace: Workspace) -> Any:
     """Adds a dozen of everything that a page can list."""
 
+    weights = told.artifacts.get().sha
+
     def more() -> None:
         for n in range(12):
             run = make_run(name=f"r{n}", tags={"k": str(n)}, status="running")
@@ -123,7 +125,7 @@ def grow(make_run: MakeRun, told: Run, target: ComputeTarget, workspace: Workspa
             failed = make_run(status="queued")
             end(failed, "failed", "exited_nonzero", error="E: no")
             make_run()
-            Artifact.objects.create(run=told, path=f"outputs/{run.pk}", sha="0" * 64, size_bytes=1)
+            Artifact.objects.create(run=told, path=f"outputs/{run.pk}", sha=weights, size_bytes=7)
             RunEvent.objects.create(run=told, kind="note", text=f"{n}", user=told.submitted_by)
             told.series.create(name=f"m{run.pk}", last=n, count=1)
             source = Source.objects.create(workspace=workspace, name=f"s{run.pk}", kind="upload")
