@@ -12,6 +12,7 @@ from django import template
 from django.contrib.messages.storage.base import Message
 from django.forms import BoundField, CheckboxInput, Select
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -50,6 +51,12 @@ def status(word: str, label: str = "", extra: str = "") -> SafeString:
         icon(word if word in ICONS else "unknown"),
         label or word,
     )
+
+
+@register.simple_tag
+def status_icon(word: str) -> str:
+    """The address of the picture that a browser's tab shows for a status."""
+    return static(f"img/status-{word}.svg")
 
 
 @register.filter

@@ -15,7 +15,7 @@ OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "r
 OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", "diff", "diff_raw",
             "environment", "events", "resources", "snapshot_zip", "compare",
             "artifacts_zip")  # fmt: skip
-RUN_ACTIONS = ("cancel", "archive", "keep", "again")
+RUN_ACTIONS = ("cancel", "archive", "keep", "again", "labels")
 WITH_FORMS = {"runs:delete", "runs:source_delete", "compute:delete", "compute:edit",
               "compute:data_edit", "compute:data_delete"}  # fmt: skip
 FOR_CONTRIBUTORS = ("runs:submit", "runs:source_create", "runs:folders", "environments:create")

@@ -56,8 +56,8 @@ def test_without_the_queue_the_page_still_answers(member: Visitor, run: Run) -> 
 
 def test_phases_have_durations(member: Visitor, told: Run) -> None:
     page = member.get(f"/runs/{told.pk}/")
-    assert re.search(r"queued \d+\.\d s", page.text)
-    assert re.search(r"preparing \d+\.\d s", page.text)
+    assert re.search(r"queue \d+\.\d s", page.text)
+    assert re.search(r"build \d+\.\d s", page.text)
     assert 'class="phase-preparing"' in page.html
 
 
