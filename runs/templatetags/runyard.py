@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 from collections.abc import Mapping
@@ -151,6 +152,12 @@ def item(mapping: Mapping[str, Any], key: str) -> Any:
 def pairs(mapping: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Keys with values: `mapping.items` in a template would look for a key of that name first."""
     return list(mapping.items())
+
+
+@register.filter
+def as_json(value: object) -> str:
+    """A value as JSON that people can read."""
+    return json.dumps(value, indent=2, sort_keys=True)
 
 
 @register.filter

@@ -22,6 +22,7 @@ from runs.views.again import command_line, python_line
 from runs.views.artifactlist import LISTED, artifact_rows, top_artifacts
 from runs.views.curves import sample_curves
 from runs.views.logparts import log_tail
+from runs.views.moments import run_moments
 from runs.views.phases import run_phases
 from runs.views.receipts import receipt_sentence
 from runs.views.stopping import run_stopping
@@ -116,16 +117,6 @@ def resources(request: PageRequest, run_id: int) -> HttpResponse:
     return render(request, "runs/run_tab.html", context)
 
 
-@page
-def environment(request: PageRequest, run_id: int) -> HttpResponse:
-    """What it ran in: the definition, the lock, the build."""
-    run = run_get(user=request.user, ref=str(run_id))
-    version = run.environment_version
-    lock = run.build.lock if run.build else version.locks.order_by("-pk").first()
-    context = run_frame(request, run, "environment") | {"version": version, "lock": lock}
-    return render(request, "runs/run_environment.html", context)
-
-
 def panel_of(run: Run, tab: str) -> dict[str, Any]:
     """What the part of a tab shows that changes while the run goes on."""
     context: dict[str, Any] = {"panel": f"runs/panels/{tab}.html"}
@@ -148,7 +139,12 @@ def panel_of(run: Run, tab: str) -> dict[str, Any]:
             "folder_is_there": run_attempt(run=run).folder_cleared_at is None,
         }
     elif tab == "events":
-        context["events"] = run_events(run=run)
+        attempt = run_attempt(run=run)
+        context |= {
+            "moments": run_moments(run, run_events(run=run)),
+            "attempt": attempt,
+            "receipt": receipt_sentence(attempt.receipt),
+        }
     elif tab == "resources":
         context["curves"] = sample_curves(run_samples(run=run))
     return context
