@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
 from runs.snapshots import Entry, Manifest
@@ -29,11 +28,3 @@ def manifest_changes(old: Manifest, new: Manifest) -> Changes:
         removed=[entry for entry in old.entries if new.get(entry.path) is None],
         modified=[(before, after) for before, after in pairs if before and before != after],
     )
-
-
-def text_diff(path: str, old: bytes, new: bytes) -> list[str] | None:
-    """The lines of a unified diff; None when one of both is no text."""
-    if b"\0" in old or b"\0" in new:
-        return None
-    before, after = (data.decode(errors="replace").splitlines() for data in (old, new))
-    return list(difflib.unified_diff(before, after, f"a/{path}", f"b/{path}", lineterm=""))

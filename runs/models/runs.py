@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
 from django.utils import timezone
 
@@ -119,6 +121,11 @@ class Run(models.Model):
     def is_final(self) -> bool:
         """Whether nothing will change any more."""
         return self.status in FINAL
+
+    @property
+    def took(self) -> timedelta | None:
+        """How long its command ran; None before its end, or if it never began."""
+        return self.ended_at - self.started_at if self.ended_at and self.started_at else None
 
     @property
     def holds_slot(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from django import template
 from django.contrib.messages.storage.base import Message
 from django.forms import BoundField, CheckboxInput, Select
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -52,6 +54,12 @@ def status(word: str, label: str = "", extra: str = "") -> SafeString:
         icon(word if word in ICONS else "unknown"),
         label or word,
     )
+
+
+@register.simple_tag
+def status_icon(word: str) -> str:
+    """The address of the picture that a browser's tab shows for a status."""
+    return static(f"img/status-{word}.svg")
 
 
 @register.filter
@@ -146,6 +154,12 @@ def item(mapping: Mapping[str, Any], key: str) -> Any:
 def pairs(mapping: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Keys with values: `mapping.items` in a template would look for a key of that name first."""
     return list(mapping.items())
+
+
+@register.filter
+def as_json(value: object) -> str:
+    """A value as JSON that people can read."""
+    return json.dumps(value, indent=2, sort_keys=True)
 
 
 @register.filter

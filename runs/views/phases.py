@@ -12,6 +12,13 @@ from runs.models import Run, RunEvent
 from runs.states import FINAL
 
 _WIDTH = 1000
+_WORDS = {
+    "queued": "queue",
+    "preparing": "build",
+    "starting": "start",
+    "running": "run",
+    "finalizing": "upload",
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,11 @@ class Phase:
     is_now: bool
     x: int
     width: int
+
+    @property
+    def word(self) -> str:
+        """What is done in it."""
+        return _WORDS.get(self.status, self.status)
 
 
 def run_phases(run: Run, events: Iterable[RunEvent]) -> list[Phase]:

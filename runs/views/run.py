@@ -4,27 +4,43 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Sum
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
 from environments.models import Build
 from environments.selectors import module_advice
+from runs.labelform import LabelForm, initial_labels
 from runs.models import Run
 from runs.selectors.files import run_samples
 from runs.selectors.runs import run_artifacts, run_attempt, run_events, run_get, run_metrics
 from runs.selectors.waiting import run_waiting
 from runs.states import EndReason, Status
 from runs.tracebacks import missing_module
+from runs.views.again import command_line, python_line
+from runs.views.artifactlist import LISTED, artifact_rows, top_artifacts
 from runs.views.curves import sample_curves
 from runs.views.logparts import log_tail
+from runs.views.moments import run_moments
 from runs.views.phases import run_phases
 from runs.views.receipts import receipt_sentence
+from runs.views.stopping import run_stopping
 from studio.pages import PageRequest, is_contributor, page
 
 TAIL_LINES = 20
 LIVE_TABS = frozenset({"overview", "artifacts", "events", "resources"})
 """Tabs whose panel changes while a run goes on; the others never do, or look after themselves."""
+_MARKS = {
+    Status.QUEUED: "\N{WHITE CIRCLE}",
+    Status.PREPARING: "\N{DOTTED CIRCLE}",
+    Status.STARTING: "\N{CIRCLE WITH LEFT HALF BLACK}",
+    Status.RUNNING: "\N{BLACK CIRCLE}",
+    Status.FINALIZING: "\N{CIRCLE WITH LOWER HALF BLACK}",
+    Status.COMPLETED: "\N{CHECK MARK}",
+    Status.FAILED: "\N{BALLOT X}",
+    Status.CANCELED: "\N{CIRCLED DIVISION SLASH}",
+}
 
 
 def run_frame(request: PageRequest, run: Run, tab: str) -> dict[str, Any]:
@@ -36,16 +52,32 @@ def run_frame(request: PageRequest, run: Run, tab: str) -> dict[str, Any]:
         "tab": tab,
         "artifact_count": run.artifacts.count(),
         "may_change": is_contributor(request, run.workspace),
-        "is_stopping": run.cancel_requested_at is not None and not run.is_final,
+        "stopping": run_stopping(run),
+        "page_title": page_title(run),
+        "command_line": command_line(run),
+        "python_line": python_line(run),
     }
+
+
+def page_title(run: Run) -> str:
+    """What the tab of the browser says: how it is, then which one it is."""
+    word = "stopping" if run_stopping(run) else run.status
+    return f"{_MARKS[Status(run.status)]} {word} · {run.name} · {run.pk}"
 
 
 @page
 def overview(request: PageRequest, run_id: int) -> HttpResponse:
     """What it is, how it goes, what it said last."""
     run = run_get(user=request.user, ref=str(run_id))
-    context = run_frame(request, run, "overview") | panel_of(run, "overview") | _output(run)
+    context = overview_context(request, run) | {
+        "label_form": LabelForm(initial=initial_labels(run))
+    }
     return render(request, "runs/run_overview.html", context)
+
+
+def overview_context(request: PageRequest, run: Run) -> dict[str, Any]:
+    """What the overview shows besides the form for its labels."""
+    return run_frame(request, run, "overview") | panel_of(run, "overview") | _output(run)
 
 
 @page
@@ -85,16 +117,6 @@ def resources(request: PageRequest, run_id: int) -> HttpResponse:
     return render(request, "runs/run_tab.html", context)
 
 
-@page
-def environment(request: PageRequest, run_id: int) -> HttpResponse:
-    """What it ran in: the definition, the lock, the build."""
-    run = run_get(user=request.user, ref=str(run_id))
-    version = run.environment_version
-    lock = run.build.lock if run.build else version.locks.order_by("-pk").first()
-    context = run_frame(request, run, "environment") | {"version": version, "lock": lock}
-    return render(request, "runs/run_environment.html", context)
-
-
 def panel_of(run: Run, tab: str) -> dict[str, Any]:
     """What the part of a tab shows that changes while the run goes on."""
     context: dict[str, Any] = {"panel": f"runs/panels/{tab}.html"}
@@ -102,18 +124,27 @@ def panel_of(run: Run, tab: str) -> dict[str, Any]:
         history = list(run_events(run=run))
         context |= {
             "phases": run_phases(run, history),
-            "waiting": run_waiting(run=run),
+            "waiting": "" if run_stopping(run) else run_waiting(run=run),
             "advice": _advice(run),
             "metrics": run_metrics(run=run),
+            "top": top_artifacts(run_artifacts(run=run)),
             "receipt": receipt_sentence(run_attempt(run=run).receipt),
         }
     elif tab == "artifacts":
+        listed = list(run_artifacts(run=run)[:LISTED])
         context |= {
-            "artifacts": run_artifacts(run=run),
+            "rows": artifact_rows(run, listed),
+            "listed": len(listed),
+            "size_bytes": run_artifacts(run=run).aggregate(all=Sum("size_bytes"))["all"],
             "folder_is_there": run_attempt(run=run).folder_cleared_at is None,
         }
     elif tab == "events":
-        context["events"] = run_events(run=run)
+        attempt = run_attempt(run=run)
+        context |= {
+            "moments": run_moments(run, run_events(run=run)),
+            "attempt": attempt,
+            "receipt": receipt_sentence(attempt.receipt),
+        }
     elif tab == "resources":
         context["curves"] = sample_curves(run_samples(run=run))
     return context

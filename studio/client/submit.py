@@ -25,6 +25,7 @@ _VALUED = (
     ("--credential", "C", "with --git: what opens it (default: the one for its host)"),
     ("--save-as", "NAME", "keep the folder as a source of this name"),
     ("--saved", "NAME", "run a source that the studio has under this name, instead of a folder"),
+    ("--snapshot", "DIGEST", "run exactly the files of a snapshot that the studio has"),
     ("--target", "T", "where to run"),
     ("--environment", "E", "what to run in, as NAME or NAME:VERSION"),
     ("--experiment", "X", "the group it belongs to (default: the folder's name)"),
@@ -50,12 +51,15 @@ def run(argv: Sequence[str]) -> int:
     parser = _parser()
     options, rest, is_command = split(argv)
     asked = parser.parse(options)
-    if asked.saved and (asked.source or asked.git or asked.save_as or asked.dry_run):
-        parser.error("--saved takes the files that the studio has: leave the others out")
+    there = {"saved": asked.saved} if asked.saved else {"snapshot": asked.snapshot}
+    if any(there.values()) and (asked.source or asked.git or asked.save_as or asked.dry_run):
+        parser.error(f"--{next(iter(there))} takes files that the studio has: leave the others out")
+    if asked.saved and asked.snapshot:
+        parser.error("give either --saved or --snapshot")
     if not rest and not asked.dry_run:
         parser.error("give a SCRIPT, or -- and a COMMAND")
     git = _git(parser, asked)
-    folder = "" if git or asked.saved else asked.source or "."
+    folder = "" if git or any(there.values()) else asked.source or "."
     if folder and not os.path.isdir(folder):
         raise Refused(f"There is no folder '{folder}': --source names the folder to run in.")
     if git and asked.dry_run:
@@ -68,11 +72,12 @@ def run(argv: Sequence[str]) -> int:
     else:
         body["script"] = rest[0]
         body["arguments"] = rest[2:] if rest[1:2] == ["--"] else rest[1:]
-    return stay_with(asked, *_submitted(asked, folder, git, body))
+    source = {"git": git} if git else there
+    return stay_with(asked, *_submitted(asked, folder, source, body))
 
 
 def _submitted(
-    asked: Namespace, folder: str, git: dict[str, str], body: dict[str, Any]
+    asked: Namespace, folder: str, source: dict[str, Any], body: dict[str, Any]
 ) -> tuple[Connection, dict[str, Any]]:
     """The studio, and the run as it made it."""
     if not folder:
@@ -80,7 +85,6 @@ def _submitted(
         from studio.client.login import connect
 
         studio = connect()
-        source = {"git": git} if git else {"saved": asked.saved}
         return studio, submit_there(studio, source, body)
     from studio.client.gitreader import GitReader
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
 PIECE_BYTES = 1 << 20
+SANDBOX = "default-src 'none'; sandbox"
+"""The policy of what users bring: should a browser render it after all, nothing in it runs."""
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 Read = Callable[[int, int], bytes]
@@ -77,8 +79,18 @@ def ranged_response(
     return response
 
 
-def file_response(request: HttpRequest, path: Path, *, name: str, sha: str) -> HttpResponseBase:
-    """A file of a user as a download: never rendered here, cached by its hash."""
+def file_response(
+    request: HttpRequest,
+    path: Path,
+    *,
+    name: str,
+    sha: str,
+    content_type: str = "application/octet-stream",
+) -> HttpResponseBase:
+    """A file of a user as a download: never rendered here, cached by its hash.
+
+    With the type of an image a page of ours can show it; opened by itself it is a download still.
+    """
     tag = f'"{sha}"'
     if request.headers.get("If-None-Match") == tag:
         return HttpResponse(status=304, headers={"ETag": tag})
@@ -88,9 +100,29 @@ def file_response(request: HttpRequest, path: Path, *, name: str, sha: str) -> H
         with path.open("rb") as file:
             return os.pread(file.fileno(), count, offset)
 
-    response = ranged_response(request, read, size)
+    response = ranged_response(request, read, size, content_type=content_type)
+    response["Content-Security-Policy"] = SANDBOX
     if response.status_code in {200, 206}:
         response["ETag"] = tag
         disposition = content_disposition_header(as_attachment=True, filename=name)
         response["Content-Disposition"] = disposition or "attachment"
     return response
+
+
+def streamed_response(
+    parts: Iterator[bytes], *, name: str, content_type: str, size: int | None = None
+) -> StreamingHttpResponse:
+    """A download that is made while it is sent, each part in a thread: one part in memory."""
+    response = StreamingHttpResponse(_in_threads(parts), content_type=content_type)
+    disposition = content_disposition_header(as_attachment=True, filename=name)
+    response["Content-Disposition"] = disposition or "attachment"
+    response["Content-Security-Policy"] = SANDBOX
+    response["X-Content-Type-Options"] = "nosniff"
+    if size is not None:
+        response["Content-Length"] = str(size)
+    return response
+
+
+async def _in_threads(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while part := await asyncio.to_thread(next, parts, b""):
+        yield part

@@ -20,6 +20,8 @@ PAGES = (
     "/runs/{run}/resources/",
     "/runs/{run}/events/",
     "/runs/{run}/changes/",
+    "/runs/{run}/compare/",
+    "/runs/{run}/compare/?with={run}",
     "/submit/",
     "/submit/?from={run}",
     "/sources/",

@@ -52,7 +52,7 @@ def test_from_the_sign_in_link_to_the_finished_example(
 
     page.get_by_role("link", name="Artifacts").click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="outputs/metrics.json").click()
+        page.get_by_role("link", name="Download outputs/metrics.json").click()
     assert Path(download.value.path()).stat().st_size
     page.get_by_role("link", name="Log", exact=True).click()
     expect(page.locator("[data-log-state]")).to_have_text("complete")

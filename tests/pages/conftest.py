@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+
 import pytest
 
 from compute.models import DataPath, NamedData
@@ -12,6 +15,8 @@ from runs.stores import blob_store, log_store
 from studio.models import User, Workspace
 from tests.api.conftest import MakeRun, make_run, run  # noqa: F401
 from tests.pages.visitor import Visitor
+
+RunOf = Callable[..., Run]
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +70,24 @@ def digest(workspace: Workspace) -> str:
     made, missing = snapshot_create(workspace=workspace, manifest_json=manifest)
     assert missing == []
     return made
+
+
+@pytest.fixture
+def run_of(make_run: MakeRun, workspace: Workspace) -> RunOf:  # noqa: F811
+    """Makes runs of these files, {path: content}, with these fields."""
+
+    def make(files: dict[str, bytes], **fields: object) -> Run:
+        entries = []
+        for path, data in sorted(files.items()):
+            sha, size = blob_store().put(data)
+            blobs_claim(workspace=workspace, blobs=[(sha, size)])
+            entries.append({"path": path, "mode": 0o644, "size": size, "sha": sha})
+        text = json.dumps(entries).encode()
+        made, missing = snapshot_create(workspace=workspace, manifest_json=text)
+        assert missing == []
+        return make_run(snapshot=workspace.snapshots.get(digest=made), **fields)
+
+    return make
 
 
 @pytest.fixture

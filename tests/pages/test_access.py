@@ -14,8 +14,9 @@ OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "r
         "runs:targets_live", "runs:sources", "runs:credentials", "runs:notices",
         "runs:notices_live", "environments:list", "compute:data")  # fmt: skip
 OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", "diff", "diff_raw",
-            "environment", "events", "resources")  # fmt: skip
-RUN_ACTIONS = ("cancel", "archive", "keep", "again", "delete")
+            "environment", "events", "resources", "snapshot_zip", "compare",
+            "artifacts_zip")  # fmt: skip
+RUN_ACTIONS = ("cancel", "archive", "keep", "again", "delete", "labels")
 WITH_FORMS = {"runs:source_delete", "compute:delete", "compute:edit",
               "compute:data_edit", "compute:data_delete"}  # fmt: skip
 FOR_CONTRIBUTORS = ("runs:submit", "runs:source_create", "runs:folders", "environments:create")
@@ -34,6 +35,7 @@ def pages(run: Run, build: Build) -> dict[str, str]:
     found = {f"runs:{name}": reverse(f"runs:{name}", args=[run.pk]) for name in OF_A_RUN}
     found |= {
         "runs:artifact": reverse("runs:artifact", args=[run.pk, "outputs/mo del.pkl"]),
+        "runs:artifact_view": reverse("runs:artifact_view", args=[run.pk, "outputs/mo del.pkl"]),
         "runs:file": reverse("runs:file", args=[run.pk, "items/deep/util.py"]),
         "runs:file_raw": reverse("runs:file_raw", args=[run.pk, "picture.bin"]),
         "runs:source": reverse("runs:source", args=["ridge & lasso"]),

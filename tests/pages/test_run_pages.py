@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from compute.models import ComputeTarget
-from environments.models import Build
+from environments.models import Build, Lock
 from runs.models import Artifact, Attempt, Run, RunEvent
 from runs.stores import blob_store, log_store
 from tests.api.conftest import MakeRun
@@ -56,8 +57,8 @@ def test_without_the_queue_the_page_still_answers(member: Visitor, run: Run) -> 
 
 def test_phases_have_durations(member: Visitor, told: Run) -> None:
     page = member.get(f"/runs/{told.pk}/")
-    assert re.search(r"queued \d+\.\d s", page.text)
-    assert re.search(r"preparing \d+\.\d s", page.text)
+    assert re.search(r"queue \d+\.\d s", page.text)
+    assert re.search(r"build \d+\.\d s", page.text)
     assert 'class="phase-preparing"' in page.html
 
 
@@ -151,7 +152,7 @@ def test_artifacts_are_downloads_and_never_shown(member: Visitor, told: Run) -> 
     sha, size = blob_store().put(b"<script>alert(1)</script>")
     Artifact.objects.create(run=told, path="outputs/page.html", sha=sha, size_bytes=size)
     page = member.get(f"/runs/{told.pk}/artifacts/")
-    assert "outputs/page.html" in page.text
+    assert "outputs/ 32 B 2 files zip mo del.pkl" in page.text.replace("<", "")
     got = member.get(f"/runs/{told.pk}/artifacts/outputs/page.html")
     assert got.content == b"<script>alert(1)</script>"
     assert got.headers["Content-Disposition"] == 'attachment; filename="page.html"'
@@ -209,8 +210,8 @@ def test_the_diff_is_shown_and_downloaded_whole(member: Visitor, told: Run) -> N
     sha, size = blob_store().put(text)
     Run.objects.filter(pk=told.pk).update(git={"commit": "abc", "diff": sha, "diff_bytes": size})
     page = member.get(f"/runs/{told.pk}/diff/")
-    assert '<span class="del">-old &lt;b&gt;' in page.html
-    assert '<span class="add">+new' in page.html
+    assert 'data-n="1"></td><td class="n" data-n=""></td><td class="t">old &lt;b&gt;<' in page.html
+    assert '<tr class="add">' in page.html
     assert member.get(f"/runs/{told.pk}/diff/raw/").content == text
 
 
@@ -231,6 +232,54 @@ def test_events_tell_the_history(member: Visitor, told: Run) -> None:
     RunEvent.objects.create(run=told, kind="cancel", text="Asked <kindly>.", user=told.submitted_by)
     page = member.get(f"/runs/{told.pk}/events/")
     assert "Asked <kindly>. bob" in page.text
+
+
+def test_the_environment_of_another_run_is_compared(
+    member: Visitor, told: Run, build: Build, make_run: MakeRun
+) -> None:
+    other = make_run(name="other")
+    lock = Lock.objects.create(
+        version=other.environment_version, python_version="3.12", platform="linux",
+        text="numpy==1.0\nscipy[all]==1.5 ; python_version > '3'\n",
+    )  # fmt: skip
+    theirs = Build.objects.create(
+        target=other.target, version=other.environment_version, lock=lock, key="z", status="ready"
+    )
+    Run.objects.filter(pk=other.pk).update(build=theirs)
+    page = member.get(f"/runs/{told.pk}/environment/", {"with": str(other.pk)})
+    assert "numpy 1.0 2.0 changed" in page.text
+    assert "scipy 1.5 ; python_version > '3' — removed" in page.text
+    same = member.get(f"/runs/{told.pk}/environment/", {"with": str(told.pk)})
+    assert "None: both had the same packages" in same.text
+    assert (
+        "There is no run 'x9'" in member.get(f"/runs/{told.pk}/environment/", {"with": "x9"}).text
+    )
+
+
+def test_events_tell_how_long_it_was_between_them(member: Visitor, run: Run) -> None:
+    at = run.created_at
+    for seconds in (2.5, 92.5):
+        RunEvent.objects.create(
+            run=run, kind="note", text=f"at {seconds}", at=at + timedelta(seconds=seconds)
+        )
+    text = member.get(f"/runs/{run.pk}/events/").text
+    assert "+2.5 s note at 2.5" in text
+    assert "+1 min 30 s note at 92.5" in text
+
+
+def test_the_receipt_can_be_read_and_copied(member: Visitor, told: Run) -> None:
+    receipt = {"complete": True, "log_bytes": 1234, "stored_bytes": 1234, "masked": 1, "gap": "",
+               "sha256_target": "a" * 64, "sha256_stored": "a" * 64}  # fmt: skip
+    Attempt.objects.filter(run=told).update(receipt=receipt)
+    page = member.get(f"/runs/{told.pk}/events/")
+    assert "Written there 1,234 bytes Stored here 1,234 bytes Masked 1 place" in page.text
+    assert f"Hash here {'a' * 64} equal" in page.text
+    assert "&quot;stored_bytes&quot;: 1234" in page.html
+    gone = receipt | {"complete": False, "log_bytes": None, "sha256_target": None, "gap": "Gone."}
+    Attempt.objects.filter(run=told).update(receipt=gone)
+    page = member.get(f"/runs/{told.pk}/events/")
+    assert "not whole 1,234 bytes stored. Gone." in page.text
+    assert "Written there not known" in page.text
 
 
 def test_resources_are_curves(member: Visitor, told: Run) -> None:

@@ -14,6 +14,7 @@ from django.test import Client
 from studio.models import User
 
 DASH = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
