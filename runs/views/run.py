@@ -18,12 +18,13 @@ from runs.states import EndReason, Status
 from runs.tracebacks import missing_module
 from runs.views.curves import sample_curves
 from runs.views.logparts import log_tail
+from runs.views.metricrows import metric_rows
 from runs.views.phases import run_phases
 from runs.views.receipts import receipt_sentence
 from studio.pages import PageRequest, is_contributor, page
 
 TAIL_LINES = 20
-LIVE_TABS = frozenset({"overview", "artifacts", "events", "resources"})
+LIVE_TABS = frozenset({"overview", "artifacts", "events", "metrics", "resources"})
 """Tabs whose panel changes while a run goes on; the others never do, or look after themselves."""
 
 
@@ -35,6 +36,7 @@ def run_frame(request: PageRequest, run: Run, tab: str) -> dict[str, Any]:
         "run_url": request.build_absolute_uri(reverse("runs:detail", args=[run.pk])),
         "tab": tab,
         "artifact_count": run.artifacts.count(),
+        "metric_count": run.series.count(),
         "may_change": is_contributor(request, run.workspace),
         "is_stopping": run.cancel_requested_at is not None and not run.is_final,
     }
@@ -114,6 +116,8 @@ def panel_of(run: Run, tab: str) -> dict[str, Any]:
         }
     elif tab == "events":
         context["events"] = run_events(run=run)
+    elif tab == "metrics":
+        context["rows"] = metric_rows(run_metrics(run=run))
     elif tab == "resources":
         context["curves"] = sample_curves(run_samples(run=run))
     return context

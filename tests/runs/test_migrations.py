@@ -6,6 +6,7 @@ import pytest
 from django.apps import apps
 
 from compute.models import ComputeTarget
+from runs.metrics import Point, pack
 from runs.models import Run, RunEvent
 from runs.states import Status
 from tests.compute.records import make_run
@@ -24,3 +25,21 @@ def test_runs_that_ended_before_say_why(target: ComputeTarget) -> None:
     migration.from_history(apps, None)
     sentences = dict(Run.objects.values_list("pk", "end_sentence"))
     assert sentences == {ended.pk: "No disk.", live.pk: ""}
+
+
+def test_series_that_are_there_find_their_best_steps(target: ComputeTarget) -> None:
+    from importlib import import_module
+
+    migration = import_module("runs.migrations.0007_best_steps")
+    run = make_run(target=target, status=Status.RUNNING)
+    numbers, text = run.series.create(name="loss", count=4), run.series.create(name="note")
+    values = [
+        Point("loss", v, s, 0.0) for v, s in ((2.0, 5), (float("nan"), 6), (1.0, 7), (3.0, 8))
+    ]
+    numbers.chunks.create(index=0, points=pack(values[:2]))
+    numbers.chunks.create(index=1, points=pack(values[2:]))
+    migration.from_points(apps, None)
+    numbers.refresh_from_db()
+    text.refresh_from_db()
+    assert (numbers.minimum_step, numbers.maximum_step) == (7, 8)
+    assert (text.minimum_step, text.maximum_step) == (None, None)
