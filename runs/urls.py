@@ -23,6 +23,7 @@ from runs.views import (
     sources,
     submit,
     targets,
+    usage,
 )
 
 app_name = "runs"
@@ -64,6 +65,7 @@ urlpatterns = [
     path("runs/<int:run_id>/metrics/export/", metrics.export, name="metrics_export"),
     path("runs/<int:run_id>/series/", metrics.series, name="series"),
     path("runs/<int:run_id>/resources/", run.resources, name="resources"),
+    path("runs/<int:run_id>/usage/", usage.usage, name="usage"),
     path("runs/<int:run_id>/cancel/", actions.cancel, name="cancel"),
     path("runs/<int:run_id>/again/", actions.again, name="again"),
     path("runs/<int:run_id>/changes/", changes.run_changes, name="run_changes"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import math
@@ -26,12 +25,12 @@ from runs.selectors.series import (
     series_points,
     series_version,
 )
-from runs.series import Seen, Window
+from runs.series import Seen
 from runs.views.run import panel_of, run_frame
+from runs.views.window import asked_window, kept_answer
 from studio.lib.refusal import Refused
 from studio.pages import PageRequest, page
 
-_COLUMNS = (16, 8192)
 _Point = tuple[float, float, float]
 
 
@@ -50,14 +49,11 @@ def series(request: PageRequest, run_id: int) -> HttpResponse:
     run = run_get(user=request.user, ref=str(run_id))
     wish = _wish(request)
     version = f"{run_origin(run=run)} {series_version(run=run, names=wish.names)}"
-    asked = f"{run.pk} {request.META['QUERY_STRING']} {version}"
-    tag = f'W/"{hashlib.sha256(asked.encode()).hexdigest()[:32]}"'
-    if request.headers.get("If-None-Match") == tag:
-        return HttpResponse(status=304, headers={"ETag": tag})
-    answer = {"origin": run_origin(run=run), "series": series_cuts(run=run, wish=wish)}
-    text = json.dumps(answer, separators=(",", ":"), allow_nan=False)
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    return HttpResponse(text, content_type="application/json", headers=headers)
+    return kept_answer(
+        request,
+        version,
+        lambda: {"origin": run_origin(run=run), "series": series_cuts(run=run, wish=wish)},
+    )
 
 
 def _wish(request: PageRequest) -> SeriesWish:
@@ -68,30 +64,10 @@ def _wish(request: PageRequest) -> SeriesWish:
     if axis not in get_args(Axis):
         known = ", ".join(get_args(Axis))
         raise Refused(f"'{axis}' is no axis: choose from {known}.", field="x")
-    low, high = _COLUMNS
-    window = Window(
-        columns=min(high, max(low, int(_number(request, "px", 1200)))),
-        start=_number(request, "from", -math.inf),
-        end=_number(request, "to", math.inf),
-        is_log=request.GET.get("log") == "1",
-    )
     seen = [_seen(text) for text in request.GET.getlist("have")]
     if seen and len(seen) != len(names):
         raise Refused("Say 'have' for each of the 'keys', or for none.", field="have")
-    return SeriesWish(names, axis, window, seen)  # type: ignore[arg-type]  # it was just checked
-
-
-def _number(request: PageRequest, name: str, default: float) -> float:
-    text = request.GET.get(name)
-    if text is None:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise Refused(f"'{text}' is no number for '{name}'.", field=name)
-    return value
+    return SeriesWish(names, axis, asked_window(request), seen)  # type: ignore[arg-type]  # it was just checked
 
 
 def _seen(text: str) -> Seen:

@@ -11,12 +11,12 @@ from django.urls import reverse
 from environments.models import Build
 from environments.selectors import module_advice
 from runs.models import Run
-from runs.selectors.files import run_samples
 from runs.selectors.runs import run_artifacts, run_attempt, run_events, run_get, run_metrics
+from runs.selectors.usage import run_lanes, run_usage
 from runs.selectors.waiting import run_waiting
 from runs.states import EndReason, Status
 from runs.tracebacks import missing_module
-from runs.views.curves import sample_curves
+from runs.views.lanerows import lane_rows
 from runs.views.logparts import log_tail
 from runs.views.metricrows import metric_rows
 from runs.views.phases import run_phases
@@ -84,7 +84,7 @@ def resources(request: PageRequest, run_id: int) -> HttpResponse:
     """What its processes used."""
     run = run_get(user=request.user, ref=str(run_id))
     context = run_frame(request, run, "resources") | panel_of(run, "resources")
-    return render(request, "runs/run_tab.html", context)
+    return render(request, "runs/run_resources.html", context)
 
 
 @page
@@ -119,7 +119,7 @@ def panel_of(run: Run, tab: str) -> dict[str, Any]:
     elif tab == "metrics":
         context["rows"] = metric_rows(run_metrics(run=run))
     elif tab == "resources":
-        context["curves"] = sample_curves(run_samples(run=run))
+        context["rows"] = lane_rows(run_usage(run=run).times, run_lanes(run=run))
     return context
 
 

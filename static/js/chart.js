@@ -6,12 +6,15 @@
 //   view()      [from, to] or null: all       zoom(from, to), reset()
 //   sync        charts of one name share the cursor
 //   limit       a value that is drawn across  band        whether there is a least and a most
+//   fromZero    the axis begins there         whole       ticks are whole numbers
+//   side        how wide the values' axis is, where charts stand above each other
 import { colours, faint, lineColour, lineDash, onTheme } from "./chart-theme.js";
 import { PLACES, STRIDES, TICKS } from "./chart-words.js";
 
 const BAND = 2; // lines of their own, below the others, that only bound what is filled
 const FEW_POINTS = 40;
 const FAINT = 0.35;
+const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000];
 
 export class Chart {
   constructor(host, options) {
@@ -106,7 +109,7 @@ export class Chart {
     return band ? [bare(), bare(), pale, ...main] : main;
   }
 
-  axis(values, incrs) {
+  axis(write, incrs) {
     return {
       stroke: () => colours().quiet,
       grid: { stroke: () => colours().line, width: 1 },
@@ -114,7 +117,7 @@ export class Chart {
       font: "11px system-ui, sans-serif",
       size: 26,
       gap: 4,
-      ...(values && { values }),
+      ...(write && { values: write }),
       ...(incrs && { incrs }),
     };
   }
@@ -122,7 +125,8 @@ export class Chart {
   sideAxis() {
     const write = (_, values) => values.map((v) => (v === null ? "" : this.options.write(v)));
     const size = (u, texts) => 16 + 6.5 * Math.max(3, ...(texts ?? []).map((text) => text.length));
-    return { ...this.axis(write), size };
+    const { side = size, whole } = this.options;
+    return { ...this.axis(write, whole && WHOLE), size: side };
   }
 
   range(low, high) {
@@ -154,7 +158,7 @@ export class Chart {
     const values = lines.map((line) => (line[at] === null ? "not finite" : write(line[at])));
     const isBucket = least && least[at] !== null && least[at] !== most[at];
     const spread = isBucket ? `, ${write(least[at])} to ${write(most[at])}` : "";
-    return { place: PLACES[axis](x[at]), values, spread };
+    return { place: PLACES[axis](x[at]), values: isBucket ? values.map(mean) : values, spread };
   }
 
   select(u) {
@@ -255,6 +259,10 @@ export class Chart {
 
 function blank(x) {
   return new Array(x.length).fill(null);
+}
+
+function mean(text) {
+  return `mean ${text}`;
 }
 
 function above(value) {

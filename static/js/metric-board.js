@@ -2,12 +2,13 @@
 // with the page, is replaced while the run goes on, and says which series there are and how many
 // points they have. A chart off screen fetches nothing.
 import { make } from "./chart-card.js";
+import { setUpViews } from "./chart-view.js";
 import { MetricCard } from "./metric-card.js";
 import { SeriesFeed } from "./series-feed.js";
 
 const DEFAULTS = { axis: "step", smoothing: 0, logX: false, logY: false };
 const SETTINGS = "runyard.charts";
-const PINNED = "\u0000pinned"; // before every other group
+const PINNED = Symbol("pinned");
 
 class MetricBoard extends HTMLElement {
   connectedCallback() {
@@ -23,7 +24,7 @@ class MetricBoard extends HTMLElement {
     this.seen = new IntersectionObserver((entries) => this.look(entries), { rootMargin: "200px" });
     this.watch = new MutationObserver(() => this.read());
     this.setUpForm();
-    this.dataset.view = "charts";
+    setUpViews(this, this.form);
     this.read();
     this.watch.observe(this.twin, { childList: true, subtree: true });
   }
@@ -66,7 +67,7 @@ class MetricBoard extends HTMLElement {
       if (!groups.has(key)) groups.set(key, []);
       groups.get(key).push(row);
     }
-    const order = [...groups.keys()].sort();
+    const order = [...groups.keys()].sort((a, b) => (b === PINNED) - (a === PINNED) || (a < b ? -1 : 1));
     order.forEach((key, at) => this.fill(this.groupAt(key, at), groups.get(key)));
     for (const [key, group] of this.groups) if (!groups.has(key)) this.drop(key, group);
     this.classList.toggle("one-group", order.length === 1 && order[0] === "");
@@ -121,10 +122,6 @@ class MetricBoard extends HTMLElement {
     return String(query);
   }
 
-  columnsOf(host, step) {
-    return Math.max(step, Math.ceil((host.clientWidth * devicePixelRatio) / step) * step);
-  }
-
   // Every chart looks there; without a place all of them show all.
   zoom(from, to) {
     const isPlace = Number.isFinite(from) && to > from && !(this.settings.logX && from <= 0);
@@ -137,13 +134,12 @@ class MetricBoard extends HTMLElement {
   // -- controls
 
   setUpForm() {
-    const { axis, smoothing, logX, logY, filter, whole, charts, table } = this.form.elements;
+    const { axis, smoothing, logX, logY, filter, whole } = this.form.elements;
     axis.value = this.settings.axis;
     smoothing.value = this.settings.smoothing;
     logX.checked = this.settings.logX;
     logY.checked = this.settings.logY;
     this.form.elements.smoothed.value = this.settings.smoothing;
-    this.form.addEventListener("submit", (event) => event.preventDefault());
     filter.addEventListener("input", () => this.filter());
     smoothing.addEventListener("input", () => this.smooth(Number(smoothing.value)));
     for (const control of [axis, logX, logY]) {
@@ -155,8 +151,6 @@ class MetricBoard extends HTMLElement {
       });
     }
     whole.addEventListener("click", () => this.zoom());
-    charts.addEventListener("click", () => this.showAs("charts"));
-    table.addEventListener("click", () => this.showAs("table"));
   }
 
   set(changes) {
@@ -168,13 +162,6 @@ class MetricBoard extends HTMLElement {
     this.set({ smoothing });
     this.form.elements.smoothed.value = smoothing;
     this.cards.forEach((card) => card.cut && card.draw());
-  }
-
-  showAs(view) {
-    this.dataset.view = view;
-    for (const name of ["charts", "table"]) {
-      this.form.elements[name].setAttribute("aria-pressed", name === view);
-    }
   }
 
   filter() {

@@ -2,10 +2,10 @@
 // what it lacks.
 import { Chart } from "./chart.js";
 import { ChartCard } from "./chart-card.js";
+import { columnsOf } from "./chart-view.js";
 import { number } from "./chart-words.js";
 import { smoothed } from "./smooth.js";
 
-const COLUMNS_STEP = 200; // charts of nearly one width ask for the same
 const BUCKET_PARTS = ["x", "last", "min", "max", "mean"];
 
 export class MetricCard extends ChartCard {
@@ -21,8 +21,9 @@ export class MetricCard extends ChartCard {
   // The row of the table that says what there is.
   update(row) {
     this.row = row;
-    const at = row.last_step ? ` @ ${row.last_step}` : "";
-    this.describe(`last ${row.last}${at}, lowest ${row.lowest || "–"}, highest ${row.highest || "–"}`);
+    const at = row.last_step ? ` at ${row.last_step}` : "";
+    const bounds = row.lowest ? ` · ${row.lowest} to ${row.highest}` : "";
+    this.describe(`last ${row.last}${at}${bounds}`);
     this.showPin();
     if (this.isVisible && row.count !== this.cut?.count) this.refresh();
   }
@@ -65,7 +66,7 @@ export class MetricCard extends ChartCard {
     const settings = this.board.query();
     try {
       const have = this.have(settings);
-      if (!have) this.columns = this.board.columnsOf(this.host, COLUMNS_STEP);
+      if (!have) this.columns = columnsOf(this.host);
       const query = `${settings}&px=${this.columns}`;
       const answer = await this.board.feed.get({ name: this.name, query, have });
       if (settings === this.board.query()) this.take(answer, settings);

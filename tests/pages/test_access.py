@@ -13,7 +13,8 @@ OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "r
         "runs:targets_live", "runs:sources", "runs:credentials", "runs:notices",
         "runs:notices_live", "environments:list", "compute:data")  # fmt: skip
 OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", "diff", "diff_raw",
-            "environment", "events", "metrics", "metrics_export", "resources")  # fmt: skip
+            "environment", "events", "metrics", "metrics_export", "resources",
+            "usage")  # fmt: skip
 RUN_ACTIONS = ("cancel", "archive", "keep", "again")
 WITH_FORMS = {"runs:delete", "runs:source_delete", "compute:delete", "compute:edit",
               "compute:data_edit", "compute:data_delete"}  # fmt: skip
