@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
 
 CHUNK_POINTS = 4096
 NAME_LENGTH = 255
@@ -48,7 +49,10 @@ class Summary:
     last_step: float | None = None
     minimum: float | None = None
     """Of the finite numbers."""
+    minimum_step: float | None = None
+    """Where it was first reached."""
     maximum: float | None = None
+    maximum_step: float | None = None
     text: str = ""
     """The last value when it is not a finite number: a text, "nan", "inf" or "-inf"."""
 
@@ -56,20 +60,43 @@ class Summary:
         """The summary of the series with these points after it."""
         if not points:
             return self
-        numbers = [point.value for point in points if isinstance(point.value, float)]
-        finite = [value for value in numbers if math.isfinite(value)]
-        known = [value for value in (self.minimum, self.maximum) if value is not None]
+        numbers = _placed(points, first_index=self.count)
+        finite = [(value, step) for value, step in numbers if math.isfinite(value)]
+        lowest = _best(min, (self.minimum, self.minimum_step), finite)
+        highest = _best(max, (self.maximum, self.maximum_step), finite)
         last = points[-1].value
         is_finite = isinstance(last, float) and math.isfinite(last)
-        return replace(
-            self,
+        return Summary(
             count=self.count + len(numbers),
             last=float(last) if is_finite else None,
             last_step=points[-1].step,
-            minimum=min([*known, *finite], default=None),
-            maximum=max([*known, *finite], default=None),
+            minimum=lowest[0],
+            minimum_step=lowest[1],
+            maximum=highest[0],
+            maximum_step=highest[1],
             text="" if is_finite else str(last),
         )
+
+
+_Placed = tuple[float | None, float | None]
+"""A value and its step."""
+
+
+def _placed(points: Sequence[Point], *, first_index: int) -> list[tuple[float, float]]:
+    """The numbers with their steps; without one, the place in the series is the step."""
+    numbers = (point for point in points if isinstance(point.value, float))
+    return [
+        (float(point.value), index if point.step is None else point.step)
+        for index, point in enumerate(numbers, start=first_index)
+    ]
+
+
+def _best(
+    choose: Callable[..., tuple[float, float]], known: _Placed, new: list[tuple[float, float]]
+) -> _Placed:
+    """The best value and where it was first reached."""
+    before = [known] if known[0] is not None else []
+    return choose([*before, *new], key=itemgetter(0), default=(None, None))
 
 
 def parse(lines: bytes) -> Parsed:

@@ -22,6 +22,7 @@ from runs.views import (
     imports,
     labels,
     logs,
+    metrics,
     notices,
     picking,
     run,
@@ -31,6 +32,7 @@ from runs.views import (
     submit,
     targets,
     trash,
+    usage,
 )
 
 app_name = "runs"
@@ -80,8 +82,12 @@ urlpatterns = [
     path("runs/<int:run_id>/compare/", comparing.compare, name="compare"),
     path("runs/<int:run_id>/environment/", environments.environment, name="environment"),
     path("runs/<int:run_id>/events/", run.events, name="events"),
+    path("runs/<int:run_id>/metrics/", metrics.metrics, name="metrics"),
+    path("runs/<int:run_id>/metrics/export/", metrics.export, name="metrics_export"),
+    path("runs/<int:run_id>/series/", metrics.series, name="series"),
     path("runs/<int:run_id>/resources/", run.resources, name="resources"),
     path("runs/<int:run_id>/labels/", labels.labels, name="labels"),
+    path("runs/<int:run_id>/usage/", usage.usage, name="usage"),
     path("runs/<int:run_id>/cancel/", actions.cancel, name="cancel"),
     path("runs/<int:run_id>/again/", actions.again, name="again"),
     path("runs/<int:run_id>/changes/", changes.run_changes, name="run_changes"),

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
 from channels.db import database_sync_to_async
 from django.http import HttpRequest, StreamingHttpResponse
-from ninja import Router, Schema
+from ninja import Field, Query, Router, Schema
 
 from runs.api.runs import run_of
 from runs.api.schemas import last_value, number
-from runs.metrics import unpack
-from runs.models import MetricChunk, MetricSeries
+from runs.models import MetricSeries
 from runs.selectors.files import run_samples
 from runs.selectors.runs import run_events, run_metrics
+from runs.selectors.series import (
+    MAX_NAMES,
+    Axis,
+    SeriesWish,
+    run_origin,
+    series_cuts,
+    series_points,
+)
+from runs.series import Window
 from studio.api_types import REFUSALS, Text
 from studio.lib.refusal import NotFound
 
@@ -34,7 +43,9 @@ class SeriesOut(Schema):
     last: Number
     last_step: Number
     min: Number
+    min_step: Number
     max: Number
+    max_step: Number
     count: int
 
 
@@ -68,7 +79,9 @@ def metrics(request: HttpRequest, ref: Text) -> dict[str, SeriesOut]:
             last=last_value(series),
             last_step=number(series.last_step),
             min=number(series.minimum),
+            min_step=number(series.minimum_step),
             max=number(series.maximum),
+            max_step=number(series.maximum_step),
             count=series.count,
         )
         for name, series in found.items()
@@ -90,9 +103,9 @@ def points(request: HttpRequest, ref: Text, name: Text) -> StreamingHttpResponse
 
 async def _points(series: MetricSeries) -> AsyncIterator[str]:
     """The points as JSON, one chunk of the series at a time: millions never stand in memory."""
-    read = database_sync_to_async(_chunk, thread_sensitive=False)
+    read = database_sync_to_async(series_points, thread_sensitive=False)
     index, before = 0, "["
-    while (found := await read(series.pk, index)) is not None:
+    while (found := await read(series_id=series.pk, index=index)) is not None:
         for start in range(0, len(found), _POINTS_A_PIECE):
             piece = found[start : start + _POINTS_A_PIECE]
             yield before + ",".join(map(_point, piece))
@@ -101,14 +114,59 @@ async def _points(series: MetricSeries) -> AsyncIterator[str]:
     yield "]" if before == "," else "[]"
 
 
-def _chunk(series_id: int, index: int) -> list[tuple[float, float, float]] | None:
-    found = MetricChunk.objects.filter(series_id=series_id, index=index).first()
-    return None if found is None else list(unpack(bytes(found.points)))
-
-
 def _point(point: tuple[float, float, float]) -> str:
     names = ("step", "time", "value")
     return json.dumps({n: number(v) for n, v in zip(names, point, strict=True)})
+
+
+class SeriesQuery(Schema):
+    """What of which series, over what: see the fields of the answer."""
+
+    keys: list[Text] = Field(min_length=1, max_length=MAX_NAMES)
+    x: Axis = "step"
+    start: float | None = Field(None, alias="from")
+    end: float | None = Field(None, alias="to")
+    px: int = Field(1200, ge=16, le=8192)
+
+
+class CutOut(Schema):
+    """A series in at most `px` buckets, or each of its points when they are at most twice as many.
+
+    All lists are of one length; null stands where there is no finite number.
+    """
+
+    count: int
+    width: float
+    """Of a bucket; 0: each point, of which `last` is the value, and no min, max and mean."""
+    x: list[float]
+    last: list[float | None]
+    min: list[float | None] | None = None
+    max: list[float | None] | None = None
+    mean: list[float | None] | None = None
+    odd: list[float]
+    """Where values are not finite."""
+    odd_count: int
+
+
+class SeriesAnswer(Schema):
+    """What a chart shows."""
+
+    origin: float
+    """The moment from which relative times are counted."""
+    series: dict[str, CutOut]
+
+
+@router.get("/{ref}/series", response={200: SeriesAnswer, **REFUSALS}, summary="Draw series")
+def series(request: HttpRequest, ref: Text, query: Query[SeriesQuery]) -> dict[str, Any]:
+    """Series as a chart of `px` columns shows them: the part of the axis between `from` and `to`,
+    cut into buckets of fixed borders. For every point there is "List points".
+    """
+    run = run_of(request, ref)
+    start = -math.inf if query.start is None else query.start
+    end = math.inf if query.end is None else query.end
+    window = Window(query.px, start, end)
+    wish = SeriesWish(query.keys, query.x, window)
+    return {"origin": run_origin(run=run), "series": series_cuts(run=run, wish=wish)}
 
 
 @router.get("/{ref}/events", response={200: list[EventOut], **REFUSALS}, summary="List events")

@@ -17,7 +17,10 @@ class MetricSeries(models.Model):
     last = models.FloatField(null=True)
     last_step = models.FloatField(null=True)
     minimum = models.FloatField(null=True)
+    minimum_step = models.FloatField(null=True)
+    """Where the lowest value was first reached."""
     maximum = models.FloatField(null=True)
+    maximum_step = models.FloatField(null=True)
     text = models.TextField(blank=True)
     """The last value when it is not a number."""
     updated_at = models.DateTimeField(default=timezone.now)

@@ -13,15 +13,16 @@ from environments.models import Build
 from environments.selectors import module_advice
 from runs.labelform import LabelForm, initial_labels
 from runs.models import Run
-from runs.selectors.files import run_samples
 from runs.selectors.runs import run_artifacts, run_attempt, run_events, run_get, run_metrics
+from runs.selectors.usage import run_lanes, run_usage
 from runs.selectors.waiting import run_waiting
 from runs.states import EndReason, Status
 from runs.tracebacks import missing_module
 from runs.views.again import command_line, python_line
 from runs.views.artifactlist import LISTED, artifact_rows, top_artifacts
-from runs.views.curves import sample_curves
+from runs.views.lanerows import lane_rows
 from runs.views.logparts import log_tail
+from runs.views.metricrows import metric_rows
 from runs.views.moments import run_moments
 from runs.views.phases import run_phases
 from runs.views.receipts import receipt_sentence
@@ -29,7 +30,7 @@ from runs.views.stopping import run_stopping
 from studio.pages import PageRequest, is_contributor, page
 
 TAIL_LINES = 20
-LIVE_TABS = frozenset({"overview", "artifacts", "events", "resources"})
+LIVE_TABS = frozenset({"overview", "artifacts", "events", "metrics", "resources"})
 """Tabs whose panel changes while a run goes on; the others never do, or look after themselves."""
 _MARKS = {
     Status.QUEUED: "\N{WHITE CIRCLE}",
@@ -51,6 +52,7 @@ def run_frame(request: PageRequest, run: Run, tab: str) -> dict[str, Any]:
         "run_url": request.build_absolute_uri(reverse("runs:detail", args=[run.pk])),
         "tab": tab,
         "artifact_count": run.artifacts.count(),
+        "metric_count": run.series.count(),
         "may_change": is_contributor(request, run.workspace),
         "stopping": run_stopping(run),
         "page_title": page_title(run),
@@ -114,7 +116,7 @@ def resources(request: PageRequest, run_id: int) -> HttpResponse:
     """What its processes used."""
     run = run_get(user=request.user, ref=str(run_id))
     context = run_frame(request, run, "resources") | panel_of(run, "resources")
-    return render(request, "runs/run_tab.html", context)
+    return render(request, "runs/run_resources.html", context)
 
 
 def panel_of(run: Run, tab: str) -> dict[str, Any]:
@@ -145,8 +147,10 @@ def panel_of(run: Run, tab: str) -> dict[str, Any]:
             "attempt": attempt,
             "receipt": receipt_sentence(attempt.receipt),
         }
+    elif tab == "metrics":
+        context["rows"] = metric_rows(run_metrics(run=run))
     elif tab == "resources":
-        context["curves"] = sample_curves(run_samples(run=run))
+        context["rows"] = lane_rows(run_usage(run=run).times, run_lanes(run=run))
     return context
 
 

@@ -207,12 +207,21 @@ def test_cancel_archive_delete(member: Caller, run: Run) -> None:
 
 def test_metrics_events_and_samples(member: Caller, run: Run) -> None:
     MetricSeries.objects.create(
-        run=run, name="val/r2", count=2, last=0.5, last_step=2, minimum=0.25, maximum=0.5
+        run=run,
+        name="val/r2",
+        count=2,
+        last=0.5,
+        last_step=2,
+        minimum=0.25,
+        minimum_step=1,
+        maximum=0.5,
+        maximum_step=2,
     )
     MetricSeries.objects.create(run=run, name="odd", count=1, last=float("inf"))
     RunEvent.objects.create(run=run, kind="note", text="Something.")
     found = member.get(f"/runs/{run.pk}/metrics").json
-    assert found["val/r2"] == {"last": 0.5, "last_step": 2, "min": 0.25, "max": 0.5, "count": 2}
+    assert found["val/r2"] == {"last": 0.5, "last_step": 2, "min": 0.25, "min_step": 1,
+                               "max": 0.5, "max_step": 2, "count": 2}  # fmt: skip
     assert found["odd"]["last"] == "inf"
     assert member.get(f"/runs/{run.pk}").json["metrics"] == {"val/r2": 0.5, "odd": "inf"}
     assert member.get(f"/runs/{run.pk}/metrics/none").status == 404

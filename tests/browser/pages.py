@@ -17,6 +17,7 @@ PAGES = (
     "/runs/{run}/artifacts/",
     "/runs/{run}/files/",
     "/runs/{run}/environment/",
+    "/runs/{run}/metrics/",
     "/runs/{run}/resources/",
     "/runs/{run}/events/",
     "/runs/{run}/changes/",

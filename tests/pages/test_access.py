@@ -14,8 +14,8 @@ OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "r
         "runs:targets_live", "runs:sources", "runs:credentials", "runs:notices",
         "runs:notices_live", "environments:list", "compute:data")  # fmt: skip
 OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", "diff", "diff_raw",
-            "environment", "events", "resources", "snapshot_zip", "compare",
-            "artifacts_zip")  # fmt: skip
+            "environment", "events", "metrics", "metrics_export", "resources", "snapshot_zip",
+            "compare", "artifacts_zip", "usage")  # fmt: skip
 RUN_ACTIONS = ("cancel", "archive", "keep", "again", "delete", "labels")
 WITH_FORMS = {"runs:source_delete", "compute:delete", "compute:edit",
               "compute:data_edit", "compute:data_delete"}  # fmt: skip
@@ -34,6 +34,7 @@ def pages(run: Run, build: Build) -> dict[str, str]:
     """Pages about things of the workspace: name to address."""
     found = {f"runs:{name}": reverse(f"runs:{name}", args=[run.pk]) for name in OF_A_RUN}
     found |= {
+        "runs:series": reverse("runs:series", args=[run.pk]) + "?keys=items",
         "runs:artifact": reverse("runs:artifact", args=[run.pk, "outputs/mo del.pkl"]),
         "runs:artifact_view": reverse("runs:artifact_view", args=[run.pk, "outputs/mo del.pkl"]),
         "runs:file": reverse("runs:file", args=[run.pk, "items/deep/util.py"]),

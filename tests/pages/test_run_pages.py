@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 
@@ -282,11 +283,35 @@ def test_the_receipt_can_be_read_and_copied(member: Visitor, told: Run) -> None:
     assert "Written there not known" in page.text
 
 
-def test_resources_are_curves(member: Visitor, told: Run) -> None:
+def test_resources_are_curves_and_figures(member: Visitor, told: Run) -> None:
+    facts = {"cores": 4, "memory_bytes": 8_000_000_000}
+    ComputeTarget.objects.filter(pk=told.target_id).update(facts=facts)
     page = member.get(f"/runs/{told.pk}/resources/")
-    assert "CPU" in page.text
-    assert "1.0 MB" in page.text
+    assert "local : 4 cores, 8.0 GB of memory" in page.text
+    assert "CPU 50 % 50 % 50 % 400 % 2" in page.text
+    assert "Memory 1.0 MB 1.0 MB 1.0 MB 8.0 GB 2" in page.text
     assert page.html.count("<polyline") == 3
+
+
+def test_resources_are_lanes_for_charts(member: Visitor, told: Run) -> None:
+    started = told.started_at
+    assert started
+    key = f"run/{told.pk}/1/samples.jsonl"
+    sample = {"t": started.timestamp() + 20, "cpu_percent": 80, "net_rx_bytes": 10}
+    more = (
+        json.dumps(sample) + "\n" + json.dumps(sample | {"t": sample["t"] + 2, "net_rx_bytes": 70})
+    )
+    log_store().append(key, log_store().size(key), more.encode())
+    page = member.get(f"/runs/{told.pk}/usage/")
+    found = json.loads(page.content)
+    lanes = {lane["title"]: lane for lane in found["lanes"]}
+    assert list(lanes) == ["CPU", "Memory", "Network", "Processes"]
+    assert found["count"] == 4
+    assert lanes["CPU"]["x"][2:] == pytest.approx([20, 22], abs=0.001)
+    assert lanes["CPU"]["lines"] == [{"label": "CPU", "values": [50, 50, 80, 80]}]
+    assert lanes["Network"]["lines"] == [{"label": "received", "values": [None, None, None, 30]}]
+    again = member.get(f"/runs/{told.pk}/usage/", headers={"If-None-Match": page.headers["ETag"]})
+    assert again.status == 304
 
 
 def test_a_run_without_samples_says_so(member: Visitor, run: Run) -> None:

@@ -129,7 +129,7 @@ def test_a_summary_of_nothing() -> None:
 
 def test_a_summary_grows_with_its_series() -> None:
     summary = Summary().fold(points(3.0, 1.0)).fold(points(2.0))
-    assert summary == Summary(3, 2.0, 0.0, 1.0, 3.0, "")
+    assert summary == Summary(3, 2.0, 0.0, 1.0, 1.0, 3.0, 0.0, "")
 
 
 @pytest.mark.parametrize(

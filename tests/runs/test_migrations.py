@@ -6,6 +6,7 @@ import pytest
 from django.apps import apps
 
 from compute.models import ComputeTarget
+from runs.metrics import Point, pack
 from runs.models import Run, RunEvent, RunParam
 from runs.states import Status
 from tests.compute.records import make_run
@@ -46,3 +47,21 @@ def test_parameters_of_earlier_runs_can_be_looked_for(target: ComputeTarget) -> 
         for row in ((run.pk, "lr", str(n), float(n)), (run.pk, "opt", "adam", None))
     ]  # fmt: skip
     assert list(found) == expected
+
+
+def test_series_that_are_there_find_their_best_steps(target: ComputeTarget) -> None:
+    from importlib import import_module
+
+    migration = import_module("runs.migrations.0008_best_steps")
+    run = make_run(target=target, status=Status.RUNNING)
+    numbers, text = run.series.create(name="loss", count=4), run.series.create(name="note")
+    values = [
+        Point("loss", v, s, 0.0) for v, s in ((2.0, 5), (float("nan"), 6), (1.0, 7), (3.0, 8))
+    ]
+    numbers.chunks.create(index=0, points=pack(values[:2]))
+    numbers.chunks.create(index=1, points=pack(values[2:]))
+    migration.from_points(apps, None)
+    numbers.refresh_from_db()
+    text.refresh_from_db()
+    assert (numbers.minimum_step, numbers.maximum_step) == (7, 8)
+    assert (text.minimum_step, text.maximum_step) == (None, None)

@@ -1,0 +1,25 @@
+"""A series says where its lowest and highest value were; those that are there look at their points."""
+
+import numpy as np
+from django.db import migrations, models
+
+
+def from_points(apps, schema_editor):
+    for series in apps.get_model("runs", "MetricSeries").objects.iterator():
+        chunks = series.chunks.order_by("index").values_list("points", flat=True)
+        points = np.frombuffer(b"".join(map(bytes, chunks)), dtype="<f8").reshape(-1, 3)
+        points = points[np.isfinite(points[:, 2])]
+        if len(points):
+            series.minimum_step = points[np.argmin(points[:, 2]), 0]
+            series.maximum_step = points[np.argmax(points[:, 2]), 0]
+            series.save(update_fields=["minimum_step", "maximum_step"])
+
+
+class Migration(migrations.Migration):
+    dependencies = [("runs", "0007_lists")]
+
+    operations = [
+        migrations.AddField("metricseries", "minimum_step", models.FloatField(null=True)),
+        migrations.AddField("metricseries", "maximum_step", models.FloatField(null=True)),
+        migrations.RunPython(from_points, migrations.RunPython.noop, elidable=True),
+    ]
