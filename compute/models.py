@@ -31,6 +31,12 @@ class ComputeTarget(models.Model):
     open_to_members = models.BooleanField(default=False)
     """A local target has the server user's rights, so only the owner may open it to others."""
 
+    paused_at = models.DateTimeField(null=True, blank=True)
+    """Since when no queued run is given a slot; runs may still be submitted and wait."""
+    paused_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    draining = models.BooleanField(default=False)
+    """Paused until it is empty, for somebody waits to work on the machine."""
+
     health = models.CharField(max_length=16, choices=Health.choices, default=Health.UNKNOWN)
     health_reason = models.TextField(blank=True)
     health_at = models.DateTimeField(null=True, blank=True)

@@ -12,6 +12,7 @@ urlpatterns = [
     path("targets/<str:name>/edit/", views.edit, name="edit"),
     path("targets/<str:name>/test/", views.test, name="test"),
     path("targets/<str:name>/enable/", views.enable, name="enable"),
+    path("targets/<str:name>/pause/", views.pause, name="pause"),
     path("targets/<str:name>/delete/", views.delete, name="delete"),
     path("targets/<str:name>/data/<str:data_name>/remove/", views.data_remove, name="data_remove"),
     path("data/", views.data, name="data"),

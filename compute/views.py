@@ -8,17 +8,20 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from compute.backends import KINDS
 from compute.forms import DataForm, TargetForm
 from compute.models import ComputeTarget, NamedData
 from compute.named_data import data_delete, data_save
+from compute.pauses import target_pause, target_resume
 from compute.selectors import data_get, data_list, data_writable, target_get, target_list
 from compute.services import target_delete, target_test, target_update
 from studio.models import Role, Workspace
 from studio.pages import PageRequest, current_workspace, is_admin, page
 from studio.selectors import require_role
+from studio.toasts import toast
 
 
 @require_http_methods(["GET", "POST"])
@@ -80,6 +83,27 @@ def enable(request: PageRequest, name: str) -> HttpResponseRedirect:
         else f"{target.name} is disabled: what runs there goes on, nothing new starts.",
     )
     return redirect("runs:target", target.name)
+
+
+@require_POST
+@page
+def pause(request: PageRequest, name: str) -> HttpResponseRedirect:
+    """Let no waiting run start, until it is empty or for a while; or let them start again."""
+    target = _own(request, name, Role.ADMIN)
+    wish, address = request.POST.get("wish", "pause"), reverse("compute:pause", args=[name])
+    if wish == "resume":
+        before = "drain" if target.draining else "pause"
+        target_resume(user=request.user, target=target)
+        toast(request, f"{name} starts runs again.", undo_url=address, fields=[("wish", before)])
+    else:
+        target_pause(user=request.user, target=target, drain=wish == "drain")
+        sentence = (
+            f"{name} is being drained: what runs there goes on, nothing new starts."
+            if wish == "drain"
+            else f"{name} is paused: what runs there goes on, what waits stays in line."
+        )
+        toast(request, sentence, undo_url=address, fields=[("wish", "resume")])
+    return redirect("runs:target", name)
 
 
 @require_http_methods(["GET", "POST"])

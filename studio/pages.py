@@ -64,6 +64,11 @@ def refusal_page(request: HttpRequest, error: Refused) -> HttpResponseBase:
         template, status = "403.html", 403
     else:
         template, status = "studio/refused.html", 422
+    if "HX-Request" in request.headers:
+        template = "parts/toast.html"  # a part of an open page asked: the sentence is enough
+        return render(
+            request, template, {"message": error.sentence, "is_error": True}, status=status
+        )
     return render(request, template, {"sentence": error.sentence}, status=status)
 
 

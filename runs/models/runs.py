@@ -17,8 +17,18 @@ from studio.models import User, Workspace
 class Experiment(models.Model):
     """A named group of runs; made by the first run that names it."""
 
+    class Direction(models.TextChoices):
+        MAXIMIZE = "maximize", "higher is better"
+        MINIMIZE = "minimize", "lower is better"
+
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="experiments")
     name = models.CharField(max_length=255)
+    description = models.TextField(blank=True)
+    primary_metric = models.CharField(max_length=255, blank=True)
+    """The metric by whose last value its runs are compared; empty: none is chosen."""
+    direction = models.CharField(
+        max_length=16, choices=Direction.choices, default=Direction.MAXIMIZE
+    )
     created_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True, blank=True)
 

@@ -171,6 +171,12 @@ def source_runs(*, source: Source) -> QuerySet[Run]:
     return in_table(source.runs.filter(deleted_at=None))
 
 
+def experiment_runs(*, user: User, experiment: Experiment) -> QuerySet[Run]:
+    """The runs of an experiment that are not archived, newest first, as rows of a table."""
+    rows = runs_of(user=user).filter(experiment=experiment, archived_at=None)
+    return rows.select_related("experiment", "target")
+
+
 def run_attempt(*, run: Run) -> Attempt:
     """The newest attempt: every run has one."""
     return run.attempts.order_by("-number")[0]

@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 
 from compute.models import ComputeTarget
 from compute.selectors import target_list
 from runs.models import GpuLoan, Run
 from runs.selectors.queue import gpu_loans_of
 from runs.selectors.runs import runs_of
-from runs.states import HOLDS_SLOT, Status
+from runs.states import FINAL, HOLDS_SLOT, Status
 from studio.models import User, Workspace
+
+_DRAWN = 64
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A run that has a slot."""
+
+    pk: int
+    name: str
+    status: str
+    who: str
 
 
 @dataclass(frozen=True)
 class TargetLoad:
-    """A target, its taken slots and lent GPUs, and how many runs wait for one."""
+    """A target, the runs that hold its slots, its lent GPUs, and how many runs wait."""
 
     target: ComputeTarget
-    busy: int
+    holders: list[Holder]
     queued: int
     lent: int
 
     @property
-    def slots(self) -> list[bool]:
-        """Each slot: whether it is taken; more than 64 are not drawn."""
-        return [n < self.busy for n in range(min(self.target.slots, 64))]
+    def busy(self) -> int:
+        """How many slots are taken."""
+        return len(self.holders)
+
+    @property
+    def slots(self) -> list[Holder | None]:
+        """Each slot with the run that has it; more than 64 are not drawn."""
+        free = max(0, self.target.slots - self.busy)
+        return [*self.holders, *[None] * free][:_DRAWN]
 
 
 @dataclass(frozen=True)
@@ -44,13 +62,19 @@ class Gpu:
 
 def target_loads(*, user: User, workspace: Workspace) -> list[TargetLoad]:
     """Every target of the workspace with its load, by name."""
-    rows = target_list(workspace=workspace, user=user).annotate(
-        busy_runs=Count("runs", filter=Q(runs__status__in=HOLDS_SLOT)),
-        queued_runs=Count("runs", filter=Q(runs__status=Status.QUEUED)),
-    )
+    rows = target_list(workspace=workspace, user=user).select_related("paused_by")
+    live = runs_of(user=user).filter(target__in=rows)
+    queued = live.filter(status=Status.QUEUED).order_by().values("target_id")
+    waiting = dict(queued.annotate(n=Count("pk")).values_list("target_id", "n"))
+    holders: dict[int, list[Holder]] = defaultdict(list)
+    taken = live.filter(status__in=HOLDS_SLOT).order_by("pk")
+    for target_id, pk, name, status, who in taken.values_list(
+        "target_id", "pk", "name", "status", "submitted_by__username"
+    ):
+        holders[target_id].append(Holder(pk, name, status, who or ""))
     loans = GpuLoan.objects.filter(target__workspace=workspace, returned_at=None)
     lent = Counter(loans.values_list("target_id", flat=True))
-    return [TargetLoad(row, row.busy_runs, row.queued_runs, lent[row.pk]) for row in rows]
+    return [TargetLoad(row, holders[row.pk], waiting.get(row.pk, 0), lent[row.pk]) for row in rows]
 
 
 def target_gpus(*, target: ComputeTarget) -> list[Gpu]:
@@ -75,6 +99,16 @@ def target_queue(*, user: User, target: ComputeTarget) -> QuerySet[Run]:
     return _shown(user, target).filter(status=Status.QUEUED).order_by("-priority", "pk")
 
 
+def target_recent(*, user: User, target: ComputeTarget) -> QuerySet[Run]:
+    """Runs that ended on the target, the newest first."""
+    ended = _shown(user, target).filter(
+        status__in=FINAL, archived_at=None, started_at__isnull=False
+    )
+    return ended.order_by("-ended_at")
+
+
 def _shown(user: User, target: ComputeTarget) -> QuerySet[Run]:
     rows = runs_of(user=user).filter(target=target)
-    return rows.select_related("experiment", "target", "submitted_by")
+    return rows.select_related(
+        "experiment", "target", "submitted_by", "build", "environment_version__environment"
+    )

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, prefetch_related_objects
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from compute.gpus import gpus_named
@@ -15,8 +20,52 @@ from runs.states import HOLDS_SLOT, Status
 from studio.lib.queue import queue_health
 
 
+@dataclass(frozen=True)
+class _Turn:
+    """How many queued runs come before one, and how many hold a slot of its target."""
+
+    ahead: int
+    busy: int
+
+
 def run_waiting(*, run: Run) -> str:
     """What the run waits for; empty when it does not wait."""
+    return runs_waiting(runs=[run])[run.pk]
+
+
+def runs_waiting(*, runs: Iterable[Run]) -> dict[int, str]:
+    """What each run waits for, by its number; their places in line are counted at once."""
+    listed = list(runs)
+    if any(run.target.paused_at for run in listed):
+        prefetch_related_objects(listed, "target__paused_by")
+    turns = _turns([run.pk for run in listed if run.status == Status.QUEUED])
+    return {run.pk: _waiting(run, turns) for run in listed}
+
+
+def _turns(run_ids: list[int]) -> dict[int, _Turn]:
+    if not run_ids:
+        return {}
+    here = Run.objects.filter(target=OuterRef("target")).order_by()
+    before = Q(priority__gt=OuterRef("priority")) | Q(
+        priority=OuterRef("priority"), pk__lt=OuterRef("pk")
+    )
+    rows = (
+        Run.objects.filter(pk__in=run_ids)
+        .annotate(
+            ahead=_count(here.filter(before, status=Status.QUEUED, cancel_requested_at=None)),
+            busy=_count(here.filter(status__in=HOLDS_SLOT)),
+        )
+        .values_list("pk", "ahead", "busy")
+    )
+    return {pk: _Turn(ahead, busy) for pk, ahead, busy in rows}
+
+
+def _count(rows: QuerySet[Run]) -> Coalesce:
+    counted = rows.values("target").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted), 0)
+
+
+def _waiting(run: Run, turns: Mapping[int, _Turn]) -> str:
     if run.is_final:
         return ""
     if run.cancel_requested_at is not None and run.status != Status.QUEUED:
@@ -26,12 +75,14 @@ def run_waiting(*, run: Run) -> str:
         return (
             unreachable and f"{unreachable}: the run goes on there, its log catches up afterwards."
         )
-    return _studio_trouble(run.target) or (unreachable and f"{unreachable}.") or _own_step(run)
+    return (
+        _studio_trouble(run.target) or (unreachable and f"{unreachable}.") or _own_step(run, turns)
+    )
 
 
-def _own_step(run: Run) -> str:
+def _own_step(run: Run, turns: Mapping[int, _Turn]) -> str:
     if run.status == Status.QUEUED:
-        return _queued(run)
+        return _queued(run, turns.get(run.pk, _Turn(0, 0)))
     if run.status == Status.PREPARING:
         return _preparing(run)
     if run.status == Status.STARTING:
@@ -69,15 +120,30 @@ def _studio_trouble(target: ComputeTarget) -> str:
     return ""
 
 
-def _queued(run: Run) -> str:
+def _paused(target: ComputeTarget) -> str:
+    """Who holds the queue of the target back, and since when."""
+    if target.paused_at is None:
+        return ""
+    how = "being drained" if target.draining else "paused"
+    who = f" by {target.paused_by.username}" if target.paused_by else ""
+    return f"{target.name} is {how}{who} since {_moment(target.paused_at)}"
+
+
+def _moment(at: datetime) -> str:
+    """The time in UTC, with the day unless that is today."""
+    return f"{at:%H:%M} UTC" if at.date() == timezone.now().date() else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _queued(run: Run, turn: _Turn) -> str:
     target = run.target
     if run.gpus != 0 and (run.gpus or 1) > len(target.gpus):
         return _never(run)
-    before = Q(priority__gt=run.priority) | Q(priority=run.priority, pk__lt=run.pk)
-    ahead = Run.objects.filter(before, target=target, status=Status.QUEUED).count()
-    busy = Run.objects.filter(target=target, status__in=HOLDS_SLOT).count()
+    ahead, busy = turn.ahead, turn.busy
+    if paused := _paused(target):
+        place = f"{ahead} {'run' if ahead == 1 else 'runs'} ahead of it" if ahead else "it is next"
+        return f"{paused}; {place}."
     slots = f"{busy} of {target.slots} slots on {target.name} {'is' if busy == 1 else 'are'} taken"
-    why = "" if run.gpus == 0 else _gpus(run, before, is_full=busy >= target.slots)
+    why = "" if run.gpus == 0 else _gpus(run, is_full=busy >= target.slots)
     if ahead:
         return f"{ahead} {'run' if ahead == 1 else 'runs'} ahead on {target.name}; {why or slots}."
     return f"Next on {target.name}; {why or slots}."
@@ -91,7 +157,7 @@ def _never(run: Run) -> str:
     )
 
 
-def _gpus(run: Run, before: Q, *, is_full: bool) -> str:
+def _gpus(run: Run, *, is_full: bool) -> str:
     """What the run waits for if that is GPUs rather than a slot."""
     target = run.target
     total, free = len(target.gpus), len(gpus_free(target=target))
@@ -99,6 +165,7 @@ def _gpus(run: Run, before: Q, *, is_full: bool) -> str:
     state = f"{free} of {_gpu_count(total)} {'is' if 1 in {free, total} else 'are'} free"
     if needed > free:
         return f"{state}, this run needs {needed}; {_lent(target)}"
+    before = Q(priority__gt=run.priority) | Q(priority=run.priority, pk__lt=run.pk)
     first = queue_asking(target=target).filter(before).first()
     if first is None or is_full:
         return ""

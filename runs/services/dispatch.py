@@ -54,7 +54,7 @@ def target_dispatch(*, target_id: int) -> None:
 def slots_fill(*, target_id: int) -> int:
     """Give free slots and GPUs to queued runs, in the order of `queue_next`."""
     target = ComputeTarget.objects.select_for_update().get(pk=target_id)
-    if not target.enabled or studio_disk_is_full():
+    if not target.enabled or target.paused_at or studio_disk_is_full():
         return 0
     return sum(_give(target, turn) for turn in queue_next(target=target))
 
@@ -143,7 +143,9 @@ def _fail(run_id: int, token: str, reason: EndReason, sentence: str) -> None:
 def targets_with_work() -> list[int]:
     """Targets on which a dispatch would find something to do now."""
     queued = ComputeTarget.objects.filter(
-        Exists(Run.objects.filter(target=OuterRef("pk"), status=Status.QUEUED)), enabled=True
+        Exists(Run.objects.filter(target=OuterRef("pk"), status=Status.QUEUED)),
+        enabled=True,
+        paused_at=None,
     ).annotate(busy=Count("runs", filter=Q(runs__status__in=HOLDS_SLOT)))
     stepping = _steppable().values_list("run__target_id", flat=True)
     roomy = queued.filter(busy__lt=F("slots"))

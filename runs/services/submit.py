@@ -17,9 +17,14 @@ from compute.selectors import data_known, data_paths, target_pick
 from environments.models import EnvironmentVersion
 from environments.services import environment_pick
 from runs.giturls import read_address
-from runs.models import Attempt, Experiment, Run, RunEvent, RunParam, Snapshot, Source
+from runs.models import Attempt, Run, RunEvent, RunParam, Snapshot, Source
 from runs.notebooks import executed_notebook, is_notebook
 from runs.params import number_of, params_of
+from runs.services.experiments import (
+    experiment_name_check,
+    experiment_take,
+    is_experiment_name,
+)
 from runs.services.labels import labels_check
 from runs.services.move import run_changed
 from runs.services.snapshots import Frozen, blobs_claim, source_freeze
@@ -46,7 +51,6 @@ from studio.selectors import require_role
 from studio.services import instance_key
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_EXPERIMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,254}")
 _MAX_PRIORITY = 1000
 _MAX_GPUS = 1000
 
@@ -122,9 +126,7 @@ def submission_check(
 
 @transaction.atomic
 def _write(*, user: User, workspace: Workspace, request: Submission, checked: _Checked) -> Run:
-    experiment, _ = Experiment.objects.get_or_create(
-        workspace=workspace, name=checked.experiment, archived_at=None
-    )
+    experiment = experiment_take(workspace=workspace, name=checked.experiment, user=user)
     if checked.source is not None:
         source_keep(source=checked.source, snapshot=checked.snapshot)
     plain = {k: v for k, v in request.variables.items() if not is_secret_name(k)}
@@ -218,12 +220,8 @@ def _check_labels(request: Submission) -> None:
             )
         if "\0" in value:
             raise Refused(f"The variable {name} contains a NUL character.", field="variables")
-    if request.experiment and not _EXPERIMENT.fullmatch(request.experiment.strip()):
-        raise Refused(
-            f"'{request.experiment}' cannot name an experiment: begin with a letter or digit, then "
-            "letters, digits, spaces and - _ . (255 at most).",
-            field="experiment",
-        )
+    if request.experiment:
+        experiment_name_check(name=request.experiment.strip())
     labels_check(name=request.name, tags=request.tags)
     if request.gpus is not None and not 0 <= request.gpus <= _MAX_GPUS:
         raise Refused(
@@ -315,7 +313,7 @@ def source_name(request: Submission) -> str:
         name = request.source.name
     else:
         name = request.save_as
-    return name if _EXPERIMENT.fullmatch(name) else ""
+    return name if is_experiment_name(name) else ""
 
 
 def _default_name(request: Submission, words: list[str]) -> str:

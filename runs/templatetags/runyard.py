@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from environments.lock import lock_pins
 from runs.addresses import runs_url, tag_url
+from runs.selectors.experiments import Result
 from runs.templatetags.icons import ICONS
 from studio.models import Role, User
 from studio.pages import WORKSPACE, role_here, workspaces_here
@@ -142,6 +143,33 @@ def number(value: float | None) -> str:
 def thousands(count: int) -> str:
     """A count with commas: "1,204,332"."""
     return f"{count:,}"
+
+
+@register.filter
+def spark(results: Sequence[Result]) -> str:
+    """The points of a small line through some results, in a box of 100 by 20."""
+    values = [result.value for result in results]
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    step = 100 / max(1, len(values) - 1)
+    span = (high - low) or 1.0
+    return " ".join(
+        f"{n * step:.1f},{19 - 18 * (value - low) / span if high > low else 10:.1f}"
+        for n, value in enumerate(values)
+    )
+
+
+@register.inclusion_tag("runs/parts/count_bar.html")
+def count_bar(counts: Mapping[str, int]) -> dict[str, Any]:
+    """How many of each status, as a bar and in words."""
+    total = sum(counts.values())
+    parts, words, at = [], [], 0.0
+    for word, count in counts.items():
+        if count:
+            width = 100 * count / total
+            parts.append({"word": word, "at": f"{at:.2f}", "width": f"{width:.2f}"})
+            words.append(f"{count:,} {word}")
+            at += width
+    return {"parts": parts, "words": ", ".join(words)}
 
 
 @register.filter

@@ -31,7 +31,8 @@ def _facts(request: PageRequest) -> dict[str, object]:
     return {
         "workspace": workspace,
         "facts": facts,
-        "live_rows": run_rows(facts.live),
+        "live_rows": [(row, facts.waiting[row.run.pk]) for row in run_rows(facts.live)],
+        "address": request.build_absolute_uri("/"),
         "may_submit": is_contributor(request, workspace),
     }
 

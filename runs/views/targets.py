@@ -10,12 +10,20 @@ from django.shortcuts import render
 from compute.backends import KINDS, Backend
 from compute.models import ComputeTarget
 from compute.selectors import data_list, data_writable, target_get, target_usable
-from runs.selectors.targets import target_gpus, target_live_runs, target_loads, target_queue
+from environments.models import Build
+from runs.selectors.targets import (
+    target_gpus,
+    target_live_runs,
+    target_loads,
+    target_queue,
+    target_recent,
+)
+from runs.selectors.waiting import runs_waiting
 from runs.views.rows import run_rows
-from studio.models import Workspace
 from studio.pages import PageRequest, current_workspace, is_admin, page
 
 SHOWN = 100
+RECENT = 10
 
 
 @page
@@ -32,13 +40,14 @@ def targets_live(request: PageRequest) -> HttpResponse:
 
 def _list(request: PageRequest) -> dict[str, object]:
     workspace = current_workspace(request)
+    kinds = KINDS.values() if is_admin(request, workspace) else ()
     loads = target_loads(user=request.user, workspace=workspace)
     return {
         "section": "targets",
         "workspace": workspace,
         "loads": loads,
         "has_gpus": any(load.target.gpus or load.lent for load in loads),
-        "kinds": [kind for kind in KINDS.values() if _may_change(request, workspace, kind)],
+        "kinds": [kind for kind in kinds if _may_own(request, kind)],
     }
 
 
@@ -46,9 +55,8 @@ def _list(request: PageRequest) -> dict[str, object]:
 def target(request: PageRequest, name: str) -> HttpResponse:
     """One target: what it is, what it does, who waits."""
     context = _detail(request, name)
-    return render(
-        request, "compute/target_detail.html", context | _data(request, context["target"])
-    )
+    data = _data(request, context["target"], may_name=context["may_order"])
+    return render(request, "compute/target_detail.html", context | data)
 
 
 @page
@@ -61,28 +69,35 @@ def _detail(request: PageRequest, name: str) -> dict[str, Any]:
     workspace = current_workspace(request)
     found = target_get(user=request.user, workspace=workspace, name=name)
     queue = target_queue(user=request.user, target=found)
-    running = target_live_runs(user=request.user, target=found)
+    holding = target_live_runs(user=request.user, target=found)
+    waiting, running = list(queue[:SHOWN]), list(holding[:SHOWN])
+    why = runs_waiting(runs=waiting)
+    ended = list(target_recent(user=request.user, target=found)[:RECENT])
+    rows = run_rows([*running, *ended])
+    may_order = is_admin(request, workspace)
     return {
         "section": "targets",
         "workspace": workspace,
         "target": found,
         "backend": KINDS.get(found.kind),
         "obstacle": target_usable(user=request.user, target=found),
-        "running": run_rows(running[:SHOWN]),
-        "busy": running.count(),
-        "queue": run_rows(queue[:SHOWN]),
-        "queued": queue.count(),
+        "running": rows[: len(running)],
+        "busy": len(running) if len(running) < SHOWN else holding.count(),
+        "recent": rows[len(running) :],
+        "queue": [(place, run, why[run.pk]) for place, run in enumerate(waiting, start=1)],
+        "queued": len(waiting) if len(waiting) < SHOWN else queue.count(),
+        "building": found.builds.filter(status=Build.Status.RUNNING).count(),
         "gpus": target_gpus(target=found),
         "shown": SHOWN,
-        "may_change": _may_change(request, workspace, KINDS.get(found.kind)),
+        "may_order": may_order,
+        "may_change": may_order and _may_own(request, KINDS.get(found.kind)),
     }
 
 
-def _data(request: PageRequest, found: ComputeTarget) -> dict[str, object]:
+def _data(request: PageRequest, found: ComputeTarget, *, may_name: bool) -> dict[str, object]:
     """The named data of the workspace: where the target has it, and what it lacks."""
     named = list(data_list(user=request.user, workspace=found.workspace))
     here = {at.data_id: at for data in named for at in data.paths.all() if at.target_id == found.pk}
-    may_name = is_admin(request, found.workspace)
     return {
         "data_here": [here[data.pk] for data in named if data.pk in here],
         "data_lacking": [data for data in named if data.pk not in here],
@@ -90,8 +105,6 @@ def _data(request: PageRequest, found: ComputeTarget) -> dict[str, object]:
     }
 
 
-def _may_change(request: PageRequest, workspace: Workspace, kind: Backend | None) -> bool:
-    """Whether this person may register and change targets of a kind here."""
-    if kind is not None and kind.has_studio_rights:
-        return request.user.is_superuser
-    return is_admin(request, workspace)
+def _may_own(request: PageRequest, kind: Backend | None) -> bool:
+    """Whether an admin may also register and change targets of this kind."""
+    return kind is None or not kind.has_studio_rights or request.user.is_superuser

@@ -3,10 +3,16 @@
 //
 // Any hint becomes one `runyard:changed` event on <body>, with the ids of the runs that changed.
 // While there is no connection, and now and then anyway, the event comes without ids: look again.
+// A laptop that slept, a network that came back and a page that is looked at again are reasons
+// to connect at once: a connection that looks open may have died meanwhile.
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 15000;
 const POLL_MS = 2000;
 const LOOK_AGAIN_MS = 5000;
+const TICK_MS = 1000;
+const SLEPT_MS = 15000;
+const GONE_MS = 4000;
+const SILENT_MS = 10000;
 
 class LiveSocket extends HTMLElement {
   connectedCallback() {
@@ -15,16 +21,24 @@ class LiveSocket extends HTMLElement {
     this.gap = this.dataset.workspace ? 1000 : 250;
     this.lastTold = 0;
     this.heard = performance.now();
+    this.asOf = new Date();
     this.open();
-    this.ticker = setInterval(() => this.tick(), 1000);
-    this.onVisible = () => document.hidden || this.tell();
-    document.addEventListener("visibilitychange", this.onVisible);
+    this.ticked = Date.now();
+    this.ticker = setInterval(() => this.tick(), TICK_MS);
+    this.leaving = new AbortController();
+    const until = { signal: this.leaving.signal };
+    document.addEventListener("visibilitychange", () => document.hidden || this.seen(), until);
+    window.addEventListener("online", () => this.reopen(), until);
+    window.addEventListener("offline", () => this.show(), until);
+    window.addEventListener("pageshow", (event) => event.persisted && this.reopen(), until);
+    document.addEventListener("htmx:sendError", () => this.missed(), until);
+    document.addEventListener("htmx:afterOnLoad", () => this.answered(), until);
   }
 
   disconnectedCallback() {
     clearInterval(this.ticker);
     clearTimeout(this.retry);
-    document.removeEventListener("visibilitychange", this.onVisible);
+    this.leaving.abort();
     this.socket?.close();
   }
 
@@ -33,16 +47,32 @@ class LiveSocket extends HTMLElement {
   }
 
   open() {
-    this.socket = new WebSocket(new URL("/ws/", location.href.replace(/^http/, "ws")));
-    this.socket.binaryType = "arraybuffer";
-    this.socket.onopen = () => this.greet();
-    this.socket.onmessage = ({ data }) => this.take(data);
-    this.socket.onclose = () => this.lost();
+    clearTimeout(this.retry);
+    const socket = new WebSocket(new URL("/ws/", location.href.replace(/^http/, "ws")));
+    this.socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => socket === this.socket && this.greet();
+    socket.onmessage = ({ data }) => socket === this.socket && this.take(data);
+    socket.onclose = () => socket === this.socket && this.lost();
+  }
+
+  // Begin anew without waiting for the old connection to be missed.
+  reopen() {
+    const old = this.socket;
+    this.failures = 0;
+    this.open();
+    old?.close();
+  }
+
+  seen() {
+    if (this.isLive) this.tell();
+    else this.reopen();
   }
 
   greet() {
     this.failures = 0;
-    this.state("live");
+    this.lostAt = null;
+    this.answered();
     const { workspace, follow } = this.dataset;
     if (workspace) this.send({ workspace });
     if (follow) this.send({ follow });
@@ -58,7 +88,8 @@ class LiveSocket extends HTMLElement {
   }
 
   lost() {
-    this.state("polling");
+    this.lostAt ??= Date.now();
+    this.show();
     if (!this.isConnected) return;
     const wait = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.failures++);
     this.retry = setTimeout(() => this.open(), wait * (0.5 + Math.random() / 2));
@@ -85,6 +116,7 @@ class LiveSocket extends HTMLElement {
 
   take(data) {
     this.heard = performance.now();
+    this.asOf = new Date();
     if (typeof data !== "string") {
       const offset = Number(new DataView(data).getBigUint64(0));
       this.reader?.take(offset, new Uint8Array(data, 8));
@@ -113,21 +145,56 @@ class LiveSocket extends HTMLElement {
   }
 
   tick() {
+    const slept = Date.now() - this.ticked > SLEPT_MS && !document.hidden;
+    this.ticked = Date.now();
+    if (slept) this.reopen();
     if (document.hidden) return;
-    if (!this.isLive) this.reader?.poll?.();
+    if (!this.isLive) {
+      this.show();
+      this.reader?.poll?.();
+    }
     if (!document.querySelector("[data-live]")) return;
     const patience = this.isLive ? LOOK_AGAIN_MS : POLL_MS;
     if (performance.now() - Math.max(this.lastTold, this.heard) > patience) this.tell();
   }
 
-  state(word) {
+  // A part of the page could not be fetched, or could again.
+  missed() {
+    this.isDeaf = true;
+    this.show();
+  }
+
+  answered() {
+    this.isDeaf = false;
+    this.asOf = new Date();
+    this.show();
+  }
+
+  // What the page knows, and since when: "live", "polling" (requests are answered, but nothing is
+  // pushed), "reconnecting" and "offline" (the page shows what it knew).
+  show() {
+    const isSilent = this.failures > 1 && Date.now() - this.asOf > SILENT_MS;
+    const isDeaf = this.isDeaf || isSilent;
+    const since = this.asOf.toLocaleTimeString([], { hour12: false });
+    const word = !navigator.onLine ? "offline" : this.isLive ? "live" : isDeaf ? "reconnecting" : "polling";
+    const text = {
+      live: "Connected: changes appear as they happen.",
+      polling: "No live connection: the page asks every two seconds and keeps trying to connect.",
+      reconnecting: `The studio does not answer. This page shows what it knew at ${since} and goes on by itself.`,
+      offline: `This machine is offline. The page shows what it knew at ${since} and goes on by itself.`,
+    }[word];
     const dot = document.getElementById("link-state");
-    if (!dot) return;
-    dot.dataset.state = word;
-    dot.textContent = word;
-    dot.title = word === "live"
-      ? "Connected: changes appear as they happen."
-      : "No live connection: the page asks every two seconds and keeps trying to connect.";
+    if (dot) {
+      dot.dataset.state = word;
+      const said = word === "live" || word === "polling" ? word : `${word}, data as of ${since}`;
+      if (dot.textContent !== said) dot.textContent = said;
+      dot.title = text;
+    }
+    const bar = document.getElementById("offline-bar");
+    const isGone = word === "offline" || (word === "reconnecting" && Date.now() - (this.lostAt ?? Date.now()) > GONE_MS);
+    if (!bar) return;
+    bar.hidden = !isGone;
+    if (isGone && bar.textContent !== text) bar.textContent = text;
   }
 }
 

@@ -1,7 +1,9 @@
-// What every page loads; each import defines a custom element. What only some pages need is a
-// module that they name themselves, in their block `modules`.
+// What every page loads; each import defines a custom element or listens to the page. What only
+// some pages need is a module that they name themselves, in their block `modules`.
 import "./theme-toggle.js";
 import "./time-ago.js";
 import "./copy-button.js";
 import "./live-socket.js";
 import "./run-notices.js";
+import "./toast-note.js";
+import "./shortcuts.js";

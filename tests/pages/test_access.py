@@ -12,14 +12,16 @@ from tests.pages.visitor import Visitor
 OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "runs:columns",
         "runs:complete", "runs:csv", "runs:trash", "runs:targets",
         "runs:targets_live", "runs:sources", "runs:credentials", "runs:notices",
-        "runs:notices_live", "environments:list", "compute:data")  # fmt: skip
+        "runs:notices_live", "environments:list", "compute:data", "runs:experiments",
+        "runs:experiments_live", "runs:find")  # fmt: skip
 OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", "diff", "diff_raw",
             "environment", "events", "metrics", "metrics_export", "resources", "snapshot_zip",
             "compare", "artifacts_zip", "usage")  # fmt: skip
-RUN_ACTIONS = ("cancel", "archive", "keep", "again", "delete", "labels")
-WITH_FORMS = {"runs:source_delete", "compute:delete", "compute:edit",
-              "compute:data_edit", "compute:data_delete"}  # fmt: skip
-FOR_CONTRIBUTORS = ("runs:submit", "runs:source_create", "runs:folders", "environments:create")
+RUN_ACTIONS = ("cancel", "archive", "keep", "again", "delete", "labels", "turn")
+WITH_FORMS = {"runs:experiment_edit", "runs:source_delete", "compute:delete",
+              "compute:edit", "compute:data_edit", "compute:data_delete"}  # fmt: skip
+FOR_CONTRIBUTORS = ("runs:submit", "runs:source_create", "runs:folders", "environments:create",
+                    "runs:experiment_create")  # fmt: skip
 
 
 def an_import(run: Run) -> SourceImport:
@@ -39,6 +41,7 @@ def pages(run: Run, build: Build) -> dict[str, str]:
         "runs:artifact_view": reverse("runs:artifact_view", args=[run.pk, "outputs/mo del.pkl"]),
         "runs:file": reverse("runs:file", args=[run.pk, "items/deep/util.py"]),
         "runs:file_raw": reverse("runs:file_raw", args=[run.pk, "picture.bin"]),
+        "runs:experiment": reverse("runs:experiment", args=["ridge"]),
         "runs:source": reverse("runs:source", args=["ridge & lasso"]),
         "runs:source_delete": reverse("runs:source_delete", args=["ridge & lasso"]),
         "runs:changes": reverse("runs:changes", args=[run.snapshot.digest])
@@ -62,7 +65,9 @@ def changes(run: Run, build: Build) -> dict[str, str]:
     found["runs:build_cancel"] = reverse("runs:build_cancel", args=[build.pk])
     for name in ("bring", "rename", "delete"):
         found[f"runs:source_{name}"] = reverse(f"runs:source_{name}", args=["ridge & lasso"])
-    for name in ("test", "enable", "delete", "edit"):
+    for name in ("edit", "archive"):
+        found[f"runs:experiment_{name}"] = reverse(f"runs:experiment_{name}", args=["ridge"])
+    for name in ("test", "enable", "delete", "edit", "pause"):
         found[f"compute:{name}"] = reverse(f"compute:{name}", args=["local"])
     for name in ("data_edit", "data_delete"):
         found[f"compute:{name}"] = reverse(f"compute:{name}", args=["mnist"])

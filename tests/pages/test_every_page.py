@@ -84,12 +84,20 @@ def test_errors_wear_the_same_dress(member: Visitor) -> None:
     page = member.get("/nothing/here/")
     assert page.status == 404
     assert "There is nothing at this address" in page.text
-    assert "Runyard Runs Sources Targets" in page.text
+    assert "Runyard Runs Experiments Sources Targets" in page.text
     client = Client(enforce_csrf_checks=True)
     client.force_login(member.user)  # type: ignore[arg-type]
     refused = client.post("/example/")
     assert refused.status_code == 403
     assert b"The page was too old to be sent" in refused.content
+
+
+def test_a_part_of_a_page_is_refused_in_a_sentence(member: Visitor) -> None:
+    part = member.get("/runs/999999/live/", headers={"HX-Request": "true"})
+    assert part.status == 404
+    assert part.html.lstrip().startswith("<toast-note")
+    assert "There is no run '999999' that you can see" in part.text
+    assert "<html" not in part.html
 
 
 def test_a_mistake_of_ours_is_a_plain_page(member: Visitor, monkeypatch: Any, db: None) -> None:

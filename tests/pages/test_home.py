@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from compute.models import ComputeTarget
 from environments.services import environment_bootstrap_curated
 from runs.models import Run
@@ -56,3 +58,38 @@ def test_the_targets_strip(member: Visitor, make_run: MakeRun) -> None:
     make_run(status="running")
     make_run()
     assert "1 of 2 slots taken, 1 waiting" in member.get("/").text
+
+
+def test_why_a_run_waits_stands_beside_it(member: Visitor, make_run: MakeRun) -> None:
+    ComputeTarget.objects.update(enabled=False)
+    make_run(name="patient")
+    page = member.get("/")
+    assert "patient The target local is disabled: an admin can enable it on its page." in page.text
+
+
+def test_an_error_line_leads_to_the_log(member: Visitor, make_run: MakeRun) -> None:
+    failed = make_run(name="broken")
+    end(failed, "failed", "exited_nonzero", error="KeyError: 'missing'")
+    assert re.search(
+        rf'<a class="error-line"\s+href="/runs/{failed.pk}/log/"[^>]*>KeyError: ',
+        member.get("/").html,
+    )
+
+
+def test_a_taken_slot_names_its_run(member: Visitor, make_run: MakeRun) -> None:
+    run = make_run(status="running", name="holder")
+    page = member.get("/")
+    assert f'title="{run.pk} holder, running, by bob"' in page.html
+    assert page.html.count('title="free"') == 1
+
+
+def test_the_first_steps_tick_what_is_done(
+    member: Visitor, make_run: MakeRun, target: ComputeTarget
+) -> None:
+    assert "to do A target is ready" in member.get("/").text
+    ComputeTarget.objects.update(health="ready")
+    assert "done A target is ready" in member.get("/").text
+    end(make_run(), "failed", "exited_nonzero")
+    assert "to do A run has completed" in member.get("/").text
+    end(make_run(), "completed", "exited_zero")
+    assert "First steps" not in member.get("/").text

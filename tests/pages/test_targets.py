@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from compute.models import ComputeTarget
 from runs.models import Run
+from studio.models import AuditEvent
 from tests.api.conftest import MakeRun
 from tests.pages.visitor import Visitor
 
@@ -31,8 +33,8 @@ def test_the_page_of_a_target_shows_the_queue_in_its_order(
     Run.objects.filter(pk=urgent.pk).update(priority=9)
     page = member.get("/targets/local/")
     text = page.text
-    assert "On it now: 0 of 2 slots" in text
-    assert "Waiting: 3" in text
+    assert "On it now 0 of 2 slots" in text
+    assert "Waiting 3, in the order in which they will start" in text
     assert text.index("urgent") < text.index("late") < text.index("early")
     assert late.pk < early.pk
 
@@ -159,3 +161,81 @@ def test_a_target_that_is_not_there_is_not_found(owner: Visitor, target: Compute
     page = owner.get("/targets/lokal/")
     assert page.status == 404
     assert "There is no target 'lokal'" in page.text
+
+
+def test_who_waits_sees_the_reason_and_the_place(member: Visitor, make_run: MakeRun) -> None:
+    ComputeTarget.objects.update(slots=1, monitor_until="2100-01-01T00:00Z")
+    make_run(status="running", name="holder")
+    make_run(name="second")
+    make_run(name="third")
+    text = member.get("/targets/local/").text
+    assert "holder" in text
+    assert re.search(r"1 \d+ second \S", text)
+    assert re.search(r"2 \d+ third \S", text)
+
+
+def test_an_admin_moves_a_run_to_the_top_and_back(
+    owner: Visitor, member: Visitor, make_run: MakeRun
+) -> None:
+    first, second = make_run(name="first"), make_run(name="second", priority=2)
+    assert "To the top" not in member.get("/targets/local/").text
+    assert member.post(f"/runs/{first.pk}/turn/").status == 403
+    page = owner.post(f"/runs/{first.pk}/turn/")
+    first.refresh_from_db()
+    assert (page.location, first.priority) == ("/targets/local/", 3)
+    shown = owner.get("/targets/local/")
+    assert f"Run {first.pk} is the next on local. Undo" in shown.text
+    assert '<input type="hidden" name="priority" value="0">' in shown.html
+    assert shown.text.index("first") < shown.text.index("second")
+    owner.post(f"/runs/{first.pk}/turn/", {"priority": "0"})
+    first.refresh_from_db()
+    assert first.priority == 0
+    assert second.priority == 2
+    event = first.events.order_by("-pk")[0]
+    assert event.text == "Its priority in the queue changed from 3 to 0."
+
+
+@pytest.mark.parametrize("given", ["", "many", "9999999999999"])
+def test_what_is_no_priority_is_refused(given: str, owner: Visitor, run: Run) -> None:
+    page = owner.post(f"/runs/{run.pk}/turn/", {"priority": given})
+    assert page.status == 422
+    assert "is no priority: give a whole number." in page.text
+
+
+def test_a_run_that_started_meanwhile_is_not_moved(owner: Visitor, make_run: MakeRun) -> None:
+    run = make_run(status="running")
+    page = owner.post(f"/runs/{run.pk}/turn/")
+    assert f"Run {run.pk} does not wait any more: it is running." in page.text
+
+
+def test_pausing_draining_and_resuming(
+    owner: Visitor, member: Visitor, target: ComputeTarget, make_run: MakeRun
+) -> None:
+    ComputeTarget.objects.update(monitor_until="2100-01-01T00:00Z")
+    assert "Pause" not in member.get("/targets/local/").text
+    make_run(status="running")
+    waits = make_run(name="waits")
+    owner.post("/targets/local/pause/", {"wish": "pause"})
+    target.refresh_from_db()
+    since = target.paused_at
+    assert target.paused_by == owner.user
+    shown = owner.get("/targets/local/").text
+    assert "Paused by owner" in shown
+    assert "what waits stays in line. Undo" in shown
+    owner.post("/targets/local/pause/", {"wish": "drain"})
+    shown = owner.get("/targets/local/").text
+    assert "1 run left, nothing new starts." in shown
+    Run.objects.exclude(pk=waits.pk).update(status="completed")
+    assert "Drained: nothing runs here." in owner.get("/targets/local/").text
+    assert "drained" in owner.get("/targets/").text
+    target.refresh_from_db()
+    assert target.paused_at == since
+    owner.post("/targets/local/pause/", {"wish": "resume"})
+    target.refresh_from_db()
+    assert (target.paused_at, target.draining) == (None, False)
+    actions = (
+        AuditEvent.objects.exclude(action="target.create")
+        .order_by("pk")
+        .values_list("action", flat=True)
+    )
+    assert list(actions) == ["target.pause", "target.drain", "target.resume"]

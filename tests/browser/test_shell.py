@@ -1,0 +1,129 @@
+"""What every page has: the palette, keys, messages, and a connection that comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenTab
+from tests.studio_process import Studio
+
+PLACE = ("--environment", "here")
+
+
+@pytest.fixture
+def ended(studio: Studio, scripts: Path) -> int:
+    """A run that is over, of a name that no other has."""
+    run = studio.submit(scripts, *PLACE, "--name", "heron", "count.py", "1", "0")
+    studio.finished(run)
+    return run
+
+
+def test_the_palette_leads_anywhere_by_keys_alone(ended: int, open_tab: OpenTab) -> None:
+    page = open_tab("/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("hero", delay=0)  # faster than the palette comes
+    first = page.get_by_role("option").first
+    expect(first).to_contain_text(f"{ended} heron")
+    expect(page.get_by_role("combobox")).to_have_attribute("aria-activedescendant", "palette-0")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/runs/{ended}/")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("option").first).to_contain_text("heron")  # the last choice
+    page.keyboard.type("theme dark")
+    expect(page.get_by_role("option")).to_have_text(["actionTheme: dark"])
+    page.keyboard.press("Enter")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.keyboard.press("Control+k")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_keys_go_places_until_they_are_switched_off(open_tab: OpenTab) -> None:
+    page = open_tab("/")
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    page.wait_for_url("**/targets/")
+    page.keyboard.press("?")
+    sheet = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(sheet).to_contain_text("Go to experiments")
+    sheet.get_by_role("checkbox").uncheck()
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    page.goto("/help/")
+    page.keyboard.press("s")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox")).to_be_focused()
+    assert page.url.endswith("/help/")
+
+
+def test_keys_are_letters_while_one_types(open_tab: OpenTab) -> None:
+    page = open_tab("/experiments/")
+    page.keyboard.press("/")
+    field = page.get_by_label("Name")
+    expect(field).to_be_focused()
+    page.keyboard.type("gts?")
+    expect(field).to_have_value("gts?")
+    assert page.url.endswith("/experiments/")
+
+
+def test_pausing_says_so_and_can_be_undone(open_tab: OpenTab) -> None:
+    page = open_tab("/targets/local/")
+    page.get_by_role("button", name="Pause").click()
+    note = page.locator("toast-note")
+    expect(note).to_contain_text("local is paused")
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    note.get_by_role("button", name="Undo").click()
+    expect(note).to_contain_text("local starts runs again.")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(note).to_have_count(0)
+
+
+def test_a_message_goes_by_itself_unless_it_is_read(open_tab: OpenTab) -> None:
+    page = open_tab("/targets/local/")
+    page.clock.install()
+    page.get_by_role("button", name="Test now").click()
+    note = page.locator("toast-note")
+    expect(note).to_contain_text("local answers")
+    note.hover()
+    page.clock.run_for(60_000)
+    expect(note).to_be_visible()
+    page.mouse.move(0, 0)
+    page.clock.run_for(11_000)
+    expect(note).to_have_count(0)
+
+
+def test_a_part_that_is_refused_says_so(open_tab: OpenTab) -> None:
+    page = open_tab("/", forgive=("404",))
+    page.evaluate("htmx.ajax('GET', '/runs/999999/live/', '#home')")
+    expect(page.get_by_role("alert")).to_contain_text("There is no run '999999'")
+    expect(page.locator("#home")).to_contain_text("My live runs")
+
+
+def test_a_page_outlives_the_web_process(studio: Studio, scripts: Path, open_tab: OpenTab) -> None:
+    page = open_tab("/", forgive=("WebSocket", "ERR_", "503", "502"))
+    state = page.locator("#link-state")
+    expect(state).to_have_text("live")
+    page.evaluate("window.isSame = true")
+    studio.kill_part("web")
+    run = studio.submit(scripts, *PLACE, "--name", "afterwards", "count.py", "200", "0.05")
+    expect(state).to_have_text("live", timeout=30_000)
+    expect(page.locator("#home")).to_contain_text("afterwards", timeout=15_000)
+    assert page.evaluate("window.isSame")
+    studio.api(f"/runs/{run}/cancel", {})
+    assert studio.finished(run)["status"] == "canceled"
+
+
+def test_a_page_without_network_says_since_when(open_tab: OpenTab) -> None:
+    page = open_tab("/", forgive=("WebSocket", "ERR_", "Failed to fetch"))
+    state = page.locator("#link-state")
+    expect(state).to_have_text("live")
+    page.context.set_offline(True)
+    expect(state).to_contain_text("offline, data as of")
+    expect(page.locator("#offline-bar")).to_be_visible()
+    page.context.set_offline(False)
+    expect(state).to_have_text("live", timeout=15_000)
+    expect(page.locator("#offline-bar")).to_be_hidden()
