@@ -78,7 +78,9 @@ def module_advice(*, workspace: Workspace, missing: str) -> tuple[str, str | Non
     """
     distribution = distribution_for(missing)
     with_it = Prefetch("locks", Lock.objects.filter(text__contains=distribution))
-    versions = _latest_versions(workspace).select_related("environment").prefetch_related(with_it)
+    versions = (
+        latest_versions(workspace=workspace).select_related("environment").prefetch_related(with_it)
+    )
     ranks = [
         (version.environment.origin, len(packages), version.environment.name)
         for version in versions
@@ -94,7 +96,7 @@ def _packages(version: EnvironmentVersion) -> set[str]:
     return {line.name for line in asked} | {pin_name(pin) for pin in pinned}
 
 
-def _latest_versions(workspace: Workspace) -> QuerySet[EnvironmentVersion]:
+def latest_versions(*, workspace: Workspace) -> QuerySet[EnvironmentVersion]:
     """The newest version of each environment that somebody may name."""
     environments = environment_list(workspace=workspace).exclude(origin=Environment.Origin.FOLDER)
     newest = EnvironmentVersion.objects.filter(environment=OuterRef("environment")).values("number")

@@ -12,6 +12,7 @@ from runs.api.experiments import router as experiments
 from runs.api.imports import router as imports
 from runs.api.logs import router as logs
 from runs.api.metrics import router as metrics
+from runs.api.preflight import router as preflight
 from runs.api.runs import router as runs
 from runs.api.snapshots import router as snapshots
 from runs.api.sources import router as sources
@@ -24,6 +25,7 @@ __all__ = ["api"]
 
 for prefix, router in (
     ("", snapshots),
+    ("/runs/preflight", preflight),
     ("/runs", runs),
     ("/runs", logs),
     ("/runs", metrics),

@@ -27,7 +27,6 @@ from runs.services.imports import submission_take
 from runs.services.labels import run_label
 from runs.services.retention import run_delete, run_deletion, run_purge, run_restore
 from runs.services.sources import run_source_now
-from runs.submission import DEFAULT_OUTPUTS, Submission
 from studio.api_auth import caller
 from studio.api_types import REFUSALS, ErrorOut, Text
 from studio.lib.refusal import NotFound, Refused
@@ -61,12 +60,8 @@ def submit(request: HttpRequest, payload: RunIn) -> Status[RunOut] | Status[Impo
     snapshot: send its manifest and blobs, then submit again.
     """
     user = caller(request)
-    asked = payload.dict(exclude={"source", "workspace"})
-    asked["outputs"] = asked["outputs"] or DEFAULT_OUTPUTS
-    asked["gpus"] = None if payload.gpus == "all" else payload.gpus
-    submission = Submission(source=payload.source.files(), **asked)
     workspace = workspace_for(user=user, slug=payload.workspace)
-    taken = submission_take(user=user, workspace=workspace, request=submission)
+    taken = submission_take(user=user, workspace=workspace, request=payload.submission())
     if isinstance(taken, SourceImport):
         return Status(202, import_out(request, taken))
     return Status(201, shown(request, taken))

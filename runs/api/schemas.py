@@ -15,7 +15,15 @@ from runs.models import Attempt, MetricSeries, Run
 from runs.params import params_of
 from runs.selectors.waiting import run_waiting
 from runs.stores import log_store
-from runs.submission import Files, FolderSource, GitSource, SavedSource, SnapshotSource
+from runs.submission import (
+    DEFAULT_OUTPUTS,
+    Files,
+    FolderSource,
+    GitSource,
+    SavedSource,
+    SnapshotSource,
+    Submission,
+)
 from studio.api_types import In, Text
 
 
@@ -76,6 +84,13 @@ class RunIn(In):
     outputs: list[Text] = []
     git: dict[str, Any] = {}
     workspace: Text = ""
+
+    def submission(self) -> Submission:
+        """What it asks for."""
+        asked = self.dict(exclude={"source", "workspace"})
+        asked["outputs"] = asked["outputs"] or DEFAULT_OUTPUTS
+        asked["gpus"] = None if self.gpus == "all" else self.gpus
+        return Submission(source=self.source.files(), **asked)
 
 
 class RunPatch(In):

@@ -9,7 +9,8 @@ from django.db.models import Count, IntegerField, Max, OuterRef, QuerySet, Subqu
 from django.db.models.functions import Coalesce
 
 from runs.models import Run, Source, SourceSnapshot
-from studio.lib.refusal import NotFound
+from runs.submission import Files, FolderSource, GitSource, SnapshotSource
+from studio.lib.refusal import NotFound, Refused
 from studio.models import User, Workspace
 from studio.selectors import workspaces_of
 
@@ -69,6 +70,24 @@ def source_states(*, source: Source) -> QuerySet[ToldState]:
 def source_newest(*, source: Source) -> SourceSnapshot | None:
     """Its newest state; none before files were brought to it."""
     return source.states.select_related("snapshot").first()
+
+
+def source_files(*, source: Source) -> Files:
+    """What a submit of the source runs: where it lies is read anew, what was brought is not.
+
+    Raises:
+        Refused: no files were brought to it yet.
+    """
+    if source.kind == Source.Kind.FOLDER:
+        return FolderSource(source.location)
+    if source.kind == Source.Kind.GIT:
+        return GitSource(source.location, **source.git)
+    newest = source_newest(source=source)
+    if newest is None:
+        raise Refused(
+            f"The source '{source.name}' has no files yet: upload some to it.", field="source"
+        )
+    return SnapshotSource(newest.snapshot.digest)
 
 
 def _count(runs: QuerySet[Run], group: str) -> Coalesce:

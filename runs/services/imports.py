@@ -22,10 +22,11 @@ from django.utils import timezone
 
 from runs.mirrors import sweep
 from runs.models import Run, SourceImport
+from runs.services.checks import submission_check
 from runs.services.gitsources import mirrors
 from runs.services.snapshots import git_check, source_freeze
 from runs.services.sources import source_meant
-from runs.services.submit import run_submit, submission_check
+from runs.services.submit import run_submit
 from runs.submission import GitSource, SavedSource, Submission
 from studio.lib.holder import holder_token
 from studio.lib.queue import enqueue

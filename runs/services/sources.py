@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from runs.models import Run, Snapshot, Source, SourceSnapshot
 from runs.selectors.folders import linked_folder
-from runs.selectors.sources import source_newest
+from runs.selectors.sources import source_files
 from runs.services.snapshots import git_check, source_freeze
 from runs.submission import (
     ArchiveSource,
@@ -19,7 +19,6 @@ from runs.submission import (
     FolderSource,
     GitSource,
     SavedSource,
-    SnapshotSource,
     Submission,
 )
 from studio.lib.refusal import NotFound, Refused
@@ -125,24 +124,6 @@ def source_meant(*, workspace: Workspace, request: Submission) -> tuple[Source |
     except Refused as error:
         field = "save_as" if error.field == "name" else error.field
         raise Refused(error.sentence, field=field) from error
-
-
-def source_files(*, source: Source) -> Files:
-    """What a submit of the source runs: where it lies is read anew, what was brought is not.
-
-    Raises:
-        Refused: no files were brought to it yet.
-    """
-    if source.kind == Source.Kind.FOLDER:
-        return FolderSource(source.location)
-    if source.kind == Source.Kind.GIT:
-        return GitSource(source.location, **source.git)
-    newest = source_newest(source=source)
-    if newest is None:
-        raise Refused(
-            f"The source '{source.name}' has no files yet: upload some to it.", field="source"
-        )
-    return SnapshotSource(newest.snapshot.digest)
 
 
 def run_source_now(*, user: User, run: Run) -> Snapshot:

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 import secrets
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 
 from django.db import transaction
 
-from compute.data_names import data_mentioned
 from compute.models import ComputeTarget
-from compute.selectors import data_known, data_paths, target_pick
+from compute.selectors import data_paths
 from environments.models import EnvironmentVersion
 from environments.services import environment_pick
 from runs.giturls import read_address
 from runs.models import Attempt, Run, RunEvent, RunParam, Snapshot, Source
 from runs.notebooks import executed_notebook, is_notebook
 from runs.params import number_of, params_of
-from runs.services.experiments import (
-    experiment_name_check,
-    experiment_take,
-    is_experiment_name,
-)
-from runs.services.labels import labels_check
+from runs.services.checks import script_words, submission_check
+from runs.services.experiments import experiment_take, is_experiment_name
 from runs.services.move import run_changed
 from runs.services.snapshots import Frozen, blobs_claim, source_freeze
 from runs.services.sources import source_keep, source_meant
@@ -39,20 +31,12 @@ from runs.submission import (
     GitSource,
     SavedSource,
     Submission,
-    command_words,
-    instead_of_variable,
     is_secret_name,
 )
 from studio.lib.queue import enqueue
-from studio.lib.refusal import Refused
 from studio.lib.vault import encrypt
-from studio.models import Role, User, Workspace
-from studio.selectors import require_role
+from studio.models import User, Workspace
 from studio.services import instance_key
-
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MAX_PRIORITY = 1000
-_MAX_GPUS = 1000
 
 
 @dataclass(frozen=True)
@@ -88,7 +72,7 @@ def run_submit(
     target, data = submission_check(user=user, workspace=workspace, request=request)
     source, files = source_meant(workspace=workspace, request=request)
     snapshot, manifest, git = frozen or source_freeze(workspace=workspace, source=files)
-    words = _words(request, manifest)
+    words = script_words(request, manifest.paths)
     version, why = environment_pick(
         workspace=workspace,
         name=request.environment,
@@ -108,20 +92,6 @@ def run_submit(
         git=_git_record(workspace, git or dict(request.git)),
     )
     return _write(user=user, workspace=workspace, request=request, checked=checked)
-
-
-def submission_check(
-    *, user: User, workspace: Workspace, request: Submission
-) -> tuple[ComputeTarget, list[str]]:
-    """Refuse what cannot work whatever the files are: the target, and the names of its data."""
-    require_role(user, workspace, Role.CONTRIBUTOR)
-    _check_words(request)
-    _check_labels(request)
-    data = _data_names(workspace, request)
-    target = target_pick(
-        workspace=workspace, user=user, name=request.target, gpus=request.gpus, data=data
-    )
-    return target, data
 
 
 @transaction.atomic
@@ -180,110 +150,12 @@ def index_params(run: Run) -> None:
     )
 
 
-def _data_names(workspace: Workspace, request: Submission) -> list[str]:
-    """What is listed and what is mentioned, each once; all of it known."""
-    mentioned = data_mentioned([*request.arguments, *request.command])
-    data_known(workspace=workspace, names=request.data)
-    try:
-        data_known(workspace=workspace, names=mentioned)
-    except Refused as error:
-        raise Refused(
-            f"{error.sentence} (To pass words on as they are, double the dollar: $${{data.…}})",
-            field="arguments" if request.arguments else "command",
-        ) from error
-    return list(dict.fromkeys([*request.data, *mentioned]))
-
-
-def _check_words(request: Submission) -> None:
-    if bool(request.script) == bool(request.command):
-        raise Refused(
-            "Give either a script or a command"
-            + (", not both." if request.script else ": neither was given."),
-            field="script",
-        )
-    for word in (*request.arguments, *request.command, request.script):
-        if "\0" in word:
-            raise Refused("A command cannot contain a NUL character: remove it.", field="arguments")
-
-
-def _check_labels(request: Submission) -> None:
-    for name, value in request.variables.items():
-        if not _VARIABLE.fullmatch(name):
-            raise Refused(
-                f"'{name}' cannot be the name of an environment variable: use letters, digits "
-                "and _, and do not begin with a digit.",
-                field="variables",
-            )
-        if instead := instead_of_variable(name):
-            raise Refused(
-                f"The studio sets {name} itself: leave it out and {instead}.", field="variables"
-            )
-        if "\0" in value:
-            raise Refused(f"The variable {name} contains a NUL character.", field="variables")
-    if request.experiment:
-        experiment_name_check(name=request.experiment.strip())
-    labels_check(name=request.name, tags=request.tags)
-    if request.gpus is not None and not 0 <= request.gpus <= _MAX_GPUS:
-        raise Refused(
-            f"{request.gpus} GPUs cannot be lent: give a number from 0 to {_MAX_GPUS}, or all.",
-            field="gpus",
-        )
-    _check_patterns(request.outputs)
-    if abs(request.priority) > _MAX_PRIORITY:
-        raise Refused(
-            f"The priority {request.priority} is out of range: choose from -{_MAX_PRIORITY} to "
-            f"{_MAX_PRIORITY}.",
-            field="priority",
-        )
-    if request.time_limit_s is not None and not 1 <= request.time_limit_s <= 10**9:
-        raise Refused(
-            f"A time limit of {request.time_limit_s} s cannot be kept: give at least 1 second, or "
-            "none.",
-            field="time_limit_s",
-        )
-
-
-def _check_patterns(patterns: Sequence[str]) -> None:
-    for pattern in patterns:
-        parts = PurePosixPath(pattern).parts
-        if not pattern.strip() or pattern.startswith("/") or ".." in parts:
-            raise Refused(
-                f"The output pattern '{pattern}' must be relative to the working directory and "
-                "stay inside it, like outputs/**.",
-                field="outputs",
-            )
-
-
-def _words(request: Submission, manifest: Manifest) -> list[str]:
-    if request.command:
-        return list(request.command)
-    paths = manifest.paths
-    script = request.script.removeprefix("./")
-    if script not in paths:
-        near = difflib.get_close_matches(script, paths, n=3, cutoff=0.5)
-        near += [p for p in sorted(paths) if p.endswith(f"/{script}")][:3]
-        hint = (
-            f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else _what_is_there(paths)
-        )
-        raise Refused(
-            f"There is no script '{request.script}' in the folder: {hint}", field="script"
-        )
-    return command_words(script, request.arguments)
-
-
 def _outputs(request: Submission) -> list[str]:
     """The patterns of what is kept; an executed notebook always is."""
     patterns = list(request.outputs or DEFAULT_OUTPUTS)
     if is_notebook(request.script) and not set(DEFAULT_OUTPUTS) & set(patterns):
         patterns.append(executed_notebook(request.script))
     return patterns
-
-
-def _what_is_there(paths: frozenset[str]) -> str:
-    scripts = sorted(p for p in paths if p.endswith((".py", ".sh", ".ipynb")))
-    if not scripts:
-        return "it holds no .py, .sh or .ipynb file at all (ignored files are left out)."
-    return f"it holds {', '.join(scripts[:5])}" + (" and more." if len(scripts) > 5 else ".")
 
 
 def _folder_requirements(manifest: Manifest) -> str | None:

@@ -96,6 +96,19 @@ def scan(
     return entries
 
 
+def listed(
+    folder: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES
+) -> list[tuple[str, int]]:
+    """(path, size) of the files that a scan would keep; none is read, and links are left out.
+
+    Raises:
+        FolderRefused: as for a scan.
+    """
+    walk = _Walk(os.path.realpath(folder), max_bytes, max_files)
+    check_size(walk.sizes(), max_bytes, max_files)
+    return walk.sizes()
+
+
 def canonical(entries: Iterable[Entry]) -> bytes:
     """The one way to write entries down: JSON, sorted by the bytes of the path."""
     ordered = sorted(entries, key=lambda entry: entry["path"].encode())

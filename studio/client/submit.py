@@ -25,7 +25,7 @@ _VALUED = (
     ("--credential", "C", "with --git: what opens it (default: the one for its host)"),
     ("--save-as", "NAME", "keep the folder as a source of this name"),
     ("--saved", "NAME", "run a source that the studio has under this name, instead of a folder"),
-    ("--snapshot", "DIGEST", "run exactly the files of a snapshot that the studio has"),
+    ("--snapshot", "DIGEST", "run a snapshot that the studio has, instead of a folder"),
     ("--target", "T", "where to run"),
     ("--environment", "E", "what to run in, as NAME or NAME:VERSION"),
     ("--experiment", "X", "the group it belongs to (default: the folder's name)"),
@@ -51,19 +51,16 @@ def run(argv: Sequence[str]) -> int:
     parser = _parser()
     options, rest, is_command = split(argv)
     asked = parser.parse(options)
-    there = {"saved": asked.saved} if asked.saved else {"snapshot": asked.snapshot}
-    if any(there.values()) and (asked.source or asked.git or asked.save_as or asked.dry_run):
-        parser.error(f"--{next(iter(there))} takes files that the studio has: leave the others out")
-    if asked.saved and asked.snapshot:
-        parser.error("give either --saved or --snapshot")
+    there = _there(parser, asked)
+    if there and (asked.source or asked.dry_run):
+        parser.error(f"--{next(iter(there))} takes the files from elsewhere: leave the rest out")
+    if asked.saved and asked.save_as:
+        parser.error("--saved takes the files of a source already: leave --save-as out")
     if not rest and not asked.dry_run:
         parser.error("give a SCRIPT, or -- and a COMMAND")
-    git = _git(parser, asked)
-    folder = "" if git or any(there.values()) else asked.source or "."
+    folder = "" if there else asked.source or "."
     if folder and not os.path.isdir(folder):
         raise Refused(f"There is no folder '{folder}': --source names the folder to run in.")
-    if git and asked.dry_run:
-        parser.error("--dry-run looks at a folder of this machine: leave --git out")
     if asked.dry_run:
         return _tell_plan(folder, as_json=asked.json)
     body = _body(asked, folder)
@@ -72,20 +69,23 @@ def run(argv: Sequence[str]) -> int:
     else:
         body["script"] = rest[0]
         body["arguments"] = rest[2:] if rest[1:2] == ["--"] else rest[1:]
-    source = {"git": git} if git else there
-    return stay_with(asked, *_submitted(asked, folder, source, body))
+    if asked.check:
+        from studio.client.check import check
+
+        return check(folder, there, body, as_json=asked.json)
+    return stay_with(asked, *_submitted(asked, folder, there, body))
 
 
 def _submitted(
-    asked: Namespace, folder: str, source: dict[str, Any], body: dict[str, Any]
+    asked: Namespace, folder: str, there: dict[str, Any], body: dict[str, Any]
 ) -> tuple[Connection, dict[str, Any]]:
     """The studio, and the run as it made it."""
-    if not folder:
+    if there:
         from studio.client.gitsource import submit_there
         from studio.client.login import connect
 
         studio = connect()
-        return studio, submit_there(studio, source, body)
+        return studio, submit_there(studio, there, body)
     from studio.client.gitreader import GitReader
 
     # git answers while everything else is imported and the folder is read
@@ -149,17 +149,30 @@ def _parser() -> Parser:
     parser.add_argument(
         "--dry-run", action="store_true", help="only say what would be sent, and what is left out"
     )
+    parser.add_argument(
+        "--check", action="store_true", help="send the files, but only say what may go wrong"
+    )
     return parser
 
 
+def _there(parser: Parser, asked: Namespace) -> dict[str, Any]:
+    """The source that the studio has or fetches, as REST takes it; {} for a folder of this machine.
+
+    Ends with the usage when several are given.
+    """
+    found = {"saved": asked.saved, "git": _git(parser, asked), "snapshot": asked.snapshot}
+    given = {name: value for name, value in found.items() if value}
+    if len(given) > 1:
+        parser.error(f"give only one of {' and '.join(f'--{name}' for name in given)}")
+    return given
+
+
 def _git(parser: Parser, asked: Namespace) -> dict[str, str]:
-    """The git source that is asked for; {} for a folder."""
+    """The git source that is asked for; {} for another one."""
     more = {"ref": asked.ref, "folder": asked.folder, "credential": asked.credential}
     git = {name: value for name, value in more.items() if value}
     if git and not asked.git:
         parser.error(f"--{next(iter(git))} belongs to --git URL")
-    if asked.git and asked.source:
-        parser.error("give either --source or --git")
     return {"url": asked.git, **git} if asked.git else {}
 
 

@@ -16,6 +16,7 @@ from tests.api.caller import Caller, address
 
 SUBMITS = {
     "/runs",
+    "/runs/preflight",
     "/runs/{ref}/again",
     "/runs/{ref}/cancel",
     "/runs/{ref}/archive",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from studio.client.errors import Refused
@@ -34,6 +34,8 @@ class RunConfiguration(Fields):
         "max_run_duration_seconds",
         "priority",
         "outputs",
+        "gpus",
+        "data",
     )
 
     def __init__(self) -> None:
@@ -51,16 +53,23 @@ class RunConfiguration(Fields):
         """Higher goes first in the queue of the target."""
         self.outputs: Sequence[str] = ()
         """Patterns of files to keep; without any, outputs/**."""
+        self.gpus: int | str = 0
+        """How many are lent to the run, or "all"; with 0 it sees none."""
+        self.data: Sequence[str] = ()
+        """Names of data that it needs."""
 
 
 class ScriptRunConfig(Fields):
     """A folder, and the script or command to run in it.
 
+    Instead of a folder of this machine `source` names what the studio has or fetches, as
+    REST takes it: {"saved": name}, {"git": {"url": …}}, {"snapshot": digest}, {"folder": path}.
+
     With a `run_config`, what it holds decides where and in what, and a warning names what was
     given beside it; script, arguments and command given here come before its own.
     """
 
-    _fields = ("source_directory", "script", "arguments", "command", "run_config")
+    _fields = ("source_directory", "source", "script", "arguments", "command", "run_config")
 
     def __init__(
         self,
@@ -73,12 +82,13 @@ class ScriptRunConfig(Fields):
         environment: str | Environment | None = None,
         max_run_duration_seconds: int | None = None,
         command: Words = None,
+        source: Mapping[str, Any] | None = None,
         **others: object,
     ) -> None:
         """Put it together; nothing is read or sent before it is submitted.
 
         Raises:
-            Refused: an argument is not known.
+            Refused: an argument is not known, or there are two sources.
         """
         here = {
             "compute_target": compute_target,
@@ -87,7 +97,10 @@ class ScriptRunConfig(Fields):
         }
         for name in others:
             raise unknown("ScriptRunConfig", name, (*self._fields, *here))
+        if source is not None and source_directory is not None:
+            raise Refused("Give either a source_directory or a source, not both.")
         self.source_directory = os.fspath(source_directory or ".")
+        self.source = dict(source) if source is not None else None
         self.script = os.fspath(script) if script is not None else None
         self.arguments, self.command = arguments, command
         self.run_config = run_config or RunConfiguration()
@@ -121,6 +134,8 @@ class ScriptRunConfig(Fields):
             "time_limit_s": shared.max_run_duration_seconds,
             "priority": shared.priority,
             "outputs": list(shared.outputs),
+            "gpus": shared.gpus,
+            "data": list(shared.data),
         }
 
     def _what(self) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from studio.client.errors import Refused
 from studio.client.gitreader import GitReader
+from studio.client.gitsource import submit_there
 from studio.client.sdk.checks import workspace_of
 from studio.client.sdk.config import ScriptRunConfig
 from studio.client.sdk.run import SubmittedRun
@@ -40,8 +41,11 @@ class Experiment:
         *,
         name: str = "",
         description: str = "",
+        save_as: str = "",
     ) -> SubmittedRun:
         """Send what the studio lacks of the folder, and queue a run of it.
+
+        `save_as` keeps the files as a source of that name.
 
         Raises:
             Unreachable: the studio does not answer.
@@ -49,24 +53,27 @@ class Experiment:
         """
         if not isinstance(config, ScriptRunConfig):
             raise Refused(f"Only a ScriptRunConfig can be submitted, not {config!r}.")
+        body = {
+            **config.request(self.workspace),
+            "experiment": self.name,
+            "name": name,
+            "description": description,
+            "save_as": save_as,
+            "tags": {str(k): "" if v is None else str(v) for k, v in (tags or {}).items()},
+            "workspace": self.workspace.name,
+        }
+        return SubmittedRun(self.workspace, self._submitted(config, body))
+
+    def _submitted(self, config: ScriptRunConfig, body: dict[str, Any]) -> dict[str, Any]:
+        if config.source is not None:
+            return submit_there(self.workspace.connection, config.source, body)
         folder = os.fspath(config.source_directory)
         if not os.path.isdir(folder):
             raise Refused(
                 f"There is no folder '{folder}' (seen from {os.getcwd()}): source_directory names "
                 "the folder to run in."
             )
-        facts = GitReader(folder)
-        body = {
-            **config.request(self.workspace),
-            "experiment": self.name,
-            "name": name,
-            "description": description,
-            "tags": {str(k): "" if v is None else str(v) for k, v in (tags or {}).items()},
-            "workspace": self.workspace.name,
-        }
-        return SubmittedRun(
-            self.workspace, submit_folder(self.workspace.connection, folder, body, facts)
-        )
+        return submit_folder(self.workspace.connection, folder, body, GitReader(folder))
 
     def get_runs(self, *, tags: str | Tags | None = None) -> Iterator[SubmittedRun]:
         """Its runs, newest first, fetched as they are asked for.

@@ -1,0 +1,168 @@
+"""What is in environments, and how soon they can be used on a target."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+
+from django.db.models import Prefetch
+
+from compute.models import ComputeTarget
+from environments.lock import lock_pins, pin_name
+from environments.models import Build, Environment, EnvironmentVersion, Lock
+from environments.requirements import requirements_read
+from environments.selectors import latest_versions, version_get
+from environments.spec import USER_MANAGED
+from studio.models import Workspace
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is known to be in an environment."""
+
+    called: str
+    """Its name, or "requirements.txt"."""
+    packages: frozenset[str] | None
+    """Canonical names; None when its Python is looked after by somebody else."""
+    is_locked: bool
+    """Whether these are all packages; without a lock they are those that are asked for."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """An environment as one chooses among several."""
+
+    name: str
+    description: str
+    is_curated: bool
+    main: list[str]
+    """What is asked for, with the versions that the lock gives, like "numpy 2.4.6"."""
+    pins: list[str]
+    interpreter: str
+    """The path of the Python that it uses as it is; empty: packages are installed."""
+    version_id: int
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """How soon an environment can be used: ready, building, or a build that is to come."""
+
+    word: str
+    sentence: str
+
+
+def contents_of(
+    *, workspace: Workspace, name: str, requirements: str | None, default: str
+) -> Contents:
+    """What a run would find that names this environment, or leaves it to the folder's text.
+
+    `requirements` is the folder's requirements.txt, None when there is none; `default` the
+    environment that is taken when there is neither.
+
+    Raises:
+        NotFound: there is no environment of that name.
+        Refused: a line of the requirements cannot be used.
+    """
+    if not name.strip() and requirements is not None:
+        asked = frozenset(line.name for line in requirements_read(requirements))
+        return Contents("requirements.txt", asked, is_locked=False)
+    return _contents(version_get(workspace=workspace, reference=name or default))
+
+
+def environment_with(*, workspace: Workspace, packages: Collection[str]) -> str:
+    """The smallest environment that has all of these, a curated one before others; "": none."""
+    found = [
+        (version.environment.origin, len(known.packages or ()), version.environment.name)
+        for version in _with_locks(workspace)
+        if (known := _contents(version)).packages is not None and known.packages >= set(packages)
+    ]
+    return min(found)[2] if found else ""
+
+
+def environment_cards(*, workspace: Workspace) -> list[Card]:
+    """The environments that one may choose from: curated ones first, each in its newest version."""
+    cards = [_card(version) for version in _with_locks(workspace)]
+    return sorted(cards, key=lambda card: (not card.is_curated, card.name))
+
+
+def environment_card(*, version: EnvironmentVersion) -> Card:
+    """One version of an environment, for whoever wants exactly that."""
+    card = _card(version)
+    return Card(**{**card.__dict__, "name": str(version)})
+
+
+def environments_readiness(
+    *, target: ComputeTarget, cards: Iterable[Card]
+) -> Mapping[str, Readiness]:
+    """How soon each can be used on the target, by name."""
+    cards = list(cards)
+    builds = Build.objects.filter(
+        version__in=[card.version_id for card in cards], target__workspace=target.workspace_id
+    ).exclude(status__in=[Build.Status.FAILED, Build.Status.CANCELED])
+    known: dict[int, list[Build]] = {}
+    for build in builds.order_by("-pk")[:500]:
+        known.setdefault(build.version_id, []).append(build)
+    return {card.name: _readiness(card, target, known.get(card.version_id, [])) for card in cards}
+
+
+def _readiness(card: Card, target: ComputeTarget, builds: list[Build]) -> Readiness:
+    if card.interpreter:
+        return Readiness("ready", "nothing to install")
+    here = [build for build in builds if build.target_id == target.pk]
+    if here and here[0].status == Build.Status.READY:
+        return Readiness("ready", f"ready on {target.name}")
+    if here:
+        return Readiness("preparing", f"being built on {target.name}")
+    for build in builds:
+        if build.started_at and build.ended_at:
+            took = _span(build.ended_at - build.started_at)
+            return Readiness("queued", f"built on first use: about {took}, as last time")
+    return Readiness("queued", "built on first use")
+
+
+def _span(time: timedelta) -> str:
+    seconds = max(1, round(time.total_seconds()))
+    return f"{seconds} s" if seconds < 90 else f"{round(seconds / 60)} min"
+
+
+def _contents(version: EnvironmentVersion) -> Contents:
+    called = version.environment.name
+    if version.spec["kind"] == USER_MANAGED:
+        return Contents(called, None, is_locked=False)
+    locks = list(version.locks.all())
+    names = _asked(version).union(*(_pinned(lock.text) for lock in locks))
+    return Contents(called, names, is_locked=bool(locks))
+
+
+def _card(version: EnvironmentVersion) -> Card:
+    environment, spec = version.environment, version.spec
+    lock = max(version.locks.all(), key=lambda lock: lock.pk, default=None)
+    pins = lock_pins(lock.text) if lock else []
+    versions = dict(pin.partition(" ")[0].partition("==")[::2] for pin in pins)
+    asked = requirements_read(spec.get("requirements", ""))
+    main = [f"{a.name} {versions[a.name]}" if a.name in versions else a.text for a in asked]
+    return Card(
+        name=environment.name,
+        description=environment.description,
+        is_curated=environment.origin == Environment.Origin.CURATED,
+        main=main,
+        pins=pins,
+        interpreter=spec.get("interpreter_path", "") if spec["kind"] == USER_MANAGED else "",
+        version_id=version.pk,
+    )
+
+
+def _asked(version: EnvironmentVersion) -> frozenset[str]:
+    return frozenset(line.name for line in requirements_read(version.spec.get("requirements", "")))
+
+
+@lru_cache(maxsize=64)  # locks never change, and reading one takes milliseconds
+def _pinned(text: str) -> frozenset[str]:
+    return frozenset(map(pin_name, lock_pins(text)))
+
+
+def _with_locks(workspace: Workspace) -> list[EnvironmentVersion]:
+    versions = latest_versions(workspace=workspace).select_related("environment")
+    return list(versions.prefetch_related(Prefetch("locks", Lock.objects.order_by("pk"))))

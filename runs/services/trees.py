@@ -1,0 +1,73 @@
+"""The files that a submission would run, as far as they can be seen before it is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from runs.selectors.files import snapshot_get, snapshot_manifest
+from runs.selectors.folders import linked_folder
+from runs.selectors.sources import source_files, source_get, source_newest
+from runs.stores import blob_store
+from runs.submission import Files, FolderSource, GitSource, SavedSource, SnapshotSource
+from runs.trees import Tree, in_time, tree_of_folder, tree_of_manifest
+from studio.client.folder import FolderRefused
+from studio.lib.refusal import Refused
+from studio.models import Role, User, Workspace
+from studio.selectors import require_role
+
+_LISTING_S = 1.2
+"""How long the list of a server folder may take."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The files of a submission as far as they can be seen, or why not."""
+
+    tree: Tree | None
+    why_not: str = ""
+    is_refused: bool = False
+    """Whether submitting would be refused for it."""
+
+
+def submission_files(
+    *, user: User, workspace: Workspace, source: Files | SavedSource, looked: str = ""
+) -> Seen:
+    """The files that would run. Nothing is frozen and nothing fetched.
+
+    `looked` is a snapshot that was made of an archive or a repository a moment ago.
+    """
+    require_role(user, workspace, Role.CONTRIBUTOR)
+    try:
+        return _seen(user, workspace, source, looked)
+    except (Refused, FolderRefused) as error:
+        return Seen(None, str(getattr(error, "sentence", error)), is_refused=True)
+
+
+def _seen(user: User, workspace: Workspace, source: Files | SavedSource, looked: str) -> Seen:
+    note = ""
+    if isinstance(source, SavedSource):
+        saved = source_get(user=user, workspace=workspace, name=source.name)
+        newest = source_newest(source=saved)
+        source = source_files(source=saved)
+        if isinstance(source, GitSource) and newest is not None and not looked:
+            looked, note = newest.snapshot.digest, "as they were fetched last"
+    if isinstance(source, FolderSource):
+        return _seen_folder(linked_folder(source.path))
+    digest = source.digest if isinstance(source, SnapshotSource) else looked
+    if not digest:
+        what = "repository is fetched" if isinstance(source, GitSource) else "archive is unpacked"
+        return Seen(None, f"The {what} on submit: its files are not known before.")
+    snapshot = snapshot_get(user=user, workspace=workspace, digest=digest)
+    manifest = snapshot_manifest(snapshot=snapshot)
+    return Seen(tree_of_manifest(manifest, blob_store().path, note))
+
+
+def _seen_folder(folder: Path) -> Seen:
+    limits = {"max_bytes": settings.SNAPSHOT_MAX_BYTES, "max_files": settings.SNAPSHOT_MAX_FILES}
+    tree = in_time(lambda: tree_of_folder(folder, **limits), _LISTING_S)
+    if tree is None:
+        return Seen(None, f"The folder was not listed within {_LISTING_S} s: it is large or slow.")
+    return Seen(tree)
