@@ -7,6 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 
+class RunnerRefused(Exception):
+    """The runner answered no: `str()` is its sentence for people, `code` its word for programs.
+
+    `payload` is what some codes come with, as PROTOCOL.md says.
+    """
+
+    def __init__(self, sentence: str, code: str, payload: bytes = b"") -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.payload = payload
+
+
 @dataclass(frozen=True)
 class Started:
     """This request started the command: its keeper {pid, start_time, boot_id} and itself {pid}."""

@@ -21,6 +21,7 @@ from compute.answers import (
     CouldNotStart,
     ExtraFile,
     OutputFile,
+    RunnerRefused,
     Started,
     TaskState,
 )
@@ -29,6 +30,8 @@ from compute.frames import FrameTooBig, Header, receive_frame, send_frame
 from compute.place import Place
 from compute.transports.base import TargetUnreachable
 
+__all__ = ("RunnerRefused", "Session", "SessionPool", "session_for")
+
 ANSWER_S = 30.0
 """How long the runner may be silent before an answer; while it works it says so every 5 s."""
 IDLE_S = 20.0
@@ -36,18 +39,6 @@ IDLE_S = 20.0
 _REMOVAL_S = 120.0
 """Removing a tree tells nothing before its end."""
 _PIECE_BYTES = 1 << 20
-
-
-class RunnerRefused(Exception):
-    """The runner answered no: `str()` is its sentence for people, `code` its word for programs.
-
-    `payload` is what some codes come with, as PROTOCOL.md says.
-    """
-
-    def __init__(self, sentence: str, code: str, payload: bytes = b"") -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.payload = payload
 
 
 class Sink(Protocol):
@@ -132,6 +123,14 @@ class Session:
             return set(json.loads(error.payload))
         return set()
 
+    def prepare(self, name: str, spec: Mapping[str, Any]) -> None:
+        """Write what the task is to run, for a keeper that is started by other means.
+
+        Raises:
+            RunnerRefused: it was started, or stopped for ever, before (code "claimed").
+        """
+        self._ask({"op": "prepare", "name": name, "spec": dict(spec)})
+
     def start(
         self,
         name: str,
@@ -168,6 +167,13 @@ class Session:
     def stop(self, name: str, *, reason: str, grace_s: float) -> None:
         """Have the whole process tree end within `grace_s`, then killed; answers at once."""
         self._ask({"op": "stop", "name": name, "reason": reason, "grace_s": grace_s})
+
+    def conclude(self, name: str, *, reason: str, error: str) -> None:
+        """Record the end of a task of which nothing lives, unless it has one; `error` says why.
+
+        For who knows better than the runner, which cannot look into a container.
+        """
+        self._ask({"op": "conclude", "name": name, "reason": reason, "error": error})
 
     def seal(self, name: str, mask: Sequence[str]) -> dict[str, Any]:
         """Size and hash of the masked log, fixed now if nobody has.

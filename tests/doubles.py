@@ -246,8 +246,18 @@ class LauncherInFront:
     def stop(self, handle: Handle, *, grace_s: float, reason: str) -> None:
         self.behind.stop(handle, grace_s=grace_s, reason=reason)
 
+    def settle(self, handle: Handle) -> None:
+        self.behind.settle(handle)
+
     def clear(self, handle: Handle) -> None:
         self.behind.clear(handle)
+
+
+class HastyLauncher(LauncherInFront):
+    """Takes whoever it is asked about for dead."""
+
+    def settle(self, handle: Handle) -> None:
+        self.behind.stop(handle, grace_s=0, reason="keeper_lost")
 
 
 class DeadLauncher(LauncherInFront):

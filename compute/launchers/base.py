@@ -22,6 +22,10 @@ class LaunchSpec:
     """Variables that live in memory only."""
     mask: Sequence[str] = field(default=(), repr=False)
     """Values that may not stay in the log."""
+    data: Sequence[str] = ()
+    """Paths over there that it reads; places that contain their runs let it see these alone."""
+    gpus: Sequence[str] = ()
+    """The GPUs that are lent to it, by index or UUID."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,14 @@ class Launcher(Protocol):
 
         Returns at once. Stopping what has ended, or never was, succeeds; a task that has
         not started yet never will.
+        """
+        ...
+
+    def settle(self, handle: Handle) -> None:
+        """Record the end of a task that died without a word, where only the place knows of it.
+
+        For when the runner cannot tell whether it lives. What lives, or has recorded its end
+        itself, is left as it is.
         """
         ...
 

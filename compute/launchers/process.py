@@ -50,6 +50,10 @@ class ProcessLauncher:
         """As promised by `Launcher`."""
         self._session.stop(handle["name"], reason=reason, grace_s=grace_s)
 
+    def settle(self, handle: Handle) -> None:
+        """Nothing: the runner sees the processes of its own machine itself."""
+        del handle
+
     def clear(self, handle: Handle) -> None:
         """As promised by `Launcher`."""
         self._session.clear(handle["name"])

@@ -2227,6 +2227,7 @@ class Session:
             "start": self._start,
             "look": self._look,
             "stop": self._stop,
+            "conclude": self._conclude,
             "seal": self._seal,
             "collect": self._collect,
             "fetch": self._fetch,
@@ -2483,6 +2484,19 @@ class Session:
         elif {"alive", "unknown"}.isdisjoint(states.values()):
             return "lost"
         return "stopping"
+
+    def _conclude(self, request: "Json", payload: bytes) -> "Frame":
+        """Record an end that nobody here saw, on the word of who asks; a true record stays."""
+        task = self._task(request)
+        if not task.claimed() or task.exited() is not None:
+            return {"ok": True}, b""
+        if "alive" in task.states().values():
+            self._refuse_living(task, "conclude")
+        record = exit_record(task.read("started.json"))
+        record.update(reason=field(request, "reason", str), ended_at=time.time())
+        record.update(error=field(request, "error", str, "") or None)
+        task.write_exited(record, waiting=self._tick)
+        return {"ok": True}, b""
 
     def _seal(self, request: "Json", payload: bytes) -> "Frame":
         task = self._present(request)

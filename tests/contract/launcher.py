@@ -50,6 +50,10 @@ class LauncherContract:
         folder.mkdir()
         return folder
 
+    def pid_here(self, pid: int) -> int:
+        """The number on this side of a process that within the task has the number `pid`."""
+        return pid
+
     def test_a_launched_command_runs(self, launcher: Launcher, there: Path) -> None:
         launcher.launch(task("echo ran > {there}/note", there))
         eventually(lambda: text_of(there / "note") == "ran\n", what="the command to run")
@@ -141,7 +145,7 @@ class LauncherContract:
         grandchild = "setsid sh -c 'echo $$ > {there}/grandchild; sleep 600' & "
         handle = launcher.launch(task(grandchild + ON_AND_ON, there))
         pids = [
-            int(eventually(lambda name=name: text_of(there / name)))  # type: ignore[misc]
+            self.pid_here(int(eventually(lambda name=name: text_of(there / name))))  # type: ignore[misc]
             for name in ("pid", "grandchild")
         ]
         launcher.stop(handle, grace_s=0.2, reason="canceled_by_user")
@@ -177,6 +181,23 @@ class LauncherContract:
         handle = launcher.launch(task("touch {there}/note", there))
         eventually(lambda: not launcher.alive(handle))
         assert not (there / "note").exists()
+
+    def test_settle_leaves_the_living_alone(self, launcher: Launcher, there: Path) -> None:
+        count = "i=0; while :; do i=$((i+1)); echo $i > {there}/count; sleep 0.02; done"
+        handle = launcher.launch(task(count, there))
+        seen = eventually(lambda: text_of(there / "count"))
+        launcher.settle(handle)
+        eventually(lambda: text_of(there / "count") not in {"", seen}, what="it to go on")
+        assert launcher.alive(handle)
+        self._end(launcher, handle)
+
+    def test_settling_what_has_ended_or_never_was_succeeds(
+        self, launcher: Launcher, there: Path
+    ) -> None:
+        handle = launcher.launch(task("true", there))
+        eventually(lambda: not launcher.alive(handle))
+        launcher.settle(handle)
+        launcher.settle({**handle, "name": "t9"})
 
     def test_clear_forgets_what_has_ended(self, launcher: Launcher, there: Path) -> None:
         spec = task("echo ran >> {there}/note", there)

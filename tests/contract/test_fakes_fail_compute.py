@@ -65,6 +65,7 @@ def test_a_transport_that_calls_the_impossible_unreachable_fails_its_suite(
         (doubles.LyingLauncher, "test_alive_until_the_end_and_not_after_it"),
         (doubles.ForgetfulLauncher, "test_launching_again_starts_nothing"),
         (doubles.TalkativeLauncher, "test_no_secret_stands_in_a_handle"),
+        (doubles.HastyLauncher, "test_settle_leaves_the_living_alone"),
         (doubles.StrictLauncher, "test_stopping_what_has_ended_succeeds"),
     ],
 )

@@ -44,6 +44,10 @@ class TransportContract:
         """A folder that both sides see under the same path."""
         return tmp_path
 
+    def pid_here(self, pid: int) -> int:
+        """The number on this side of a process that over there has the number `pid`."""
+        return pid
+
     def test_bytes_come_back_as_they_were_sent(self, transport: Transport, python: str) -> None:
         data = os.urandom(200_000) + bytes(range(256)) + b"\r\n\x00\x04\x1a\xff"
         with opened(transport, [python, "-c", ECHO]) as channel:
@@ -156,7 +160,7 @@ class TransportContract:
     ) -> None:
         code = ANNOUNCE + "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"
         with opened(transport, [python, "-c", code]) as channel:
-            pid = int(channel.read_exact(8, timeout_s=SOON_S))
+            pid = self.pid_here(int(channel.read_exact(8, timeout_s=SOON_S)))
             with within(SOON_S):
                 channel.close()
         eventually(lambda: not lives(pid), what="the command to be gone")
@@ -203,7 +207,7 @@ class TransportContract:
             "os.wait(); sys.stdin.read()\n"
         )
         with opened(transport, [python, "-c", code]) as channel:
-            pid = int(channel.read_exact(8, timeout_s=SOON_S))
+            pid = self.pid_here(int(channel.read_exact(8, timeout_s=SOON_S)))
         try:
             assert lives(pid)
         finally:

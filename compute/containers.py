@@ -1,0 +1,269 @@
+"""What our containers on a Docker engine look like: the helper, and the one of each run."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from docker.errors import APIError, ImageNotFound, NotFound
+from docker.types import DeviceRequest, LogConfig, Mount
+
+from compute.engine import Engine
+from compute.transports.base import TargetRefused, TargetUnreachable
+
+ROOT = "/runyard"
+"""Where the volume lies in our containers."""
+CONFLICT = 409
+_SUBPATH_SINCE = (1, 45)
+_LABEL = "runyard"
+_TRIES = 5
+_IDLE = (
+    "import os, signal, sys\n"
+    "os.chown(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))\n"
+    "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"  # orphans vanish when they end
+    "signal.signal(signal.SIGTERM, lambda *_: os._exit(0))\n"
+    "os.write(1, b'ready')\n"
+    "while True:\n"
+    "    signal.pause()\n"
+)
+"""The helper's first process: gives the volume to the run's user, and stays."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run may use; 0 stands for no limit of ours."""
+
+    memory_bytes: int = 0
+    nano_cpus: int = 0
+    shm_bytes: int = 0
+    pids: int = 0
+
+
+@dataclass(frozen=True)
+class Site:
+    """An engine, and how runs are contained there. Equal sites are the same place."""
+
+    engine: Engine
+    image: str
+    volume: str
+    user: str
+    """uid:gid"""
+    python: str
+    network: str
+    limits: Limits
+    data: tuple[str, ...] = ()
+    """Folders of the engine's machine in which named data may lie."""
+
+    def container_name(self, task: str) -> str:
+        """The name of a run's container, which is the claim on it: no second one can have it."""
+        return f"{self.volume}.{task}"
+
+    def labels(self, role: str) -> dict[str, str]:
+        """By what our containers are found again."""
+        return {_LABEL: self.volume, f"{_LABEL}.role": role}
+
+    # -- the helper
+
+    def helper(self) -> str:
+        """The id of the running helper; made when it is missing, has ended, or is another one."""
+        api = self.engine.api
+        for _ in range(_TRIES):
+            try:
+                found = api.inspect_container(self._helper_name)
+            except NotFound:
+                self._make_helper()
+                continue
+            labels = found["Config"]["Labels"]
+            if found["State"]["Running"] and labels.get(f"{_LABEL}.settings") == self._settings:
+                return str(found["Id"])
+            self.remove(found["Id"])
+        raise TargetUnreachable(
+            f"The container {self._helper_name} does not stay: somebody ends it."
+        )
+
+    def helper_mounts(self) -> list[Mount]:
+        """The whole volume, and the folders of data so that their paths can be looked at."""
+        return [Mount(ROOT, self.volume, type="volume"), *map(_read_only, self.data)]
+
+    def remove(self, container: str) -> None:
+        """Remove a container, dead or alive; one that is gone or on its way is no error."""
+        with suppress(NotFound):
+            try:
+                self.engine.api.remove_container(container, force=True, v=True)
+            except APIError as error:
+                if error.status_code != CONFLICT:
+                    raise
+
+    @property
+    def _helper_name(self) -> str:
+        return f"{self.volume}.helper"
+
+    @property
+    def _settings(self) -> str:
+        """What makes a helper another one."""
+        facts = repr((self.image, self.user, self.python, self.data, _IDLE))
+        return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+    def _make_helper(self) -> None:
+        """It gets its name when it is ready: who finds it under its name can use it at once."""
+        api, name = self.engine.api, f"{self._helper_name}.{secrets.token_hex(4)}"
+        api.create_volume(self.volume, labels={_LABEL: self.volume})
+        uid, _, gid = self.user.partition(":")
+        config = api.create_host_config(
+            mounts=self.helper_mounts(),
+            network_mode="none",
+            log_config=LogConfig(type="none"),
+            security_opt=["no-new-privileges"],
+        )
+        labels = {**self.labels("helper"), f"{_LABEL}.settings": self._settings}
+        command = [self.python, "-I", "-S", "-c", _IDLE, ROOT, uid, gid]
+        made = self.create(
+            name, command=command, host_config=config, labels=labels, user="0:0", stdin_open=False
+        )
+        try:
+            self._await_ready(made)
+            api.rename(made, self._helper_name)
+        except APIError as error:
+            self.remove(made)
+            if error.status_code != CONFLICT:  # else another process was faster
+                raise
+        except BaseException:
+            self.remove(made)
+            raise
+
+    def _await_ready(self, container: str) -> None:
+        path = f"/containers/{container}/attach?stream=1&stdout=1&stderr=1"
+        with self.engine.stream(path, {}) as output:
+            self.start(container)
+            said = b""
+            while b"ready" not in said:
+                piece = output.recv(4096)
+                if not piece:
+                    last = said.decode("utf-8", "replace").strip().splitlines()[-1:]
+                    raise TargetRefused(f"The helper container ended at once. {''.join(last)}")
+                said += piece
+
+    # -- the container of a run
+
+    def create_run(
+        self,
+        task: str,
+        *,
+        runner_sha: str,
+        environment: str = "",
+        data: Sequence[str] = (),
+        gpus: Sequence[str] = (),
+        stop_s: float,
+    ) -> bool:
+        """Make the container of a task, not started: whether it is new.
+
+        It sees its own folder, and read-only the runner, its environment and its data.
+        """
+        mounts = [
+            self._part(f"tasks/{task}", read_only=False),
+            self._part(f"runner/{runner_sha}", read_only=True),
+            *([self._part(environment, read_only=True)] if environment else ()),
+            *(_read_only(path) for path in data),
+        ]
+        runner = f"{ROOT}/runner/{runner_sha}/runner.py"
+        command = [self.python, "-I", "-S", runner, "keep", f"{ROOT}/tasks/{task}"]
+        try:
+            self.create(
+                self.container_name(task),
+                command=command,
+                host_config=self.run_config([*mounts, *self.more_mounts()], gpus),
+                labels={**self.labels("run"), f"{_LABEL}.task": task},
+                user=self.user,
+                stdin_open=True,
+                stop_timeout=int(stop_s),
+            )
+        except APIError as error:
+            if error.status_code != CONFLICT:
+                raise
+            return False
+        return True
+
+    def more_mounts(self) -> list[Mount]:
+        """What else every run sees: nothing."""
+        return []
+
+    def run_config(self, mounts: Sequence[Mount], gpus: Sequence[str]) -> dict[str, Any]:
+        """How a run is contained: no rights, no log of the engine's own, and its limits."""
+        limits = self.limits
+        found: dict[str, Any] = self.engine.api.create_host_config(
+            mounts=list(mounts),
+            network_mode=self.network,
+            mem_limit=limits.memory_bytes or None,
+            memswap_limit=limits.memory_bytes or None,  # else it may take as much swap again
+            nano_cpus=limits.nano_cpus or None,
+            shm_size=limits.shm_bytes or None,
+            pids_limit=limits.pids or None,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            log_config=LogConfig(type="none"),
+            device_requests=[DeviceRequest(device_ids=list(gpus), capabilities=[["gpu"]])]
+            if gpus
+            else None,
+        )
+        return found
+
+    def create(self, name: str, **settings: Any) -> str:
+        """Make a container from the site's image: its id."""
+        try:
+            made = self.engine.api.create_container(
+                self.image,
+                name=name,
+                environment={"HOME": "/tmp"},  # noqa: S108  (a private one: the container's own)
+                working_dir="/",
+                use_config_proxy=False,
+                **settings,
+            )
+        except ImageNotFound as error:
+            raise TargetRefused(
+                f"There is no image '{self.image}' on the engine: run 'docker pull {self.image}' "
+                "there, or name another image."
+            ) from error
+        return str(made["Id"])
+
+    def start(self, container: str) -> None:
+        """Start a container; one that runs already is no error.
+
+        Raises:
+            TargetRefused: what it is to run, or to have, cannot be had; the sentence says what.
+        """
+        try:
+            self.engine.api.start(container)
+        except APIError as error:
+            reason = str(error.explanation or error).strip().rstrip(".")
+            raise TargetRefused(f"The container could not be started: {reason}.") from error
+
+    def state(self, task: str) -> Mapping[str, Any] | None:
+        """What the engine says of a task's container; None when there is none."""
+        try:
+            found: Mapping[str, Any] = self.engine.api.inspect_container(self.container_name(task))
+        except NotFound:
+            return None
+        return found
+
+    def may_mount(self, path: str) -> bool:
+        """Whether an admin has said that data at this path may be mounted."""
+        return any(PurePosixPath(path).is_relative_to(folder) for folder in self.data)
+
+    def _part(self, path: str, *, read_only: bool) -> Mount:
+        """A part of the volume, at the path that it has in the helper too."""
+        target, api = f"{ROOT}/{path}", self.engine.api
+        if self.engine.api_version >= _SUBPATH_SINCE:
+            return Mount(
+                target, self.volume, type="volume", read_only=read_only, subpath=path, no_copy=True
+            )
+        folder = api.inspect_volume(self.volume)["Mountpoint"]
+        return Mount(target, f"{folder}/{path}", type="bind", read_only=read_only)
+
+
+def _read_only(path: str) -> Mount:
+    return Mount(path, path, type="bind", read_only=True)

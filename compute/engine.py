@@ -1,0 +1,186 @@
+"""A Docker engine: how to reach it, its API, and raw connections to what runs in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from docker import APIClient
+from docker.errors import APIError, DockerException
+from docker.tls import TLSConfig
+from requests.exceptions import RequestException
+
+from compute.transports.base import TargetRefused, TargetUnreachable
+
+ANSWER_S = 30
+"""How long the engine may take for one answer; starting a container is the longest."""
+TLS_PORT = 2376
+_HEAD_BYTES = 16 * 1024
+_clients: dict[tuple[Engine, int], Any] = {}
+_clients_lock = threading.Lock()
+
+
+class _Client(APIClient):  # type: ignore[misc]  # it has no types
+    """The SDK's client, deaf to the environment: REQUESTS_CA_BUNDLE would beat the engine's CA."""
+
+    @property
+    def trust_env(self) -> bool:
+        return False
+
+    @trust_env.setter
+    def trust_env(self, value: bool) -> None:
+        """What requests wants is not taken over."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One engine by its address, with the files that prove to each other who is who over TLS."""
+
+    address: str
+    """unix:///path or tcp://host:port"""
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+    @property
+    def api(self) -> Any:
+        """The SDK's client of this process, connected once; use it inside `reached`."""
+        with _clients_lock:
+            place = self, os.getpid()  # a forked child must not speak into its parent's lines
+            if place not in _clients:
+                self._dial().close()  # the SDK's own first try would leave its socket open
+                _clients[place] = _Client(
+                    base_url=self.address.replace("tcp://", "https://", 1)
+                    if self.ca
+                    else self.address,
+                    version="auto",
+                    timeout=ANSWER_S,
+                    tls=self._tls() or False,
+                )
+            return _clients[place]
+
+    @property
+    def api_version(self) -> tuple[int, ...]:
+        """The version of the API that both sides speak, like (1, 41)."""
+        return tuple(int(part) for part in self.api.api_version.split("."))
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """Turn what the SDK raises inside into the two answers that a target has.
+
+        Raises:
+            TargetUnreachable: the engine does not answer, or failed at something that may
+                work later.
+            TargetRefused: it answered no, with its reason.
+        """
+        try:
+            yield
+        except APIError as error:
+            raise self._said(error.status_code or 500, str(error.explanation or error)) from error
+        except (RequestException, DockerException, OSError) as error:
+            sentence = f"The Docker engine at {self.address} does not answer: {_why(error)}."
+            raise TargetUnreachable(sentence) from error
+
+    def stream(self, path: str, body: Mapping[str, object]) -> socket.socket:
+        """A connection that the engine hands over to the pipes of a process; use in `reached`.
+
+        The SDK has one too, which loses what arrives together with the answer's header.
+        """
+        content = json.dumps(body).encode()
+        head = (
+            f"POST /v{self.api.api_version}{path} HTTP/1.1\r\nHost: docker\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
+            "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+        )
+        connection = self._dial()
+        try:
+            connection.sendall(head.encode() + content)
+            self._await_handover(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _await_handover(self, connection: socket.socket) -> None:
+        answer = _header(connection)
+        status = int(answer.split(None, 2)[1])
+        if status not in {101, 200}:
+            raise self._said(status, _message(connection, answer))
+
+    def _dial(self) -> socket.socket:
+        parts = urlsplit(self.address)
+        if parts.scheme == "unix":
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(ANSWER_S)
+            try:
+                connection.connect(parts.path)
+            except OSError:
+                connection.close()
+                raise
+            return connection
+        port = parts.port or TLS_PORT
+        connection = socket.create_connection((parts.hostname, port), timeout=ANSWER_S)
+        if not self.ca:
+            return connection
+        context = ssl.create_default_context(cafile=self.ca)
+        if self.cert:
+            context.load_cert_chain(self.cert, self.key)
+        try:
+            return context.wrap_socket(connection, server_hostname=parts.hostname)
+        except OSError:
+            connection.close()
+            raise
+
+    def _tls(self) -> TLSConfig | None:
+        if not self.ca:
+            return None
+        pair = (self.cert, self.key) if self.cert else None
+        return TLSConfig(ca_cert=self.ca, client_cert=pair, verify=True)
+
+    def _said(self, status: int, message: str) -> TargetUnreachable | TargetRefused:
+        sentence = f"The Docker engine says: {message.strip().rstrip('.')}."
+        return TargetUnreachable(sentence) if status >= 500 else TargetRefused(sentence)
+
+
+def _header(connection: socket.socket) -> str:
+    """The header of an answer, and not one byte of what follows it."""
+    header = b""
+    while not header.endswith(b"\r\n\r\n"):
+        byte = connection.recv(1)
+        if not byte or len(header) > _HEAD_BYTES:
+            raise ConnectionError("it ended the connection before its answer")
+        header += byte
+    return header.decode("latin-1")
+
+
+def _message(connection: socket.socket, header: str) -> str:
+    """The reason in an answer that says no."""
+    fields = dict(line.lower().split(": ", 1) for line in header.splitlines() if ": " in line)
+    content, length = b"", int(fields.get("content-length", "0"))
+    while len(content) < length:
+        piece = connection.recv(length - len(content))
+        if not piece:
+            break
+        content += piece
+    try:
+        return str(json.loads(content)["message"])
+    except (ValueError, KeyError):
+        return content.decode("utf-8", "replace") or header.splitlines()[0]
+
+
+def _why(error: BaseException) -> str:
+    """The innermost reason of an error that the SDK has wrapped, without its wrappings."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner.strerror.rstrip(".")
+        error, inner = inner, inner.__cause__ or inner.__context__
+    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__

@@ -1,0 +1,185 @@
+"""Tasks as containers of a Docker engine, each with the runner's keeper as its first process."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from docker.errors import APIError
+
+from compute.answers import RunnerRefused
+from compute.containers import ROOT, Site
+from compute.launchers.base import Handle, LaunchSpec, Report
+from compute.transports.base import TargetRefused
+
+if TYPE_CHECKING:
+    from compute.session import Session
+
+_ENVIRONMENTS = f"{ROOT}/envs/"
+_MORE_S = 5.0
+"""So much longer than its grace a keeper gets when the engine itself goes down."""
+_SECRETS_S = 10.0
+
+
+class DockerLauncher:
+    """A `Launcher` through the session in the helper, which prepares, and the engine's API.
+
+    Two things together make it exactly once: no two containers can have the name of a task,
+    and the keeper in one claims the folder, so that nothing starts again in a second.
+    """
+
+    def __init__(self, session: Session, site: Site) -> None:
+        self._session = session
+        self._site = site
+
+    def launch(self, spec: LaunchSpec) -> Handle:
+        """As promised by `Launcher`.
+
+        Raises:
+            TargetRefused: the engine cannot start such a container.
+        """
+        name = spec.name
+        handle = {
+            "kind": "docker",
+            "name": name,
+            "container": self._site.container_name(name),
+            "runner": self._session.runner_sha,
+        }
+        has_secrets = bool(spec.secrets or spec.mask)
+        try:
+            self._session.prepare(name, {**_contained(spec), "stdin": has_secrets})
+        except RunnerRefused as error:
+            if error.code != "claimed":
+                raise
+            if not (has_secrets and self._waits_for_secrets(name)):
+                return handle
+        else:
+            self._create(spec)
+        self._start(spec, has_secrets=has_secrets)
+        return handle
+
+    def pending(self, handles: Sequence[Handle]) -> Mapping[str, Report]:
+        """Nothing: an engine starts what it is told to at once."""
+        del handles
+        return {}
+
+    def alive(self, handle: Handle) -> bool:
+        """As promised by `Launcher`; the engine knows, also where the runner cannot look."""
+        with self._site.engine.reached():
+            found = self._site.state(handle["name"])
+        return found is not None and _lives(found)
+
+    def stop(self, handle: Handle, *, grace_s: float, reason: str) -> None:
+        """As promised by `Launcher`: the keeper ends the tree, and hears of it at once."""
+        self._session.stop(handle["name"], reason=reason, grace_s=grace_s)
+        with self._site.engine.reached(), suppress(APIError):  # it has ended, or never was
+            self._site.engine.api.kill(self._site.container_name(handle["name"]), "SIGUSR1")
+
+    def settle(self, handle: Handle) -> None:
+        """As promised by `Launcher`, from what the engine says of the container."""
+        name = handle["name"]
+        with self._site.engine.reached():
+            found = self._site.state(name)
+        if found is not None and (_lives(found) or found["State"]["Status"] == "created"):
+            return
+        reason, sentence = _death(found)
+        self._session.conclude(name, reason=reason, error=sentence)
+
+    def clear(self, handle: Handle) -> None:
+        """As promised by `Launcher`: the container first, then the folder."""
+        name = handle["name"]
+        if self.alive(handle):
+            raise RunnerRefused(f"Cannot clear task {name}: its container runs.", "alive")
+        self.settle(handle)
+        with self._site.engine.reached():
+            self._site.remove(self._site.container_name(name))
+        self._session.clear(name)
+
+    def _create(self, spec: LaunchSpec) -> None:
+        for path in spec.data:
+            if not self._site.may_mount(path):
+                raise TargetRefused(
+                    f"{path} lies in none of the folders that this target may mount: an admin "
+                    "adds its folder to the target's data folders."
+                )
+        paths = [str(path) for path in spec.spec.get("path", [])]
+        environments = [path for path in paths if path.startswith(_ENVIRONMENTS)]
+        environment = "/".join(environments[0].split("/")[2:4]) if environments else ""
+        with self._site.engine.reached():
+            self._site.create_run(
+                spec.name,
+                runner_sha=self._session.runner_sha,
+                environment=environment,
+                data=spec.data,
+                gpus=spec.gpus,
+                stop_s=float(spec.spec.get("grace_s") or 0) + _MORE_S,
+            )
+
+    def _start(self, spec: LaunchSpec, *, has_secrets: bool) -> None:
+        """Let the container go, and hand the secrets over, which are kept in memory alone."""
+        engine, container = self._site.engine, self._site.container_name(spec.name)
+        with engine.reached(), ExitStack() as held:
+            if has_secrets:
+                path = f"/containers/{container}/attach?stream=1&stdin=1"
+                stdin = held.enter_context(engine.stream(path, {}))
+            found = self._site.state(spec.name)
+            if found is not None and found["State"]["Status"] == "created":
+                try:
+                    self._site.start(container)
+                except TargetRefused:
+                    self._site.remove(container)
+                    raise
+            if has_secrets:
+                _send(stdin, {"secrets": dict(spec.secrets), "mask": list(spec.mask)})
+
+    def _waits_for_secrets(self, name: str) -> bool:
+        """Whether who launched it died before it could hand the secrets over."""
+        state = self._session.look([name])[name]
+        return state.command == "none" and state.exited is None
+
+
+def _lives(found: Mapping[str, Any]) -> bool:
+    return bool(found["State"]["Running"] or found["State"]["Restarting"])
+
+
+def _death(found: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Why a container that left no record is dead, as a reason and a sentence."""
+    if found is None:
+        sentence = "The container was removed from outside while the command ran."
+        return "keeper_lost", sentence
+    state = found["State"]
+    if state["OOMKilled"]:
+        return "out_of_memory", "The container used more memory than it may."
+    code = state["ExitCode"]
+    return "keeper_lost", f"The container was killed from outside (exit status {code})."
+
+
+def _contained(spec: LaunchSpec) -> dict[str, Any]:
+    """The spec as it is right within: GPUs that are lent by index are counted anew there."""
+    found = dict(spec.spec)
+    if spec.gpus and all(gpu.isdigit() for gpu in spec.gpus):
+        devices = ",".join(str(index) for index in range(len(spec.gpus)))
+        found["env"] = {**found.get("env", {}), "CUDA_VISIBLE_DEVICES": devices}
+    return found
+
+
+def _send(stdin: socket.socket, frame: Mapping[str, object]) -> None:
+    head = json.dumps(frame).encode()
+    stdin.settimeout(_SECRETS_S)
+    stdin.sendall(struct.pack(">II", len(head), 0) + head)
+
+
+@dataclass(frozen=True)
+class DockerLaunching:
+    """Makes the launcher of a site for an open session; equal for equal sites."""
+
+    site: Site
+
+    def __call__(self, session: Session) -> DockerLauncher:
+        """The launcher."""
+        return DockerLauncher(session, self.site)

@@ -1,0 +1,207 @@
+"""The Docker launcher, held to the contract and to what only an engine can do to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compute.answers import TaskState
+from compute.containers import ROOT, Limits
+from compute.launchers.base import Launcher, LaunchSpec
+from compute.launchers.docker import DockerLauncher
+from compute.session import Session
+from compute.transports.base import TargetRefused
+from tests.contract.launcher import ON_AND_ON, LauncherContract, task, text_of
+from tests.docker.conftest import SharingSite, place_at
+from tests.docker.engine import DockerEngine
+from tests.waiting import eventually
+
+
+class TestDockerLauncher(LauncherContract):
+    @pytest.fixture
+    def launcher(self, session: Session, site: SharingSite) -> Launcher:
+        return DockerLauncher(session, site)
+
+    @pytest.fixture
+    def another(self, site: SharingSite) -> Iterator[Launcher]:
+        with Session(place_at(site)) as session:
+            yield DockerLauncher(session, site)
+
+    @pytest.fixture
+    def lay_out(self, session: Session) -> Callable[[str], None]:
+        return lambda name: session.materialise(name, b"[]")
+
+    @pytest.fixture
+    def there(self, seen: Path) -> Path:
+        return seen
+
+    @pytest.fixture(autouse=True)
+    def _on(self, engine: DockerEngine, site: SharingSite) -> None:
+        self._engine, self._container = engine, site.container_name("t1")
+
+    def pid_here(self, pid: int) -> int:
+        return self._engine.pid_of(self._container, pid)
+
+
+def container(engine: DockerEngine, site: SharingSite) -> dict[str, Any]:
+    """What the engine says of the container of t1."""
+    found: dict[str, Any] = engine.api.inspect_container(site.container_name("t1"))
+    return found
+
+
+def launched(session: Session, site: SharingSite, spec: LaunchSpec) -> DockerLauncher:
+    launcher = DockerLauncher(session, site)
+    launcher.launch(spec)
+    return launcher
+
+
+def ended(session: Session) -> TaskState:
+    """How t1 ended, once its own record is there."""
+
+    def look() -> TaskState | None:
+        state = session.look(["t1"])["t1"]
+        return state if state.exited is not None else None
+
+    return eventually(look, timeout_s=20, what="the end of t1")
+
+
+def settled(launcher: DockerLauncher, session: Session) -> Mapping[str, Any]:
+    """The record that the launcher makes of a container that died without one."""
+    eventually(lambda: not launcher.alive({"name": "t1"}), what="the container to end")
+    assert session.look(["t1"])["t1"].exited is None
+    launcher.settle({"name": "t1"})
+    exited = session.look(["t1"])["t1"].exited
+    assert exited is not None
+    assert exited["status"] is None
+    return exited
+
+
+def test_a_run_sees_its_own_folder_and_nothing_else_of_the_volume(
+    engine: DockerEngine, session: Session, site: SharingSite, seen: Path
+) -> None:
+    session.materialise("t2", b"[]")
+    launched(
+        session,
+        site,
+        task(f"ls {ROOT} {ROOT}/tasks > {{there}}/list; id -u >> {{there}}/list", seen),
+    )
+    ended(session)
+    assert text_of(seen / "list").split() == [
+        f"{ROOT}:", "runner", "tasks", f"{ROOT}/tasks:", "t1", "1000",
+    ]  # fmt: skip
+    found = container(engine, site)
+    assert found["HostConfig"]["LogConfig"]["Type"] == "none"
+    assert found["HostConfig"]["CapDrop"] == ["ALL"]
+    writable = [mount["Destination"] for mount in found["Mounts"] if mount["RW"]]
+    assert sorted(writable) == sorted([f"{ROOT}/tasks/t1", site.there])
+
+
+def test_the_runner_that_keeps_a_run_cannot_be_changed_by_it(
+    session: Session, site: SharingSite, seen: Path
+) -> None:
+    command = f"echo > {ROOT}/runner/{session.runner_sha}/runner.py || echo kept > {{there}}/note"
+    launched(session, site, task(command, seen))
+    eventually(lambda: text_of(seen / "note") == "kept\n")
+
+
+def test_named_data_is_there_to_be_read_where_an_admin_allows_it(
+    session: Session, site: SharingSite, seen: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data" / "mnist"
+    data.mkdir(parents=True)
+    (data / "x").write_text("pixels\n")
+    command = f"cat {data}/x > {{there}}/note; touch {data}/y || echo closed >> {{there}}/note"
+    spec = task(command, seen, data=[str(data)])
+    with pytest.raises(TargetRefused, match="data folders"):
+        DockerLauncher(session, site).launch(spec)
+    open_site = replace(site, data=(str(data.parent),))
+    launched(session, open_site, spec)
+    ended(session)
+    assert text_of(seen / "note") == "pixels\nclosed\n"
+    assert site.helper() != open_site.helper()
+
+
+def test_too_much_memory_ends_as_out_of_memory(
+    session: Session, site: SharingSite, seen: Path
+) -> None:
+    tight = replace(site, limits=Limits(memory_bytes=64 << 20, pids=100, nano_cpus=10**9))
+    hungry = "import os; os.write(1, b'eating'); x = bytearray(200 << 20)"
+    spec = LaunchSpec(name="t1", spec={"argv": ["python3", "-c", hungry], "cwd": "code"})
+    launcher = launched(session, tight, spec)
+    eventually(lambda: not launcher.alive({"name": "t1"}), timeout_s=20)
+    launcher.settle({"name": "t1"})
+    exited = ended(session).exited
+    assert exited is not None
+    assert exited["reason"] == "out_of_memory"
+
+
+def test_a_container_that_somebody_removed_is_told_from_a_script_that_failed(
+    engine: DockerEngine, session: Session, site: SharingSite, seen: Path
+) -> None:
+    launcher = launched(session, site, task(ON_AND_ON, seen))
+    eventually(lambda: text_of(seen / "pid"))
+    engine.api.remove_container(site.container_name("t1"), force=True)
+    exited = settled(launcher, session)
+    assert exited["reason"] == "keeper_lost"
+    assert "removed from outside" in exited["error"]
+
+
+def test_a_container_that_somebody_killed_is_told_too(
+    engine: DockerEngine, session: Session, site: SharingSite, seen: Path
+) -> None:
+    launcher = launched(session, site, task(ON_AND_ON, seen))
+    eventually(lambda: text_of(seen / "pid"))
+    engine.api.kill(site.container_name("t1"), "SIGKILL")
+    assert "killed from outside (exit status 137)" in settled(launcher, session)["error"]
+
+
+def test_a_container_that_is_stopped_from_outside_ends_its_command_in_order(
+    engine: DockerEngine, session: Session, site: SharingSite, seen: Path
+) -> None:
+    launched(session, site, task("trap 'exit 3' TERM; " + ON_AND_ON, seen))
+    eventually(lambda: text_of(seen / "pid"))
+    engine.api.stop(site.container_name("t1"))
+    exited = ended(session).exited
+    assert exited is not None
+    assert (exited["status"], exited["reason"]) == ({"exited": 3}, "host_shutdown")
+
+
+def test_secrets_that_were_not_handed_over_are_by_the_next_launch(
+    engine: DockerEngine, session: Session, site: SharingSite, seen: Path
+) -> None:
+    spec = task("echo $TOKEN > {there}/note", seen, secrets={"TOKEN": "hush-hush"}, mask=["hush"])
+    launcher = DockerLauncher(session, site)
+    session.prepare("t1", {**spec.spec, "stdin": True})
+    site.create_run("t1", runner_sha=session.runner_sha, stop_s=5)
+    site.start(site.container_name("t1"))  # and here its launcher died
+    eventually(lambda: session.look(["t1"])["t1"].claimed)
+    launcher.launch(spec)
+    eventually(lambda: text_of(seen / "note") == "hush-hush\n")
+    assert "hush" not in str(container(engine, site))
+
+
+def test_lent_gpus_are_asked_for_and_counted_anew_inside(
+    engine: DockerEngine, session: Session, site: SharingSite
+) -> None:
+    env = {"CUDA_VISIBLE_DEVICES": "2,3"}
+    spec = LaunchSpec(name="t1", spec={"argv": ["true"], "env": env}, gpus=["2", "3"])
+    with pytest.raises(TargetRefused, match="could not be started"):  # there is no GPU here
+        DockerLauncher(session, site).launch(spec)
+    assert not engine.api.containers(all=True, filters={"label": "runyard.task=t1"})
+    (asked,) = site.run_config([], ["2", "3"])["DeviceRequests"]
+    assert asked["DeviceIDs"] == ["2", "3"]
+    assert asked["Capabilities"] == [["gpu"]]
+    assert spec_of(engine, site)["env"] == {"CUDA_VISIBLE_DEVICES": "0,1"}
+
+
+def spec_of(engine: DockerEngine, site: SharingSite) -> dict[str, Any]:
+    """What the keeper of t1 would read."""
+    command = ["cat", f"{ROOT}/tasks/t1/spec.json"]
+    made = engine.api.exec_create(site.helper(), command)
+    found: dict[str, Any] = json.loads(engine.api.exec_start(made["Id"]))
+    return found
