@@ -1,8 +1,7 @@
 """Terminal colour in log lines, as HTML with classes: no style attribute, nothing unescaped.
 
 A pen is what the SGR codes of a text add up to; as text it is the codes that bring it back
-("1;31"). `static/js/ansi.js` reads the same way, so lines that came with the page and lines
-that arrived live look alike.
+("1;31"). Lines that came with the page and lines that arrive live are drawn here, by one pen.
 """
 
 from __future__ import annotations
@@ -95,12 +94,13 @@ def line_html(line: str, pen: Pen) -> str:
 
     A progress bar that went back with a carriage return shows only its last state.
     """
-    gone, shown = _folded(line)
+    gone, shown = folded(line)
     skim(gone, pen)
-    return "".join(_drawn(shown, pen))
+    return "".join(drawn(shown, pen))
 
 
-def _drawn(text: str, pen: Pen) -> Iterator[str]:
+def drawn(text: str, pen: Pen) -> Iterator[str]:
+    """The HTML pieces of a text without carriage returns; moves the pen."""
     start = 0
     for match in _SEQUENCE.finditer(text) if "\x1b" in text else ():
         yield _piece(text[start : match.start()], pen)
@@ -118,7 +118,7 @@ def _piece(text: str, pen: Pen) -> str:
     return f'<span class="{classes}">{safe}</span>' if classes else safe
 
 
-def _folded(line: str) -> tuple[str, str]:
+def folded(line: str) -> tuple[str, str]:
     """What was overwritten, and what a terminal shows in the end."""
     parts = line.removesuffix("\r").split("\r")
     shown = next((at for at in range(len(parts) - 1, 0, -1) if parts[at]), 0)

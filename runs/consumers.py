@@ -1,13 +1,14 @@
 """The one websocket of a page: it says what changed, and carries the tail of one log.
 
     {"follow": "run/42"}                             -> {"type": "run", "id": 42, "status": ...}
-    {"log": "run/42", "stream": "run.log", "offset"} -> frames: 8-byte offset + bytes
-    {"log": "build/7", "offset": n}                  -> the same
+    {"log": "run/42", "stream": "run.log"}           -> {"type": "log", "from": 7, "html": ...}
+    {"log": "build/7"}                               -> the same
     {"workspace": "main"}                            -> {"type": "run-changed", "id": 42}
     {"notices": true}                                -> {"type": "run-ended", "id": 42, ...}
 
 Messages from the channel layer are hints only: the log is read from the store, and looked
-at again every second, so a lost hint costs a moment and never a byte.
+at again every second, so a lost hint costs a moment and never a line. The end of a log is drawn
+once for all who follow it (`runs.tails`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import struct
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +32,7 @@ from runs.selectors.live import (
     workspace_group,
 )
 from runs.stores import log_store
+from runs.tails import SharedTail, shared_tail
 from studio.lib.refusal import Refused
 from studio.models import User
 
@@ -39,18 +40,17 @@ RECHECK_S = 1.0
 RIGHTS_S = 5.0
 """How often the right to read a log is looked at again while it is sent."""
 NOT_ANY_MORE = 4401
-PIECE_BYTES = 256 * 1024
-_OFFSET = struct.Struct(">Q")
 
 
 @dataclass
 class _Tail:
-    """The log that this page follows, and how far it was sent."""
+    """The log that this page follows, and which state of its end the page has."""
 
     view: LogView
     name: str
     stream: str
-    offset: int
+    shared: SharedTail
+    version: int = -1
     checked_at: float = field(default_factory=time.monotonic)
 
 
@@ -72,6 +72,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
 
     async def disconnect(self, code: int) -> None:
         """Forget everything; the page comes back with its offset."""
+        self.tail = None
         if self.pump is not None:
             self.pump.cancel()
         for group in self.joined:
@@ -105,7 +106,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             name, stream = message["log"], message.get("stream", "run.log")
             view = await database_sync_to_async(log_view)(user, name, stream)
             await self._join(view.group)
-            self.tail = _Tail(view, name, stream, max(0, int(message.get("offset", 0))))
+            self.tail = _Tail(view, name, stream, shared_tail(log_store(), view.key, view.times))
             self.grew.set()
             if self.pump is None:
                 self.pump = asyncio.create_task(self._pump())
@@ -167,17 +168,15 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         return bool(await database_sync_to_async(_may_read)(self.scope["user"], tail))
 
     async def _send_tail(self, tail: _Tail) -> None:
-        store = log_store()
-        while tail is self.tail:
-            sealed = store.sealed(tail.view.key)
-            data = await asyncio.to_thread(store.read, tail.view.key, tail.offset, PIECE_BYTES)
-            if not data:
-                if sealed is not None:
-                    await self._say({"type": "log-end", "size": tail.offset, "sealed": True})
-                    self.tail = None
-                return
-            await self.send(bytes_data=_OFFSET.pack(tail.offset) + data)
-            tail.offset += len(data)
+        woken_at = time.monotonic()
+        version, text = await tail.shared.after(tail.version, woken_at=woken_at)
+        if tail is not self.tail:
+            return
+        tail.version = version
+        if text:
+            await self.send(text_data=text)
+        if tail.shared.tail.is_sealed and tail.shared.tail.version == version:
+            self.tail = None
 
     async def _join(self, group: str) -> None:
         if group not in self.joined:

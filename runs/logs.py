@@ -107,6 +107,10 @@ class LogStore:
         except (FileNotFoundError, NotADirectoryError):
             return b""
 
+    def path(self, key: str) -> Path:
+        """Where the bytes of a log lie, to be read and never written; it need not be there."""
+        return self._path(key)
+
     def tail(self, key: str, lines: int, *, max_bytes: int = _PIECE_BYTES) -> bytes:
         """The last lines, but not more than the last `max_bytes`."""
         size = self.size(key)

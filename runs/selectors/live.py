@@ -26,6 +26,8 @@ class LogView:
 
     key: str
     group: str
+    times: str = ""
+    """The key of its target's notes on when it grew; empty for a log without them."""
 
 
 def workspace_group(user: User, slug: str) -> str:
@@ -74,7 +76,8 @@ def run_log_view(run: Run, stream: str) -> LogView:
         log_store().size(key)  # one that is not there yet is empty
     except (ValueError, OSError) as error:  # the store can have none of that name
         raise NotFound(f"Run {run.pk} has no log '{stream}'.") from error
-    return LogView(key=key, group=f"run.{run.pk}")
+    times = f"{attempt.task}/times" if attempt is not None and stream == "run.log" else ""
+    return LogView(key=key, group=f"run.{run.pk}", times=times)
 
 
 def build_log_view(user: User, build_id: int) -> LogView:
@@ -84,4 +87,4 @@ def build_log_view(user: User, build_id: int) -> LogView:
     ).first()
     if build is None:
         raise NotFound(f"There is no build {build_id}.")
-    return LogView(key=build.log_key, group=f"build.{build_id}")
+    return LogView(key=build.log_key, group=f"build.{build_id}", times=f"{build.task}/times")

@@ -12,8 +12,15 @@ from environments.models import Build
 from environments.selectors import build_get
 from environments.services import build_cancel
 from runs.selectors.builds import build_runs
-from runs.views.logparts import log_part, log_tail
-from runs.views.logs import asked_line, raw_log
+from runs.views.loganswers import (
+    cluster_response,
+    marks_response,
+    search_response,
+    states_response,
+    tail_response,
+)
+from runs.views.logparts import LogPlace, log_context
+from runs.views.logs import raw_log
 from studio.pages import PageRequest, is_contributor, page
 
 _LIVE = frozenset({Build.Status.QUEUED, Build.Status.RUNNING})
@@ -34,15 +41,9 @@ def _frame(request: PageRequest, build: Build) -> dict[str, object]:
 def build(request: PageRequest, build_id: int) -> HttpResponse:
     """How it goes, what it says."""
     found = build_get(user=request.user, build_id=build_id)
-    first = asked_line(request)
-    part = log_part(found.log_key, first=first) if first else log_tail(found.log_key)
-    context = _frame(request, found) | {
-        "part": part,
-        "is_part": bool(first),
-        "log_name": f"build/{found.pk}",
-        "page_url": f"{reverse('runs:build', args=[found.pk])}?",
-        "raw_url": reverse("runs:build_raw", args=[found.pk]),
-    }
+    context = _frame(request, found)
+    is_failed = found.status == Build.Status.FAILED
+    context |= log_context(request, _place(found), is_failed=is_failed)
     return render(request, "runs/build.html", context)
 
 
@@ -58,6 +59,52 @@ def raw(request: PageRequest, build_id: int) -> HttpResponseBase:
     """Its log's bytes."""
     found = build_get(user=request.user, build_id=build_id)
     return raw_log(request, found.log_key, name=f"build-{found.pk}.log")
+
+
+@page
+def cluster(request: PageRequest, build_id: int, number: int) -> HttpResponse:
+    """200 lines of its log."""
+    return cluster_response(request, _asked(request, build_id), number)
+
+
+@page
+def tail(request: PageRequest, build_id: int) -> HttpResponse:
+    """The end of its log."""
+    return tail_response(request, _asked(request, build_id))
+
+
+@page
+def search(request: PageRequest, build_id: int) -> HttpResponse:
+    """Which lines of its log match."""
+    return search_response(request, _asked(request, build_id))
+
+
+@page
+def marks(request: PageRequest, build_id: int) -> HttpResponse:
+    """What stands out in its log."""
+    return marks_response(_asked(request, build_id))
+
+
+@page
+def states(request: PageRequest, build_id: int, line: int) -> HttpResponse:
+    """What a progress bar in its log went through."""
+    return states_response(request, _asked(request, build_id), line)
+
+
+def _asked(request: PageRequest, build_id: int) -> LogPlace:
+    return _place(build_get(user=request.user, build_id=build_id))
+
+
+def _place(build: Build) -> LogPlace:
+    url = reverse("runs:build", args=[build.pk])
+    return LogPlace(
+        key=build.log_key,
+        times=f"{build.task}/times",
+        name=f"build/{build.pk}",
+        stream="run.log",
+        url=f"{url}log/",
+        page_url=url,
+    )
 
 
 @require_POST

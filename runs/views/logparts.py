@@ -1,61 +1,73 @@
-"""A stretch of a log as numbered HTML lines, and where a live reader goes on after it."""
+"""A log on a page: where its parts are, and the stretch that comes with the page itself."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from django.http import HttpRequest
 from django.utils.safestring import SafeString, mark_safe
 
-from runs.ansi import Pen, line_html
+from runs.clusters import CLUSTER, Cluster, LogLines
 from runs.stores import log_store
+from runs.tails import numbered
+from runs.views.marks import landmarks_of
 
-PART_LINES = 10_000
-PART_BYTES = 8 * 1024 * 1024
-CLUSTER = 200
-LONG_LINE = 64 * 1024
-"""Longer lines are cut on the page, which says so; the raw log has them whole."""
+DRAWN = 1
+"""Goes up whenever a cluster is drawn in another way: browsers keep final ones for ever."""
+PART_CLUSTERS = 10
+PART_BYTES = 2 * 1024 * 1024
+BEFORE = 2
+"""So many clusters stand above the line that a page was opened at."""
+LOOK_S = 0.25
+"""So long a page waits for the first error of its log; a longer log is looked through later."""
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line as the page shows it."""
+class LogPlace:
+    """A log with its addresses. `url` is the folder of its parts; `query` says which stream."""
 
-    number: int
-    html: str
-    is_unfinished: bool = False
+    key: str
+    times: str
+    name: str
+    stream: str
+    url: str
+    page_url: str
+    query: str = ""
+    version: str = f"1.{DRAWN}"
 
     @property
-    def element(self) -> str:
-        """The line as an element of the page; a template would take ten times as long."""
-        rest = " data-unfinished" if self.is_unfinished else ""
-        head = f'<span class="l" id="L{self.number}" data-n="{self.number}"{rest}>'
-        return f"{head}{self.html}\n</span>"
+    def raw_url(self) -> str:
+        """Where its bytes are."""
+        return f"{self.url}raw/{'?' if self.query else ''}{self.query}"
+
+    @property
+    def from_url(self) -> str:
+        """Ends so that `from=7` or `line=7` can follow."""
+        return f"{self.page_url}?{self.query}{'&' if self.query else ''}"
+
+    def lines(self) -> LogLines:
+        """What it shows now."""
+        return LogLines(log_store(), self.key, self.times)
 
 
 @dataclass(frozen=True)
 class LogPart:
-    """Lines `first` to `last` of `total`."""
+    """Lines `first` to `last` of `total`, in clusters that follow one another."""
 
-    lines: list[Line]
+    clusters: list[tuple[int, SafeString]]
+    """The number and the HTML of each."""
     first: int
     last: int
     total: int
     size: int
     """Stored bytes of the whole log."""
     is_sealed: bool
-    offset: int
-    """Where the first line that is not yet finished begins."""
-    next: int
-    """That line's number."""
-    pen: str
-    """The colour codes in force there."""
-
-    @property
-    def clusters(self) -> list[SafeString]:
-        """The lines in the groups that a browser lays out only when they come into sight."""
-        elements = [line.element for line in self.lines]
-        groups = (elements[at : at + CLUSTER] for at in range(0, len(elements), CLUSTER))
-        return [mark_safe("".join(group)) for group in groups]  # noqa: S308  (line_html escapes)
+    line: int = 0
+    """The line that the page was opened at."""
+    is_error: bool = False
+    """Whether that is because it tells of an error."""
 
     @property
     def is_end(self) -> bool:
@@ -65,7 +77,7 @@ class LogPart:
     @property
     def earlier(self) -> int:
         """The first line of the part before this one; 0 when there is none."""
-        return max(1, self.first - PART_LINES) if self.first > 1 else 0
+        return max(1, self.first - PART_CLUSTERS * CLUSTER) if self.first > 1 else 0
 
     @property
     def later(self) -> int:
@@ -73,72 +85,82 @@ class LogPart:
         return 0 if self.is_end else self.last + 1
 
 
-def log_tail(key: str, *, lines: int = PART_LINES) -> LogPart:
-    """The last lines of a log, up to its present end."""
-    store = log_store()
-    finished = store.line_count(key)
-    size = store.size(key)  # asked second: what came in between is shown as well
-    first = max(1, finished - lines + 1)
-    start, codes = store.line_offset(key, first)
-    if size - start > PART_BYTES:
-        begun = store.read(key, size - PART_BYTES, PART_BYTES).count(b"\n")
-        first = min(finished + 1, max(first, finished - begun + 2))
-        start, codes = store.line_offset(key, first)
-    shown, pen = _lines(key, start, min(size, start + 2 * PART_BYTES), first, codes)
-    return _part(key, shown[-lines:], total=0, size=size, pen=pen)
+def log_tail(lines: LogLines) -> LogPart:
+    """The last clusters of a log, up to its present end."""
+    count = lines.cluster_count
+    return _part(lines, range(count - 1, max(-1, count - 1 - PART_CLUSTERS), -1))
 
 
-def log_part(key: str, *, first: int) -> LogPart:
-    """A part of a log from a line on; a line past the end means the tail."""
-    store = log_store()
-    finished = store.line_count(key)
-    size = store.size(key)
-    if first > finished:
-        return log_tail(key)
-    start, codes = store.line_offset(key, first)
-    end, _ = store.line_offset(key, first + PART_LINES)
-    shown, pen = _lines(key, start, min(end, start + PART_BYTES), first, codes)
-    if len(shown) > 1 and shown[-1].is_unfinished and end - start > PART_BYTES:
-        shown.pop()  # cut in its middle: it begins the next part
-    is_open = size > 0 and store.read(key, size - 1, 1) != b"\n"
-    return _part(key, shown, total=finished + is_open, size=size, pen=pen)
+def log_end(lines: LogLines, *, rows: int) -> LogPart:
+    """The last rows of a log and nothing more."""
+    shown = list(numbered(lines.tail()).items())[-rows:]
+    html = _safe([element for _, element in shown])
+    clusters = [(lines.cluster_count - 1, html)] if shown else []
+    first = shown[0][0] if shown else 1
+    return LogPart(clusters, first, lines.total, lines.total, lines.size, lines.is_sealed)
 
 
-def _part(key: str, shown: list[Line], *, total: int, size: int, pen: Pen) -> LogPart:
-    store = log_store()
-    first, last = (shown[0].number, shown[-1].number) if shown else (1, 0)
-    offset, codes, following = size, pen.codes, last + 1
-    if shown and shown[-1].is_unfinished:
-        offset, codes = store.line_offset(key, last)
-        following = last
+def log_part(lines: LogLines, *, first: int, line: int = 0, is_error: bool = False) -> LogPart:
+    """A part of a log from a line on, or around one; a line past the end means the tail."""
+    if first > lines.total:
+        return log_tail(lines)
+    start = max(0, (first - 1) // CLUSTER - (BEFORE if line else 0))
+    end = min(lines.cluster_count, start + PART_CLUSTERS)
+    return _part(lines, range(start, end), line=line, is_error=is_error)
+
+
+def log_first_error(place: LogPlace, lines: LogLines) -> LogPart:
+    """The part with the first line that tells of an error; the end when none does."""
+    marks, _ = landmarks_of(place.key, patience_s=LOOK_S)
+    first = marks.first_error
+    return log_part(lines, first=first, line=first, is_error=True) if first else log_tail(lines)
+
+
+def _part(
+    lines: LogLines, numbers: Iterable[int], *, line: int = 0, is_error: bool = False
+) -> LogPart:
+    """These clusters, in their order, as many of them as a page can hold."""
+    clusters: list[Cluster] = []
+    size = 0
+    for number in numbers:
+        cluster = lines.cluster(number)
+        size += sum(len(row.html) for row in cluster.rows)
+        if clusters and size > PART_BYTES:
+            break
+        clusters.append(cluster)
+    clusters.sort(key=lambda cluster: cluster.number)
     return LogPart(
-        lines=shown,
-        first=first,
-        last=last,
-        total=max(total, last),
-        size=size,
-        is_sealed=store.sealed(key) is not None,
-        offset=offset,
-        next=following,
-        pen=codes,
+        [(cluster.number, _safe(cluster.elements)) for cluster in clusters],
+        clusters[0].first if clusters else 1,
+        clusters[-1].last if clusters else 0,
+        lines.total,
+        lines.size,
+        lines.is_sealed,
+        line,
+        is_error,
     )
 
 
-def _lines(key: str, start: int, end: int, first: int, codes: str) -> tuple[list[Line], Pen]:
-    """The lines between two offsets as HTML, and the pen after them."""
-    pen = Pen.from_codes(codes)
-    *whole, rest = log_store().read(key, start, end - start).split(b"\n")
-    lines = [Line(number, _html(text, pen)) for number, text in enumerate(whole, first)]
-    if rest:
-        html = _html(rest, Pen.from_codes(pen.codes))  # it may change: the pen stays before it
-        lines.append(Line(first + len(whole), html, is_unfinished=True))
-    return lines, pen
+def _safe(elements: list[str]) -> SafeString:
+    return mark_safe("".join(elements))  # noqa: S308  (rows escape what the log says)
 
 
-def _html(line: bytes, pen: Pen) -> str:
-    text = line.decode("utf-8", errors="replace")
-    if len(text) > LONG_LINE:
-        text = text[text.rfind("\r", 0, len(text) - 1) + 1 :]
-    if len(text) > LONG_LINE:
-        text = f"{text[:LONG_LINE]} … the rest of this line is in the raw log"
-    return line_html(text, pen)
+def asked_line(request: HttpRequest, name: str) -> int:
+    """The line that an address names by `from` or `line`; 0 for none."""
+    text = request.GET.get(name, "")
+    return int(text) if text.isdigit() and len(text) < 16 else 0
+
+
+def log_context(request: HttpRequest, place: LogPlace, *, is_failed: bool) -> dict[str, Any]:
+    """What a page needs for its log: the part that was asked for, and where the rest is."""
+    lines = place.lines()
+    line, first = asked_line(request, "line"), asked_line(request, "from")
+    if line:
+        part = log_part(lines, first=line, line=line)
+    elif first:
+        part = log_part(lines, first=first)
+    elif is_failed and "end" not in request.GET:
+        part = log_first_error(place, lines)
+    else:
+        part = log_tail(lines)
+    return {"place": place, "part": part, "is_part": bool(line or first), "is_failed": is_failed}

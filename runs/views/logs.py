@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
@@ -13,9 +13,17 @@ from django.utils.http import content_disposition_header
 from runs.models import Run
 from runs.selectors.files import Stream, run_streams
 from runs.selectors.live import run_log_view
-from runs.selectors.runs import run_get
+from runs.selectors.runs import run_attempt, run_get
+from runs.states import Status
 from runs.stores import log_store
-from runs.views.logparts import log_part, log_tail
+from runs.views.loganswers import (
+    cluster_response,
+    marks_response,
+    search_response,
+    states_response,
+    tail_response,
+)
+from runs.views.logparts import DRAWN, LogPlace, log_context
 from runs.views.run import run_frame
 from studio.lib.downloads import ranged_response
 from studio.lib.refusal import NotFound
@@ -27,38 +35,75 @@ PIECE_BYTES = 4 * 1024 * 1024
 
 @page
 def log(request: PageRequest, run_id: int) -> HttpResponse:
-    """The end of a log, live while it grows; with `from`, a part of it that stands still."""
-    run = run_get(user=request.user, ref=str(run_id))
-    streams = run_streams(run=run)
-    stream = _asked_stream(request, run, streams)
-    key = run_log_view(run, stream).key
-    first = asked_line(request)
-    log_url = reverse("runs:log", args=[run.pk])
-    query = "" if stream == MAIN else f"stream={quote(stream, safe='')}"
+    """The end of a log, live while it grows, or the lines around the one that was asked for."""
+    run, place, streams = _asked(request, run_id)
     context = run_frame(request, run, "log") | {
-        "stream": stream,
-        "log_url": log_url,
-        "page_url": f"{log_url}?{query}&" if query else f"{log_url}?",
-        "raw_url": f"{reverse('runs:log_raw', args=[run.pk])}{'?' if query else ''}{query}",
         "streams": streams,
-        "part": log_part(key, first=first) if first else log_tail(key),
-        "is_part": bool(first),
+        "log_url": place.page_url,
         "is_live": not run.is_final,
-        "log_name": f"run/{run.pk}",
     }
+    context |= log_context(request, place, is_failed=run.status == Status.FAILED)
     return render(request, "runs/run_log.html", context)
 
 
 @page
 def raw(request: PageRequest, run_id: int) -> HttpResponseBase:
     """A log's bytes: all of them as a download, or from `offset` on."""
-    run = run_get(user=request.user, ref=str(run_id))
-    stream = _asked_stream(request, run, run_streams(run=run))
-    key = run_log_view(run, stream).key
-    return raw_log(request, key, name=f"run-{run.pk}-{stream.replace('/', '-')}")
+    run, place, _ = _asked(request, run_id)
+    return raw_log(request, place.key, name=f"run-{run.pk}-{place.stream.replace('/', '-')}")
 
 
-def _asked_stream(request: PageRequest, run: Run, known: Iterable[Stream]) -> str:
+@page
+def cluster(request: PageRequest, run_id: int, number: int) -> HttpResponse:
+    """200 of its lines."""
+    return cluster_response(request, _asked(request, run_id)[1], number)
+
+
+@page
+def tail(request: PageRequest, run_id: int) -> HttpResponse:
+    """Its end."""
+    return tail_response(request, _asked(request, run_id)[1])
+
+
+@page
+def search(request: PageRequest, run_id: int) -> HttpResponse:
+    """Which of its lines match."""
+    return search_response(request, _asked(request, run_id)[1])
+
+
+@page
+def marks(request: PageRequest, run_id: int) -> HttpResponse:
+    """What stands out in it."""
+    return marks_response(_asked(request, run_id)[1])
+
+
+@page
+def states(request: PageRequest, run_id: int, line: int) -> HttpResponse:
+    """What a progress bar in it went through."""
+    return states_response(request, _asked(request, run_id)[1], line)
+
+
+def _asked(request: HttpRequest, run_id: int) -> tuple[Run, LogPlace, list[Stream]]:
+    """The run, the log of it that the address names, and the logs that it has."""
+    run = run_get(user=request.user, ref=str(run_id))  # type: ignore[arg-type]  # signed in
+    streams = run_streams(run=run)
+    stream = _asked_stream(request, run, streams)
+    view = run_log_view(run, stream)
+    url = reverse("runs:log", args=[run.pk])
+    place = LogPlace(
+        key=view.key,
+        times=view.times,
+        name=f"run/{run.pk}",
+        stream=stream,
+        url=url,
+        page_url=url,
+        query="" if stream == MAIN else f"stream={quote(stream, safe='')}",
+        version=f"{run_attempt(run=run).number}.{DRAWN}",
+    )
+    return run, place, streams
+
+
+def _asked_stream(request: HttpRequest, run: Run, known: Iterable[Stream]) -> str:
     stream = request.GET.get("stream") or MAIN
     if stream != MAIN and stream not in {other.name for other in known}:
         raise NotFound(f"Run {run.pk} has no log '{stream}'.")
@@ -82,9 +127,3 @@ def raw_log(request: PageRequest, key: str, *, name: str) -> HttpResponseBase:
     response["Runyard-Log-Sealed"] = str(int(sealed))
     response["Cache-Control"] = "no-store"
     return response
-
-
-def asked_line(request: PageRequest) -> int:
-    """The line from which on the log is to be shown; 0 for its end."""
-    text = request.GET.get("from", "")
-    return int(text) if text.isdigit() and len(text) < 16 else 0

@@ -11,17 +11,19 @@ from django.urls import reverse
 
 from environments.models import Build
 from environments.selectors import module_advice
+from runs.clusters import LogLines
 from runs.labelform import LabelForm, initial_labels
 from runs.models import Run
 from runs.selectors.runs import run_artifacts, run_attempt, run_events, run_get, run_metrics
 from runs.selectors.usage import run_lanes, run_usage
 from runs.selectors.waiting import run_waiting
 from runs.states import EndReason, Status
+from runs.stores import log_store
 from runs.tracebacks import missing_module
 from runs.views.again import command_line, python_line
 from runs.views.artifactlist import LISTED, artifact_rows, top_artifacts
 from runs.views.lanerows import lane_rows
-from runs.views.logparts import log_tail
+from runs.views.logparts import log_end
 from runs.views.metricrows import metric_rows
 from runs.views.moments import run_moments
 from runs.views.phases import run_phases
@@ -168,7 +170,7 @@ def _output(run: Run) -> dict[str, Any]:
     build = run.build
     is_made = run.status == Status.PREPARING and build and build.status == Build.Status.RUNNING
     if build and (is_made or run.end_reason == EndReason.BUILD_FAILED):
-        part = log_tail(build.log_key, lines=TAIL_LINES)
+        part = log_end(LogLines(log_store(), build.log_key), rows=TAIL_LINES)
         return {"log_name": f"build/{build.pk}", "is_build": True, "part": part}
-    part = log_tail(run_attempt(run=run).log_key, lines=TAIL_LINES)
+    part = log_end(LogLines(log_store(), run_attempt(run=run).log_key), rows=TAIL_LINES)
     return {"log_name": f"run/{run.pk}", "is_build": False, "part": part}

@@ -1,5 +1,5 @@
 // <copy-button data-text="…"></copy-button>: puts the text on the clipboard and says so.
-async function copy(text) {
+export async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const area = document.createElement("textarea"); // plain http has no clipboard object
   area.value = text;

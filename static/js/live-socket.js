@@ -1,4 +1,4 @@
-// The page's one connection to the studio. It carries hints ("run 42 changed") and the tail of
+// The page's one connection to the studio. It carries hints ("run 42 changed") and the end of
 // one log; pages fetch what they show by ordinary requests.
 //
 // Any hint becomes one `runyard:changed` event on <body>, with the ids of the runs that changed.
@@ -50,7 +50,6 @@ class LiveSocket extends HTMLElement {
     clearTimeout(this.retry);
     const socket = new WebSocket(new URL("/ws/", location.href.replace(/^http/, "ws")));
     this.socket = socket;
-    socket.binaryType = "arraybuffer";
     socket.onopen = () => socket === this.socket && this.greet();
     socket.onmessage = ({ data }) => socket === this.socket && this.take(data);
     socket.onclose = () => socket === this.socket && this.lost();
@@ -99,7 +98,7 @@ class LiveSocket extends HTMLElement {
     if (this.isLive) this.socket.send(JSON.stringify(message));
   }
 
-  // One log at a time: `reader` has name, stream, offset, take(offset, bytes) and end(message).
+  // One log at a time: `reader` has name, stream and take(message).
   follow(reader) {
     this.reader = reader;
     this.askLog();
@@ -111,19 +110,14 @@ class LiveSocket extends HTMLElement {
 
   askLog() {
     const { reader } = this;
-    if (reader) this.send({ log: reader.name, stream: reader.stream, offset: reader.offset });
+    if (reader) this.send({ log: reader.name, stream: reader.stream });
   }
 
   take(data) {
     this.heard = performance.now();
     this.asOf = new Date();
-    if (typeof data !== "string") {
-      const offset = Number(new DataView(data).getBigUint64(0));
-      this.reader?.take(offset, new Uint8Array(data, 8));
-      return;
-    }
     const message = JSON.parse(data);
-    if (message.type === "log-end") this.reader?.end(message);
+    if (message.type === "log") this.reader?.take(message);
     else if (message.type === "run-ended") {
       document.dispatchEvent(new CustomEvent("runyard:ended", { detail: message }));
     } else if (message.type === "refused") console.info(message.sentence);

@@ -1,44 +1,73 @@
-// <run-log data-name="run/42" data-stream="run.log" data-offset="…" …>: the end of a log that
-// came with the page, made to grow. Bytes come over the page's socket from `data-offset` on;
-// without a socket they are asked for every two seconds. At most KEPT lines stay in the page, and
-// the bar above always says which. While somebody reads further up, new lines wait as text.
-import { Pen, paint, skim } from "./ansi.js";
+// <run-log data-name="run/42" data-stream="run.log" data-url="/runs/42/log/" …>: a log whose end,
+// or some stretch of it, came with the page. The page's socket tells how its end looks now, drawn
+// by the server once for everybody; without a socket it is asked for every two seconds. All other
+// lines are fetched by clusters where one scrolls (log-window.js).
+import { LogMarks } from "./log-marks.js";
+import { LogSearch } from "./log-search.js";
+import { LogSelect } from "./log-select.js";
+import { LogView } from "./log-view.js";
+import { LogWindow, addTo } from "./log-window.js";
 
-const KEPT = 10000;
-const FLOOD = 2000; // of more lines at once only so many are drawn
-const CLUSTER = 200;
 const POLL_MS = 2000;
-const POLL_BYTES = 4 * 1024 * 1024;
-const LONG_LINE = 64 * 1024;
 const NEAR_END_PX = 24;
-const REST_AFTER_DRAWING = 3;
-const MOST_REST_MS = 400;
+const FULL = 47; // of 50 clusters: more news would push out what somebody reads
 
 class RunLog extends HTMLElement {
   connectedCallback() {
-    this.lines = this.querySelector(".log");
-    if (!this.lines || "static" in this.dataset) return;
-    this.name = this.dataset.name;
-    this.stream = this.dataset.stream;
-    this.offset = Number(this.dataset.offset);
-    this.next = Number(this.dataset.next);
-    this.pen = new Pen(this.dataset.pen);
-    this.kept = Number(this.dataset.kept || KEPT);
-    this.decoder = new TextDecoder();
-    this.rest = ""; // text that is not drawn yet, and how many lines end in it
-    this.waiting = 0;
-    this.unfinished = this.lines.querySelector("[data-unfinished]");
-    this.following = !location.hash;
-    this.top = 0;
-    this.watchScroll();
-    this.lines.addEventListener("click", (event) => this.clicked(event));
-    if (this.following) this.toEnd();
-    if (!("sealed" in this.dataset)) this.start();
+    this.box = this.querySelector(".log");
+    if (!this.box || this.window) return;
+    ({ name: this.name, stream: this.stream } = this.dataset);
+    this.isFailed = "failed" in this.dataset;
+    this.wantedLine = Number(this.dataset.line || 0);
+    this.marks = { hidden: () => 0, drawn() {}, grew() {}, reveal() {} };
+    this.window = new LogWindow(this.box, Number(this.dataset.total), {
+      address: (k) => this.part(`cluster/${k}/`, `v=${this.dataset.version}`),
+      drawn: (rows) => this.drawn(rows),
+      hidden: (from, to) => this.marks.hidden(from, to),
+      movedUp: () => this.readerMoved(),
+      moved: () => this.moved(),
+      settled: () => this.say(),
+    });
+    this.seen = this.window.total;
+    this.view = new LogView(this, this.box, () => this.window.space());
+    this.marks = new LogMarks(this, this.window);
+    this.search = new LogSearch(this, this.window, isForUs);
+    this.select = new LogSelect(this, this.window);
+    this.button = this.querySelector("[data-log-end]");
+    this.button?.addEventListener("click", () => this.goToEnd());
+    this.querySelector("[data-log-to-end]")?.addEventListener("click", (event) => {
+      event.preventDefault();
+      this.goToEnd();
+    });
+    this.querySelector("[data-log-last]")?.addEventListener("click", () => this.goToEnd());
+    this.querySelector("[data-log-first]")?.addEventListener("click", () => this.goToStart());
+    this.onKey = (event) => this.key(event);
+    addEventListener("keydown", this.onKey);
+    this.drawn(this.window.rows());
+    this.begin();
   }
 
   disconnectedCallback() {
     document.querySelector("live-socket")?.unfollow(this);
-    clearTimeout(this.timer);
+    removeEventListener("keydown", this.onKey);
+    this.search?.stop();
+    this.select?.stop();
+  }
+
+  async begin() {
+    this.isLive = !("sealed" in this.dataset);
+    const isNamed = this.select.read();
+    this.following = !isNamed && !this.wantedLine && this.window.isAtEnd;
+    if (this.following) this.window.toEnd();
+    if (this.isLive) this.start();
+    if (isNamed) await this.goTo(this.select.range[0]);
+    else if (this.wantedLine) await this.goTo(this.wantedLine);
+    this.say();
+    await this.marks.look();
+    if (this.following) this.window.toEnd();
+    await this.window.fill().catch(() => {});
+    if (this.following) this.window.toEnd();
+    this.say();
   }
 
   start() {
@@ -46,235 +75,214 @@ class RunLog extends HTMLElement {
     customElements.whenDefined("live-socket").then(attach);
   }
 
-  // --- bytes ---------------------------------------------------------------------------
+  // The address of a part of this log.
+  part(path, query = "") {
+    const more = [this.dataset.query, query].filter(Boolean).join("&");
+    return `${this.dataset.url}${path}${more && (path.includes("?") ? "&" : "?")}${more}`;
+  }
 
-  take(offset, bytes) {
-    if (this.ended) return;
-    if (offset > this.offset) this.note(`${count(offset - this.offset)} bytes are not shown here: the raw log has them.`);
-    const fresh = bytes.subarray(Math.max(0, this.offset - offset));
-    if (!fresh.length) return;
-    this.offset = Math.max(offset, this.offset) + fresh.length;
-    const text = this.decoder.decode(fresh, { stream: true });
-    this.rest += text;
-    this.waiting += newlines(text);
-    this.schedule();
+  // --- what the server says -------------------------------------------------------------------
+
+  take(message) {
+    const { total, sealed } = message;
+    this.latest = message;
+    if (this.following || this.window.isAtEnd) this.draw(message);
+    else this.window.grewTo(total);
+    if (sealed) this.end();
+    this.marks.grew();
+    this.search.grew();
+    this.say();
+  }
+
+  draw(message) {
+    const { clusters, span } = this.window;
+    const isHeld = !this.following && (clusters.length >= FULL || message.from > span[1] + 1);
+    if (isHeld) this.window.grewTo(message.total);
+    else if (!this.window.apply(message)) this.catchUp();
+    if (this.following) {
+      this.window.toEnd();
+      this.seen = message.total;
+    }
   }
 
   end() {
-    this.ended = true;
-    this.schedule();
+    this.isLive = false;
     this.querySelector("[data-log-state]")?.replaceChildren("complete");
+    this.marks.look();
+  }
+
+  // Lines are missing between those in the page and the news: the whole end is asked for.
+  async catchUp() {
+    if (this.isCatchingUp) return;
+    this.isCatchingUp = true;
+    try {
+      const answer = await fetch(this.part("tail/"));
+      if (answer.ok) {
+        const message = await answer.json();
+        if (this.following) {
+          this.window.apply(message);
+          this.window.toEnd();
+          this.seen = message.total;
+        } else this.window.grewTo(message.total);
+        if (message.sealed && this.isLive) this.end();
+        this.say();
+      }
+    } catch {
+      // the socket, or the next poll, will tell
+    }
+    this.isCatchingUp = false;
   }
 
   async poll() {
-    if (this.ended || this.asking || performance.now() - (this.asked ?? 0) < POLL_MS) return;
-    this.asking = true;
-    this.asked = performance.now();
+    if (!this.isLive || this.isPolling || performance.now() - (this.polledAt ?? 0) < POLL_MS) return;
+    this.isPolling = true;
+    this.polledAt = performance.now();
     try {
-      const at = this.offset;
-      const separator = this.dataset.raw.includes("?") ? "&" : "?";
-      const answer = await fetch(`${this.dataset.raw}${separator}offset=${at}&limit=${POLL_BYTES}`);
-      if (answer.ok) {
-        this.take(at, new Uint8Array(await answer.arrayBuffer()));
-        const sealed = answer.headers.get("Runyard-Log-Sealed") === "1";
-        if (sealed && this.offset >= Number(answer.headers.get("Runyard-Log-Size"))) this.end();
-      }
+      const answer = await fetch(this.part("tail/"));
+      if (answer.ok) this.take(await answer.json());
     } catch {
       // asked again at the next tick
     }
-    this.asking = false;
+    this.isPolling = false;
   }
 
-  // --- lines ---------------------------------------------------------------------------
+  // --- what the reader does -------------------------------------------------------------------
 
-  // Drawing may take a quarter of the time: the page stays usable under a flood of lines.
-  schedule() {
-    if (this.timer) return;
-    const pause = Math.max(0, (this.rested ?? 0) - performance.now());
-    this.timer = setTimeout(() => {
-      const start = performance.now();
-      this.timer = 0;
-      this.draw();
-      const took = performance.now() - start;
-      this.rested = performance.now() + Math.min(MOST_REST_MS, REST_AFTER_DRAWING * took);
-    }, pause);
-  }
-
-  draw() {
-    if (this.following) this.drawRest();
+  readerMoved() {
+    if (!this.following) return;
+    this.following = false;
+    this.seen = this.window.total;
     this.say();
-    this.offerEnd();
   }
 
-  drawRest() {
-    const end = this.rest.lastIndexOf("\n") + 1;
-    const start = this.waiting > FLOOD ? this.skipTo(this.rest.slice(0, end)) : 0;
-    const whole = end ? this.rest.slice(start, end - 1).split("\n") : [];
-    this.rest = this.rest.slice(end);
-    this.waiting = 0;
-    if (end) {
-      this.unfinished?.remove();
-      this.unfinished = null;
-    }
-    whole.forEach((line) => this.place(this.line(line)));
-    this.drawUnfinished();
-    this.trim();
-    this.toEnd();
-  }
-
-  // Where the last lines begin; those before them are counted, and those in the page give way:
-  // lines in the page always follow one another.
-  skipTo(text) {
-    let start = text.length - 1;
-    for (let n = 0; n < Math.min(FLOOD, this.kept); n++) start = text.lastIndexOf("\n", start - 1);
-    const gone = text.slice(0, start + 1);
-    this.next += newlines(gone);
-    skim(gone, this.pen);
-    this.lines.replaceChildren();
-    this.unfinished = null;
-    return start + 1;
-  }
-
-  line(text) {
-    const element = this.blank(this.next++);
-    paint(element, shortened(text), this.pen);
-    element.append("\n");
-    return element;
-  }
-
-  // Lines stand in clusters: the browser leaves those out of the layout that are out of sight.
-  place(element) {
-    let cluster = this.lines.lastElementChild;
-    if (!cluster || cluster.childElementCount >= CLUSTER) {
-      cluster?.classList.add("full");
-      cluster = document.createElement("div");
-      cluster.className = "c";
-      this.lines.append(cluster);
-    }
-    cluster.append(element);
-  }
-
-  blank(number) {
-    const element = document.createElement("span");
-    element.className = "l";
-    element.id = `L${number}`;
-    element.dataset.n = number;
-    return element;
-  }
-
-  // The last line may still grow, or be a progress bar that overwrites itself.
-  drawUnfinished() {
-    const bar = this.rest.lastIndexOf("\r", this.rest.length - 2);
-    if (bar > LONG_LINE) {
-      skim(this.rest.slice(0, bar), this.pen);
-      this.rest = this.rest.slice(bar);
-    }
-    if (!this.rest) return;
-    if (!this.unfinished) {
-      this.unfinished = this.blank(this.next);
-      this.place(this.unfinished);
-    }
-    const pen = Object.assign(new Pen(), this.pen, { styles: new Set(this.pen.styles) });
-    paint(this.unfinished, shortened(this.rest), pen);
-  }
-
-  trim() {
-    let surplus = this.lastNumber - this.firstNumber + 1 - this.kept;
-    while (surplus > 0) {
-      const cluster = this.lines.firstElementChild;
-      if (cluster === this.lines.lastElementChild) {
-        while (surplus-- > 0) cluster.firstElementChild.remove();
-        break;
-      }
-      surplus -= cluster.childElementCount;
-      cluster.remove();
+  moved() {
+    if (!this.view) return;
+    const { scrollTop, scrollHeight, clientHeight } = this.box;
+    const isAtEnd = this.window.isAtEnd && scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+    if (isAtEnd && !this.following) {
+      this.following = true;
+      this.seen = this.window.total;
+      this.say();
     }
   }
 
-  get firstNumber() {
-    return Number(this.lines.querySelector(".l")?.dataset.n ?? 1);
+  async goToEnd() {
+    this.following = true;
+    if (this.window.isAtEnd) this.window.toEnd();
+    else await this.catchUp();
+    this.seen = this.window.total;
+    this.say();
   }
 
-  get lastNumber() {
-    return this.unfinished ? this.next : this.next - 1;
+  async goToStart() {
+    this.following = false;
+    await this.window.show(1, "start");
+    this.window.scrollTo(0);
+    this.say();
+  }
+
+  async goTo(line, block) {
+    this.following = false;
+    this.marks.reveal(line);
+    this.pointed = line;
+    const row = await this.window.show(line, block);
+    this.point(this.window.rows());
+    this.say();
+    return row;
+  }
+
+  // The line that one was led to.
+  point(rows) {
+    for (const row of rows) {
+      const n = Number(row.dataset.n);
+      row.classList.toggle("at", n <= this.pointed && this.pointed <= Number(row.dataset.to ?? n));
+    }
+  }
+
+  key(event) {
+    if (!isForUs(event) || this.box.contains(document.activeElement?.closest("button"))) return;
+    const deed = { End: "goToEnd", G: "goToEnd", Home: "goToStart" }[event.key];
+    if (!deed) return;
+    event.preventDefault();
+    this[deed]();
+  }
+
+  // --- what one sees --------------------------------------------------------------------------
+
+  drawn(rows) {
+    this.view?.stamp(rows);
+    this.marks.drawn(rows);
+    this.search?.drawn(rows);
+    this.select?.drawn(rows);
+    if (this.pointed) this.point(rows);
+    for (const row of rows) if (row.dataset.u) this.offerStates(row);
+  }
+
+  // A progress bar can be opened: each state that it went through.
+  offerStates(row) {
+    if (row.querySelector(".ups")) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "ups";
+    button.dataset.said = `${count(Number(row.dataset.u))} updates`;
+    button.ariaLabel = button.dataset.said;
+    button.ariaExpanded = "false";
+    button.addEventListener("click", () => this.toggleStates(row, button));
+    addTo(row, button);
+  }
+
+  async toggleStates(row, button) {
+    const open = row.querySelector(".states");
+    button.ariaExpanded = String(!open);
+    if (open) return open.remove();
+    const list = document.createElement("span");
+    list.className = "states";
+    row.append(list);
+    await this.moreStates(list, row.dataset.n);
+  }
+
+  async moreStates(list, line) {
+    const answer = await fetch(this.part(`states/${line}/?from=${list.querySelectorAll(".st").length}`)).catch(() => null);
+    if (!answer?.ok) return;
+    list.querySelector(".ups")?.remove();
+    list.insertAdjacentHTML("beforeend", await answer.text());
+    const left = Number(answer.headers.get("Runyard-States")) - list.querySelectorAll(".st").length;
+    if (left <= 0) return;
+    const more = document.createElement("button");
+    more.type = "button";
+    more.className = "ups";
+    more.dataset.said = more.ariaLabel = `${count(left)} more`;
+    more.addEventListener("click", () => this.moreStates(list, line));
+    list.append(more);
   }
 
   say() {
+    const { window } = this;
+    if (!this.view) return;
+    const [first, last] = window.span;
+    this.view.widen(window.total);
     const span = this.querySelector("[data-log-span]");
-    if (!span || !this.lastNumber) return;
-    const first = this.firstNumber;
-    span.textContent = `lines ${count(first)}–${count(this.lastNumber)} of ${count(this.lastNumber + this.waiting)}`;
-    const earlier = this.querySelector("[data-log-earlier]");
-    if (!earlier) return;
-    earlier.hidden = first === 1;
-    earlier.href = earlier.href.replace(/from=\d+/, `from=${Math.max(1, first - KEPT)}`);
-  }
-
-  note(sentence) {
-    const element = document.createElement("div");
-    element.className = "log-note";
-    element.textContent = sentence;
-    this.lines.after(element);
-  }
-
-  // --- following -----------------------------------------------------------------------
-
-  watchScroll() {
-    this.button = this.querySelector("[data-log-end]");
-    this.button?.addEventListener("click", () => this.goOn());
-    // Content that grows never moves the reader; only moving up stops the following.
-    this.lines.addEventListener("scroll", () => {
-      const { scrollTop, scrollHeight, clientHeight } = this.lines;
-      const isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
-      if (!isAtEnd && scrollTop < this.top - 1) this.following = false;
-      this.top = scrollTop;
-      if (isAtEnd && !this.following) this.goOn();
-    });
-  }
-
-  goOn() {
-    this.following = true;
-    this.schedule();
-  }
-
-  toEnd() {
-    const jump = () => {
-      this.lines.scrollTop = this.lines.scrollHeight;
-      this.top = this.lines.scrollTop;
-    };
-    jump();
-    requestAnimationFrame(() => this.following && jump()); // what came into sight has its true height now
-  }
-
-  offerEnd() {
+    if (span && window.total) {
+      span.classList.remove("quiet");
+      span.textContent = `lines ${count(first)}–${count(last)} of ${count(window.total)}`;
+    }
+    this.querySelector("[data-log-empty]")?.toggleAttribute("hidden", Boolean(window.total));
+    const fresh = this.following ? 0 : window.total - this.seen;
     if (!this.button) return;
-    this.button.hidden = this.following || !this.waiting;
-    this.button.textContent = `${count(this.waiting)} new ${this.waiting === 1 ? "line" : "lines"} ↓`;
+    this.button.hidden = fresh <= 0;
+    this.button.textContent = `${count(fresh)} new ${fresh === 1 ? "line" : "lines"} ↓`;
   }
+}
 
-  // A click on a line's number makes it the page's address.
-  clicked({ target, offsetX }) {
-    const line = target.closest(".l");
-    if (line && target === line && offsetX < 64) location.hash = line.id;
-  }
+// Whether a key is for the page, and not for a field, a dialog or the browser.
+function isForUs(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return false;
+  if (document.documentElement.dataset.keys === "off") return false;
+  return !event.target.closest?.("input, textarea, select, dialog, [contenteditable]");
 }
 
 function count(number) {
   return number.toLocaleString("en");
-}
-
-function newlines(text) {
-  let found = 0;
-  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) found++;
-  return found;
-}
-
-// A line of more than 64 Ki characters is cut in the page, and says so; the raw log has it whole.
-function shortened(line) {
-  if (line.length <= LONG_LINE) return line;
-  const shown = line.slice(line.lastIndexOf("\r", line.length - 2) + 1);
-  if (shown.length <= LONG_LINE) return shown;
-  return `${shown.slice(0, LONG_LINE)} … the rest of this line is in the raw log`;
 }
 
 customElements.define("run-log", RunLog);

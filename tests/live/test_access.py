@@ -15,7 +15,7 @@ from runs.models import Run
 from runs.stores import log_store
 from studio.models import Membership, User, Workspace
 from studio.services import login_link_create, member_change, member_remove, password_set
-from tests.live.test_socket import Socket, hear, run, say, talk
+from tests.live.test_socket import Socket, hear, run, say, talk, told
 
 __all__ = ["run"]
 
@@ -34,8 +34,8 @@ def closes_after(user: User, run: Run, change: Callable[[], Any]) -> Any:
     """Follow a log, let something happen, and answer the code with which the socket ends."""
 
     async def conversation(socket: Socket) -> Any:
-        await say(socket, log=f"run/{run.pk}", offset=0)
-        assert await hear(socket) == (0, b"first\n")
+        await say(socket, log=f"run/{run.pk}")
+        assert told(await hear(socket)) == (1, ["first"], False)
         await sync_to_async(change)()
         return await closed(socket)
 
@@ -50,7 +50,7 @@ def test_a_member_who_is_removed_hears_nothing_more(
     assert ends == NOT_ANY_MORE
 
     async def again(socket: Socket) -> Any:
-        await say(socket, log=f"run/{run.pk}", offset=0)
+        await say(socket, log=f"run/{run.pk}")
         return await hear(socket)
 
     assert talk(bob, again)["type"] == "refused"
@@ -93,11 +93,11 @@ def test_what_changes_for_one_leaves_others_alone(
     alice: User, bob: User, vera: User, workspace: Workspace, run: Run
 ) -> None:
     async def conversation(socket: Socket) -> Any:
-        await say(socket, log=f"run/{run.pk}", offset=0)
+        await say(socket, log=f"run/{run.pk}")
         await hear(socket)
         await sync_to_async(member_change)(by=alice, workspace=workspace, name="bob", role="viewer")
         key = f"run/{run.pk}/1/run.log"
         await asyncio.to_thread(log_store().append, key, 6, b"second\n")
         return await hear(socket)
 
-    assert talk(vera, conversation) == (6, b"second\n")
+    assert told(talk(vera, conversation)) == (2, ["second"], False)

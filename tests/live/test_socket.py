@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from runs.models import Attempt, Run
 from runs.services.move import run_move
 from runs.states import EndReason, Status
 from runs.stores import log_store
+from runs.tails import LogTail
 from studio.models import User
 from studio.same_origin import SameOrigin
 from tests.compute.records import make_run
@@ -86,11 +88,15 @@ async def say(socket: Socket, **message: Any) -> None:
 
 
 async def hear(socket: Socket) -> Any:
-    """The next message: decoded, or (offset, bytes)."""
-    message = await socket.receive()
-    if isinstance(message, bytes):
-        return int.from_bytes(message[:8], "big"), message[8:]
-    return json.loads(message)
+    """The next message, decoded."""
+    return json.loads(await socket.receive())
+
+
+def told(message: Any) -> tuple[int, list[str], bool]:
+    """What a message says of a log: from which line on, which lines, and whether that is all."""
+    assert message["type"] == "log"
+    rows = re.findall(r'<span class="l[^>]*>(.*?)\n</span>', message["html"], flags=re.DOTALL)
+    return message["from"], rows, message["sealed"]
 
 
 def first_answer(**wish: Any) -> Talk:
@@ -108,7 +114,7 @@ def test_members_hear_of_their_runs(who: str, request: Any, run: Run) -> None:
     user: User = request.getfixturevalue(who)
     answer = talk(user, first_answer(follow=f"run/{run.pk}"))
     assert (answer["type"], answer["id"], answer["status"]) == ("run", run.pk, "running")
-    assert talk(user, first_answer(log=f"run/{run.pk}", offset=0)) == (0, b"first\n")
+    assert told(talk(user, first_answer(log=f"run/{run.pk}"))) == (1, ["first"], False)
 
 
 @pytest.mark.parametrize("wish", ["follow", "log"])
@@ -145,36 +151,72 @@ def test_a_stream_cannot_lead_out_of_the_run(alice: User, run: Run) -> None:
     assert answer["type"] == "refused"
 
 
-def test_the_log_goes_on_from_an_offset_and_ends_with_the_seal(alice: User, run: Run) -> None:
+def test_the_end_of_a_log_is_told_as_it_grows(alice: User, run: Run) -> None:
     key = f"run/{run.pk}/1/run.log"
 
     async def conversation(socket: Socket) -> Any:
-        await say(socket, log=f"run/{run.pk}", offset=3)
+        await say(socket, log=f"run/{run.pk}")
         heard = [await hear(socket)]
-        await asyncio.to_thread(log_store().append, key, 6, b"second\n")
+        await asyncio.to_thread(log_store().append, key, 6, b"second\nha")
         await get_channel_layer().group_send(
-            f"run.{run.pk}", {"type": "log.grew", "key": key, "size": 13, "sealed": False}
+            f"run.{run.pk}", {"type": "log.grew", "key": key, "size": 15, "sealed": False}
         )
         heard.append(await hear(socket))
-        await asyncio.to_thread(log_store().seal, key, size=13, sha256=None, masked=0)
+        await asyncio.to_thread(log_store().append, key, 15, b"lf")
         heard.append(await hear(socket))
-        return heard
+        await asyncio.to_thread(log_store().seal, key, size=17, sha256=None, masked=0)
+        heard.append(await hear(socket))
+        return [told(message) for message in heard]
 
     assert talk(alice, conversation) == [
-        (3, b"st\n"),
-        (6, b"second\n"),
-        {"type": "log-end", "size": 13, "sealed": True},
+        (1, ["first"], False),
+        (2, ["second", "ha"], False),
+        (3, ["half"], False),
+        (4, [], True),
     ]
 
 
-def test_a_lost_hint_costs_a_moment_and_no_byte(alice: User, run: Run) -> None:
+def test_a_lost_hint_costs_a_moment_and_no_line(alice: User, run: Run) -> None:
     async def conversation(socket: Socket) -> Any:
-        await say(socket, log=f"run/{run.pk}", offset=0)
+        await say(socket, log=f"run/{run.pk}")
         await hear(socket)
         await asyncio.to_thread(log_store().append, f"run/{run.pk}/1/run.log", 6, b"quiet\n")
         return await hear(socket)
 
-    assert talk(alice, conversation) == (6, b"quiet\n")
+    assert told(talk(alice, conversation)) == (2, ["quiet"], False)
+
+
+def test_a_hundred_followers_cost_one_drawing(
+    alice: User, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, drawn = f"run/{run.pk}/1/run.log", []
+    draw = LogTail._draw
+
+    def counted(self: LogTail, lines: Any) -> None:
+        drawn.append(lines.total)
+        draw(self, lines)
+
+    monkeypatch.setattr(LogTail, "_draw", counted)
+
+    async def crowd() -> list[list[Any]]:
+        sockets = [Socket(LiveConsumer.as_asgi(), user=alice) for _ in range(100)]
+        for socket in sockets:
+            assert await socket.connect()
+            await say(socket, log=f"run/{run.pk}")
+        heard = [[await hear(socket)] for socket in sockets]
+        for n in range(3):
+            size = log_store().size(key)
+            await asyncio.to_thread(log_store().append, key, size, b"line %d\n" % n)
+            for number, socket in enumerate(sockets):
+                heard[number].append(await hear(socket))
+        for socket in sockets:
+            await socket.disconnect()
+        return heard
+
+    heard = asyncio.run(crowd())
+    expected = [(1, ["first"], False), *((n + 2, [f"line {n}"], False) for n in range(3))]
+    assert [[told(message) for message in each] for each in heard] == [expected] * 100
+    assert drawn == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(

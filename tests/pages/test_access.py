@@ -16,7 +16,7 @@ OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "r
         "runs:experiments_live", "runs:find")  # fmt: skip
 OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", "diff", "diff_raw",
             "environment", "events", "metrics", "metrics_export", "resources", "snapshot_zip",
-            "compare", "artifacts_zip", "usage")  # fmt: skip
+            "compare", "artifacts_zip", "usage", "log_tail", "log_search", "log_marks")  # fmt: skip
 RUN_ACTIONS = ("cancel", "archive", "keep", "again", "delete", "labels", "turn")
 WITH_FORMS = {"runs:experiment_edit", "runs:source_delete", "compute:delete",
               "compute:edit", "compute:data_edit", "compute:data_delete"}  # fmt: skip
@@ -49,6 +49,13 @@ def pages(run: Run, build: Build) -> dict[str, str]:
         "runs:build": reverse("runs:build", args=[build.pk]),
         "runs:build_live": reverse("runs:build_live", args=[build.pk]),
         "runs:build_raw": reverse("runs:build_raw", args=[build.pk]),
+        "runs:build_tail": reverse("runs:build_tail", args=[build.pk]),
+        "runs:build_search": reverse("runs:build_search", args=[build.pk]) + "?q=x",
+        "runs:build_marks": reverse("runs:build_marks", args=[build.pk]),
+        "runs:build_cluster": reverse("runs:build_cluster", args=[build.pk, 0]),
+        "runs:build_states": reverse("runs:build_states", args=[build.pk, 1]),
+        "runs:log_cluster": reverse("runs:log_cluster", args=[run.pk, 0]),
+        "runs:log_states": reverse("runs:log_states", args=[run.pk, 1]),
         "runs:import": reverse("runs:import", args=[an_import(run).pk]),
         "runs:import_live": reverse("runs:import_live", args=[an_import(run).pk]),
         "runs:target": reverse("runs:target", args=["local"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,10 @@ class Visitor:
 
     def get(self, path: str, data: dict[str, Any] | None = None, **more: Any) -> Page:
         return _page(self.client.get(path, data, **more))
+
+    def json(self, path: str, data: dict[str, Any] | None = None) -> Any:
+        """What an answer says, decoded."""
+        return json.loads(self.get(path, data).content)
 
     def post(self, path: str, data: dict[str, Any] | None = None) -> Page:
         return _page(self.client.post(path, data or {}))
