@@ -116,6 +116,8 @@ def _receive(attempt_id: int) -> int | None:
         run_note(run_id=run.pk, kind="collect", text=f"The outputs could not be read: {error}")
         found = Collected(files=[], extra=[])
     if not ended:
+        if found.files:
+            run_changed(run_id=run.pk)  # open pages show them
         return None
     _conclude(attempt, found)
     return run.target_id

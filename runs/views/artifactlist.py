@@ -47,13 +47,15 @@ def _folder(run: Run, folder: Folder, known: Mapping[str, Artifact]) -> Iterator
         total = sum(artifact.size_bytes for artifact in files)
         count = f"{len(files):,} file{'' if len(files) == 1 else 's'}"
         yield (
-            f'<details open><summary class="file-row"><span class="mono">{escape(below.name)}/'
-            f'</span><span class="num">{size(total)}</span><span class="wide quiet">{count}</span>'
-            f'<span class="wide"></span><span class="end"><a href="{escape(zipped)}" download '
-            f'aria-label="Download {escape(below.path)} as a zip">zip</a></span></summary>'
+            f'<div class="folder-row"><details open><summary class="file-row"><span class="mono">'
+            f'{escape(below.name)}/</span><span class="num">{size(total)}</span>'
+            f'<span class="wide quiet">{count}</span></summary>'
         )
         yield from _folder(run, below, known)
-        yield "</details>"
+        yield (
+            f'</details><a class="zip" href="{escape(zipped)}" download '
+            f'aria-label="Download {escape(below.path)} as a zip">zip</a></div>'
+        )
     for name, path in folder.files:
         yield _file(run, name, known[path])
 
