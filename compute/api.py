@@ -10,6 +10,7 @@ from ninja import Router, Schema, Status
 
 from compute.models import ComputeTarget, NamedData
 from compute.named_data import data_delete, data_save
+from compute.pauses import target_pause, target_resume
 from compute.selectors import data_get, data_list, target_get, target_list, target_occupancy
 from compute.services import target_create, target_delete, target_test, target_update
 from studio.api_auth import caller
@@ -45,6 +46,12 @@ class TargetPatch(In):
     open_to_members: bool | None = None
 
 
+class PauseIn(In):
+    """How to hold the queue back; `drain` says that somebody waits for the target to be empty."""
+
+    drain: bool = False
+
+
 class TargetOut(Schema):
     """A target: what it is, how it is, how busy it is."""
 
@@ -60,6 +67,9 @@ class TargetOut(Schema):
     gpus_declared: str
     gpus_lent: dict[str, int]
     enabled: bool
+    paused_at: datetime | None
+    paused_by: str | None
+    draining: bool
     open_to_members: bool
     health: str
     health_reason: str
@@ -83,6 +93,9 @@ def _out(target: ComputeTarget) -> TargetOut:
         gpus_declared=target.gpus_declaration,
         gpus_lent=taken.lent,
         enabled=target.enabled,
+        paused_at=target.paused_at,
+        paused_by=target.paused_by.username if target.paused_by else None,
+        draining=target.draining,
         open_to_members=target.open_to_members,
         health=target.health,
         health_reason=target.health_reason,
@@ -143,6 +156,19 @@ def check(request: HttpRequest, name: Text, workspace: Text = "") -> TargetOut:
     require_role(caller(request), target.workspace, Role.CONTRIBUTOR)
     target_test(target=target)
     return _out(target)
+
+
+@router.post("/{name}/pause", response={200: TargetOut, **REFUSALS}, summary="Pause a target")
+def pause(request: HttpRequest, name: Text, payload: PauseIn, workspace: Text = "") -> TargetOut:
+    """Start no more runs there until it is resumed; what runs there goes on."""
+    target = _target(request, name, workspace)
+    return _out(target_pause(user=caller(request), target=target, drain=payload.drain))
+
+
+@router.post("/{name}/resume", response={200: TargetOut, **REFUSALS}, summary="Resume a target")
+def resume(request: HttpRequest, name: Text, workspace: Text = "") -> TargetOut:
+    """Let runs start there again."""
+    return _out(target_resume(user=caller(request), target=_target(request, name, workspace)))
 
 
 class DataIn(In):

@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
+from urllib.parse import urlsplit
 
 from django.contrib.auth.decorators import login_required
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from studio.lib.refusal import Forbidden, NotFound, Refused
 from studio.models import Role, User, Workspace
@@ -69,7 +71,17 @@ def refusal_page(request: HttpRequest, error: Refused) -> HttpResponseBase:
         return render(
             request, template, {"message": error.sentence, "is_error": True}, status=status
         )
-    return render(request, template, {"sentence": error.sentence}, status=status)
+    context = {"sentence": error.sentence, "back": came_from(request)}
+    return render(request, template, context, status=status)
+
+
+def came_from(request: HttpRequest) -> str:
+    """The page of ours from which this request came, if it is another one; else empty."""
+    before = request.headers.get("Referer", "")
+    ours = url_has_allowed_host_and_scheme(
+        before, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return before if ours and urlsplit(before).path != request.path else ""
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -29,7 +29,7 @@ _GROUPS = (
 
 @dataclass(frozen=True)
 class Result:
-    """What one run reached in the metric that its experiment compares."""
+    """What one completed run reached in the metric that its experiment compares."""
 
     run_id: int
     name: str
@@ -131,8 +131,8 @@ def _results(
     group = "run__experiment_id"
     best_first = [good.desc(), F("run_id").asc()]
     rows = (
-        MetricSeries.objects.filter(run__in=shown, name=F("run__experiment__primary_metric"))
-        .exclude(last=None)
+        MetricSeries.objects.filter(run__in=shown.filter(status=Status.COMPLETED))
+        .filter(name=F("run__experiment__primary_metric"), last__isnull=False)
         .annotate(
             turn=Window(RowNumber(), partition_by=group, order_by=F("run_id").desc()),
             place=Window(RowNumber(), partition_by=group, order_by=best_first),

@@ -4,6 +4,8 @@ import "./theme-toggle.js";
 import "./time-ago.js";
 import "./copy-button.js";
 import "./live-socket.js";
-import "./run-notices.js";
 import "./toast-note.js";
 import "./shortcuts.js";
+
+// who asked this browser for notifications gets the module that shows them
+if (localStorage.getItem("runyard-notices") === "on") import("./run-notices.js");

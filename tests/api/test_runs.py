@@ -320,3 +320,20 @@ def test_experiments(member: Caller, stranger: Caller, make_run: MakeRun) -> Non
     assert found["last_run_at"]
     assert stranger.get("/experiments").json == []
     assert stranger.get("/experiments?workspace=main").status == 404
+
+
+def test_experiments_are_made_and_changed(
+    member: Caller, viewer: Caller, stranger: Caller, make_run: MakeRun
+) -> None:
+    made = member.post("/experiments", {"name": "wide", "primary_metric": "loss"})
+    assert (made.status, made.json["direction"], made.json["runs"]) == (201, "maximize", 0)
+    refused = member.post("/experiments", {"name": "wide"})
+    assert (refused.status, refused.json["field"]) == (422, "name")
+    changed = member.patch("/experiments/wide", {"direction": "minimize", "name": "wider"})
+    assert (changed.json["name"], changed.json["direction"]) == ("wider", "minimize")
+    assert member.patch("/experiments/wider", {"archived": True}).json["archived"]
+    assert [each["name"] for each in member.get("/experiments").json] == ["ridge"]
+    assert member.patch("/experiments/wider", {"direction": "up"}).status == 422
+    assert viewer.patch("/experiments/wider", {"archived": False}).status == 403
+    assert viewer.post("/experiments", {"name": "x"}).status == 403
+    assert stranger.patch("/experiments/wider?workspace=main", {"name": "y"}).status == 404

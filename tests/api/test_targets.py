@@ -68,6 +68,20 @@ def test_members_look_and_strangers_do_not(
     assert target.slots == 2
 
 
+def test_pausing_and_resuming(
+    owner: Caller, member: Caller, stranger: Caller, target: ComputeTarget
+) -> None:
+    paused = owner.post("/targets/local/pause", {"drain": True}).json
+    assert (paused["paused_by"], paused["draining"]) == ("owner", True)
+    assert paused["paused_at"]
+    again = owner.post("/targets/local/pause", {}).json
+    assert (again["paused_at"], again["draining"]) == (paused["paused_at"], False)
+    for action in ("pause", "resume"):
+        assert member.post(f"/targets/local/{action}", {}).status == 403
+        assert stranger.post(f"/targets/local/{action}?workspace=main", {}).status == 404
+    assert owner.post("/targets/local/resume").json["paused_at"] is None
+
+
 def test_viewers_test_nothing(viewer: Caller, target: ComputeTarget) -> None:
     assert viewer.post("/targets/local/test").status == 403
 

@@ -85,11 +85,30 @@ def test_errors_wear_the_same_dress(member: Visitor) -> None:
     assert page.status == 404
     assert "There is nothing at this address" in page.text
     assert "Runyard Runs Experiments Sources Targets" in page.text
+    assert 'action="/find/"' in page.html
     client = Client(enforce_csrf_checks=True)
     client.force_login(member.user)  # type: ignore[arg-type]
     refused = client.post("/example/")
     assert refused.status_code == 403
     assert b"The page was too old to be sent" in refused.content
+
+
+@pytest.mark.parametrize(
+    ("came", "leads"),
+    [
+        ("http://testserver/targets/local/", True),
+        ("http://testserver/runs/1/turn/", False),
+        ("https://elsewhere.example.org/", False),
+        ("javascript:alert(1)", False),
+    ],
+)
+def test_a_refusal_leads_back_to_a_page_of_ours(
+    came: str, leads: bool, owner: Visitor, make_run: MakeRun
+) -> None:
+    run = make_run(status="running")
+    answer = owner.client.post(f"/runs/{run.pk}/turn/", headers={"Referer": came})
+    assert answer.status_code == 422
+    assert (f'href="{came}"' in answer.content.decode()) == leads
 
 
 def test_a_part_of_a_page_is_refused_in_a_sentence(member: Visitor) -> None:
