@@ -178,6 +178,19 @@ def _by_ref(rows: QuerySet[Run], ref: str, user: User) -> Run | None:
     return rows.filter(name=ref).order_by("-pk").first()
 
 
+def run_last(
+    *, user: User, workspace: Workspace, saved: str = "", experiment: str = ""
+) -> Run | None:
+    """The newest run that this user submitted here, of a source or experiment if one is named."""
+    rows = runs_of(user=user).filter(workspace=workspace, submitted_by=user)
+    if saved:
+        rows = rows.filter(source__name=saved)
+    if experiment:
+        rows = rows.filter(experiment__name=experiment)
+    with_all = rows.select_related("experiment", "target", "snapshot", "source")
+    return with_all.select_related("environment_version__environment").order_by("-pk").first()
+
+
 def source_runs(*, source: Source) -> QuerySet[Run]:
     """The runs of a source, newest first, as rows of a table need them."""
     return source.runs.select_related("experiment", "target")

@@ -18,5 +18,7 @@ ICONS = {
     "unreachable": '<path d="M8 2.2 14.4 13.4H1.6z"/><path d="M8 6.4v3.2M8 11.4v.1"/>',
     "faulty": '<path d="M8 2.2 14.4 13.4H1.6z"/><path d="M8 6.4v3.2M8 11.4v.1"/>',
     "unknown": '<circle cx="8" cy="8" r="6" stroke-dasharray="1 2.4"/>',
+    "good": '<path d="m3 8.5 3.2 3.2L13 4.8"/>',
+    "warning": '<path d="M8 2.2 14.4 13.4H1.6z"/><path d="M8 6.4v3.2M8 11.4v.1"/>',
     "file": '<path d="M4 1.8h5.2L12.4 5v9.2H4z"/><path d="M9 2v3.2h3.2"/>',
 }

@@ -74,6 +74,7 @@ def test_no_page_is_forgotten_here(told: Run, build: Build) -> None:
     known |= {"runs:credential_remove", "runs:host_forget"}  # tried in tests/gitsources
     known |= {"runs:notices_secret", "runs:notices_test"}
     known |= {"runs:run_changes"}
+    known |= {f"runs:submit_{part}" for part in ("check", "preflight", "files", "look")}
     there = {
         f"{space}:{name}"
         for space in ("runs", "compute", "environments")
