@@ -22,11 +22,11 @@ UPLOAD, SAVED, FOLDER, ZIP, GIT, SNAPSHOT = "upload", "saved", "folder", "zip", 
 MONO = {"class": "mono", "spellcheck": "false", "autocapitalize": "off"}
 
 _LABELS = {
-    UPLOAD: "this computer",
-    SAVED: "a saved source",
-    FOLDER: "a folder on the studio's machine",
-    ZIP: "a zip or tar file",
-    GIT: "a git repository",
+    UPLOAD: "Upload",
+    SAVED: "Saved",
+    FOLDER: "On the server",
+    ZIP: "Zip or tar",
+    GIT: "Git",
 }
 _FIELDS = {
     UPLOAD: "uploaded",
@@ -54,6 +54,8 @@ class FilesForm(forms.Form):
     source = forms.ChoiceField(widget=forms.RadioSelect, label="Where are the files?")
     uploaded = forms.CharField(required=False, widget=forms.HiddenInput)
     """The snapshot that the page has made of the files that were chosen there."""
+    looked = forms.CharField(required=False, widget=forms.HiddenInput)
+    """The snapshot that was made of the archive or repository to look into it."""
     folder = forms.CharField(
         required=False,
         label="Server folder",
@@ -120,6 +122,8 @@ class FilesForm(forms.Form):
         values = super().clean() or {}
         kind = values.get("source", "")
         needed = _FIELDS.get(kind, "")
+        if kind == ZIP and values.get("looked"):
+            return values
         if kind in _MISSING and not values.get(needed) and needed not in self.errors:
             self.add_error(self.shown(needed), _MISSING[kind])
         return values
@@ -133,14 +137,21 @@ class FilesForm(forms.Form):
             return GitSource(
                 values["git"], values["git_ref"], values["git_folder"], values["git_credential"]
             )
-        if values["source"] == ZIP:
+        if values["source"] == ZIP and values["zip"]:
             return ArchiveSource(values["zip"], values["zip"].name)
-        return SnapshotSource(values[_FIELDS[values["source"]]])
+        field = "looked" if values["source"] == ZIP else _FIELDS[values["source"]]
+        return SnapshotSource(values[field])
+
+    @property
+    def brought(self) -> str:
+        """How the files of a valid form were brought here: upload or zip; "" for other kinds."""
+        kind = str(self.cleaned_data["source"])
+        return kind if kind in {UPLOAD, ZIP} else ""
 
     def refuse(self, error: Refused) -> None:
         """Show a refusal beside the field that it is about."""
-        chosen, name = self.cleaned_data["source"], error.field
-        if name == "source":
+        chosen, name = self.cleaned_data.get("source", ""), error.field
+        if name == "source" and chosen:
             name = _FIELDS[chosen]
         elif chosen == GIT and f"git_{name}" in self.fields:
             name = f"git_{name}"
@@ -185,6 +196,7 @@ class SavedOrFilesForm(FilesForm):
     )
 
     def __init__(self, *args: Any, saved: Sequence[str], earlier: str = "", **kwargs: Any) -> None:
+        meant = dict(kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
         chosen = str(self["saved"].value() or "")
         names = [*saved, *([chosen] if chosen and chosen not in saved else [])]
@@ -192,26 +204,28 @@ class SavedOrFilesForm(FilesForm):
         field.choices = [("", "choose one"), *((name, name) for name in names)]
         field.error_messages["invalid_choice"] = "'%(value)s' is not among the sources."
         self._offer_all(earlier, has_saved=bool(names))
-        self.initial["source"] = self._first(kwargs.get("initial") or {})
+        self.initial["source"] = self._first(meant)
 
     def _offer_all(self, earlier: str, *, has_saved: bool) -> None:
         kinds = [(kind, _LABELS[kind]) for kind in self.kinds]
         if has_saved:
             kinds.insert(0, (SAVED, _LABELS[SAVED]))
         if self["snapshot"].value():
-            same = f"the files of run {earlier}" if earlier else "the same files as before"
+            same = f"Files of run {earlier}" if earlier else "The same files"
             kinds = [(SNAPSHOT, same), *((kind, self._now(kind, label)) for kind, label in kinds)]
         self.offer(kinds)
 
     def _now(self, kind: str, label: str) -> str:
         """Where the earlier files came from can be read anew."""
         is_origin = kind in _READ_ANEW and self[_FIELDS[kind]].value()
-        return f"{label} as it is now" if is_origin else label
+        return f"{label}, as it is now" if is_origin else label
 
     def _first(self, initial: dict[str, Any]) -> str:
         """What is chosen when the page opens."""
         if self["snapshot"].value():
             return SNAPSHOT
+        if initial.get("source"):
+            return str(initial["source"])
         if initial.get("saved"):
             return SAVED
         if initial.get("git"):

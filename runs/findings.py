@@ -18,3 +18,5 @@ class Finding:
     sentence: str
     detail: str = ""
     """Lines as they stand in a file, with a caret below."""
+    environment: str = ""
+    """One that would mend it; empty: there is none."""

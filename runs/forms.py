@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, cast
 
 from django import forms
 from django.http import QueryDict
 
 from compute.models import ComputeTarget
-from runs.fileforms import GIT, MONO, SAVED, SavedOrFilesForm, git_values
-from runs.models import Run
-from runs.notebooks import is_notebook, notebook_arguments
-from runs.submission import (
-    DEFAULT_OUTPUTS,
-    GitSource,
-    SavedSource,
-    Submission,
-    is_secret_name,
-    split_command,
-)
+from runs.fileforms import MONO, SavedOrFilesForm
+from runs.prefill import without_secrets
+from runs.submission import DEFAULT_OUTPUTS, SnapshotSource, Submission, split_command
 from studio.lib.refusal import Refused
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d)?", re.IGNORECASE)
@@ -35,9 +25,8 @@ class SubmitForm(SavedOrFilesForm):
     script = forms.CharField(
         required=False,
         max_length=1000,
-        widget=forms.TextInput(attrs={**MONO, "placeholder": "train.py", "list": "scripts"}),
-        help_text="A path in the folder; Python and shell scripts start with their interpreter, "
-        "a notebook is executed.",
+        widget=forms.TextInput(attrs={**MONO, "placeholder": "train.py", "autocomplete": "off"}),
+        help_text="A path in the folder: Python, shell or a notebook.",
     )
     arguments = forms.CharField(
         required=False,
@@ -105,6 +94,8 @@ class SubmitForm(SavedOrFilesForm):
         _choices(self, "target", [(target.name, _target_label(target)) for target in targets])
         _choices(self, "environment", [(name, name) for name in environments])
         self.fields["data_names"].help_text = _data_hint(data_names)
+        if self.initial.get("snapshot"):
+            self.fields["arguments"].widget.attrs |= {"autofocus": True, "data-select": True}
 
     def clean(self) -> dict[str, Any]:
         """Hold each text against its form; what it means the service judges."""
@@ -118,9 +109,18 @@ class SubmitForm(SavedOrFilesForm):
 
     def submission(self) -> Submission:
         """What the valid form asks for."""
-        values = self.cleaned_data
+        return self._submission(self.cleaned_data)
+
+    def so_far(self) -> Submission:
+        """What the form asks for as it stands; a field that cannot be read counts as empty."""
+        self.is_valid()
+        empty = {name: _READERS[name]("") if name in _READERS else "" for name in self.fields}
+        self.cleaned_data = {**empty, **self.cleaned_data}
+        return self._submission(self.cleaned_data)
+
+    def _submission(self, values: dict[str, Any]) -> Submission:
         return Submission(
-            source=self.source_asked(),
+            source=self.source_asked() if values["source"] else SnapshotSource(""),
             save_as=values["save_as"].strip(),
             script=values["script"].strip(),
             arguments=values["arguments"],
@@ -144,6 +144,10 @@ class SubmitForm(SavedOrFilesForm):
         names = {"time_limit_s": "time_limit", "data": "data_names"}
         super().refuse(Refused(error.sentence, field=names.get(error.field, error.field)))
 
+    def problems(self) -> dict[str, str]:
+        """What is wrong, by field: the first sentence of each."""
+        return {name: str(sentences[0]) for name, sentences in self.errors.items()}
+
     def forget_secrets(self) -> None:
         """Leave the values of secret variables out when the form is shown again."""
         shown = QueryDict(mutable=True)
@@ -151,72 +155,6 @@ class SubmitForm(SavedOrFilesForm):
             shown[name] = self.data[name]
         shown["variables"] = without_secrets(shown.get("variables", ""))
         self.data = shown
-
-
-def initial_from_run(run: Run) -> dict[str, Any]:
-    """The values that would submit the same again; secret variables by name only."""
-    words = run.command
-    position = words.index(run.script) if run.script in words else -1
-    arguments = notebook_arguments(words) if is_notebook(run.script) else words[position + 1 :]
-    secret = [f"{name}=" for name in sorted(run.secret_variables)]
-    plain = [f"{name}={value}" for name, value in run.variables.items()]
-    return {
-        "snapshot": run.snapshot.digest,
-        "saved": run.source.name if run.source else "",
-        "folder": run.origin.get("folder", ""),
-        **git_values(run.origin.get("git", {})),
-        "script": run.script,
-        "arguments": _typed(arguments) if run.script else "",
-        "command": "" if run.script else _typed(words),
-        "target": run.target.name,
-        "environment": str(run.environment_version),
-        "experiment": run.experiment.name,
-        "name": run.name,
-        "tags": "\n".join(f"{k}={v}" if v else k for k, v in run.tags.items()),
-        "description": run.description,
-        "variables": "\n".join(plain + secret),
-        "outputs": "\n".join(run.outputs),
-        "gpus": "all" if run.gpus is None else run.gpus,
-        "data_names": ", ".join(run.data),
-        "priority": run.priority,
-        "time_limit": f"{run.time_limit_s} s" if run.time_limit_s else "",
-    }
-
-
-def initial_from_import(request: Submission) -> dict[str, Any]:
-    """The values that would ask for the same import again; secret variables by name only."""
-    source = request.source
-    git = asdict(source) if isinstance(source, GitSource) else {}
-    saved = source.name if isinstance(source, SavedSource) else ""
-    variables = "\n".join(f"{name}={value}" for name, value in request.variables.items())
-    return {
-        "source": SAVED if saved else GIT,
-        "saved": saved,
-        "save_as": request.save_as,
-        **git_values(git),
-        "script": request.script,
-        "arguments": _typed(request.arguments),
-        "command": _typed(request.command),
-        "target": request.target,
-        "environment": request.environment,
-        "experiment": request.experiment,
-        "name": request.name,
-        "tags": "\n".join(f"{k}={v}" if v else k for k, v in request.tags.items()),
-        "description": request.description,
-        "variables": without_secrets(variables),
-        "outputs": "\n".join(request.outputs),
-        "priority": request.priority,
-        "time_limit": f"{request.time_limit_s} s" if request.time_limit_s else "",
-    }
-
-
-def without_secrets(text: str) -> str:
-    """Variables as typed, the values of secret ones left out."""
-    lines = []
-    for line in text.splitlines():
-        name, equals, _ = line.partition("=")
-        lines.append(f"{name}=" if equals and is_secret_name(name) else line)
-    return "\n".join(lines)
 
 
 def _choices(form: forms.Form, name: str, choices: list[tuple[str, str]]) -> None:
@@ -242,10 +180,6 @@ def _data_hint(names: Sequence[str]) -> str:
         f"Names out of {', '.join(names)}. ${{data.{names[0]}}} may stand in arguments and "
         "command; then it need not be listed."
     )
-
-
-def _typed(words: Sequence[str]) -> str:
-    return shlex.join(words)
 
 
 def _words(text: str) -> list[str]:

@@ -29,7 +29,8 @@ class FindingOut(Schema):
     about: str
     state: Literal["good", "warning", "unknown", "refused"]
     sentence: str
-    detail: str
+    detail: str = ""
+    environment: str = ""
 
 
 class PreflightOut(Schema):
@@ -60,7 +61,7 @@ def preflight(request: HttpRequest, payload: RunIn) -> PreflightOut:
     seen = submission_files(user=user, workspace=workspace, source=asked.source)
     paths = seen.tree.sizes if seen.tree else None
     refused = [
-        FindingOut(about=error.field or "run", state="refused", sentence=error.sentence, detail="")
+        FindingOut(about=error.field or "run", state="refused", sentence=error.sentence)
         for error in submission_refusals(user=user, workspace=workspace, request=asked, paths=paths)
     ]
     told = {finding.about for finding in refused}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -32,7 +33,8 @@ class Outlook:
 
     load: TargetLoad
     word: str
-    """ready: it starts at once; queued: it waits; unreachable, faulty: it cannot start now."""
+    """ready: it starts at once; queued: it waits for others; unreachable: it waits for the target
+    or the studio; faulty: it cannot go there."""
     sentence: str
 
     @property
@@ -52,32 +54,44 @@ def target_outlooks(
     """Every target of the workspace, by name, as a run with these wishes would find it."""
     loads = target_loads(user=user, workspace=workspace)
     trouble = _studio_trouble()
-    return [Outlook(load, *_outlook(user, load, gpus, priority, trouble)) for load in loads]
+    ahead = _ahead(workspace, priority)
+    found = []
+    for load in loads:
+        held = _obstacle(user, load.target, gpus, trouble)
+        found.append(Outlook(load, *(held or _turn(load, gpus, ahead[load.target.pk]))))
+    return found
 
 
-def _outlook(
-    user: User, load: TargetLoad, gpus: int | None, priority: int, trouble: str
-) -> tuple[str, str]:
-    target = load.target
-    if obstacle := target_usable(user=user, target=target):
+def _obstacle(
+    user: User, target: ComputeTarget, gpus: int | None, trouble: str
+) -> tuple[str, str] | None:
+    """What keeps the run from starting there, whoever else runs."""
+    obstacle = target_usable(user=user, target=target)
+    obstacle = obstacle or target_gpu_shortage(target=target, gpus=gpus)
+    if not obstacle and getattr(target, "is_paused", False):
+        obstacle = "Paused: runs wait until an admin lets them start again."
+    if obstacle:
         return "faulty", obstacle
-    if shortage := target_gpu_shortage(target=target, gpus=gpus):
-        return "faulty", shortage
-    if getattr(target, "is_paused", False):
-        return "faulty", "Paused: runs wait until an admin lets them start again."
     if target.unreachable_since:
         since = f"{target.unreachable_since:%H:%M} UTC"
         return "unreachable", f"Unreachable since {since}: it starts when the target answers again."
-    if trouble:
-        return "faulty", trouble
-    ahead = Run.objects.filter(
-        target=target, status=Status.QUEUED, priority__gte=priority, cancel_requested_at=None
-    ).count()
+    return ("unreachable", trouble) if trouble else None
+
+
+def _turn(load: TargetLoad, gpus: int | None, ahead: int) -> tuple[str, str]:
+    target = load.target
     if gpus != 0:
         return _with_gpus(target, gpus, ahead, room=target.slots - load.busy - ahead)
     if ahead + load.busy < target.slots:
         return "ready", "Starts at once."
     return "queued", _waiting(target, ahead)
+
+
+def _ahead(workspace: Workspace, priority: int) -> Counter[int]:
+    """How many queued runs come before a new one of this priority, by target."""
+    queued = Run.objects.filter(target__workspace=workspace, status=Status.QUEUED)
+    before = queued.filter(priority__gte=priority, cancel_requested_at=None)
+    return Counter(before.values_list("target_id", flat=True))
 
 
 def _with_gpus(

@@ -166,6 +166,19 @@ def _refuse_deleted(user: User, ref: str) -> None:
         raise NotFound(f"Run {ref} is deleted: for {TRASH_DAYS} days the trash can restore it.")
 
 
+def run_last(
+    *, user: User, workspace: Workspace, saved: str = "", experiment: str = ""
+) -> Run | None:
+    """The newest run that this user submitted here, of a source or experiment if one is named."""
+    rows = runs_of(user=user).filter(workspace=workspace, submitted_by=user)
+    if saved:
+        rows = rows.filter(source__name=saved)
+    if experiment:
+        rows = rows.filter(experiment__name=experiment)
+    with_all = rows.select_related("experiment", "target", "snapshot", "source")
+    return with_all.select_related("environment_version__environment").order_by("-pk").first()
+
+
 def source_runs(*, source: Source) -> QuerySet[Run]:
     """The runs of a source, newest first, as rows of a table need them."""
     return in_table(source.runs.filter(deleted_at=None))

@@ -12,6 +12,7 @@ from compute.models import ComputeTarget
 from compute.selectors import data_known, target_pick
 from runs.services.experiments import experiment_name_check
 from runs.services.labels import labels_check
+from runs.services.sources import source_meant
 from runs.submission import (
     Submission,
     command_words,
@@ -50,6 +51,7 @@ def submission_refusals(
     require_role(user, workspace, Role.CONTRIBUTOR)
     for check in _WORDS:
         yield from _refusal(check, request)
+    yield from _refusal(lambda asked: source_meant(workspace=workspace, request=asked), request)
     data: list[str] = []
     yield from _refusal(lambda asked: data.extend(_data_names(workspace, asked)), request)
     yield from _refusal(

@@ -60,7 +60,7 @@ def _target(user: User, workspace: Workspace, request: Submission) -> ComputeTar
 def _files(seen: Seen) -> Iterator[Finding]:
     tree = seen.tree
     if tree is None:
-        yield Finding("files", WARNING if seen.is_refused else UNKNOWN, seen.why_not)
+        yield Finding("files", WARNING if seen.refusal else UNKNOWN, seen.why_not)
         return
     count, size = len(tree.sizes), tree.size_bytes
     told = f"{count:,} file{'' if count == 1 else 's'}, {readable_size(size)}"
@@ -169,7 +169,8 @@ def _imports(workspace: Workspace, look: Look, contents: Contents) -> Finding:
         return Finding(
             "imports",
             UNKNOWN,
-            f"{contents.called} is a Python on the target: what it has is not known here.",
+            f"The environment {contents.called} is a Python of the target's own: what it has is "
+            "not known to the studio.",
         )
     missing = {name: at for name, at in wanted.items() if name not in contents.packages}
     if not missing:
@@ -187,7 +188,8 @@ def _imports(workspace: Workspace, look: Look, contents: Contents) -> Finding:
         if better
         else " No environment here has all of it: name it in a requirements.txt."
     )
-    return Finding("imports", WARNING, f"{contents.called} lacks {told}.{advice}")
+    sentence = f"{contents.called} lacks {told}.{advice}"
+    return Finding("imports", WARNING, sentence, environment=better)
 
 
 def _missing(distribution: str, module: str, path: str, line: int) -> str:

@@ -148,6 +148,16 @@ def run_source_now(*, user: User, run: Run) -> Snapshot:
     return source_freeze(workspace=run.workspace, source=files, beat=_Patience())[0]
 
 
+def source_look(*, user: User, workspace: Workspace, files: Files) -> Snapshot:
+    """Make a snapshot of an archive or repository to look into it before it is submitted.
+
+    Raises:
+        Refused: it cannot become one, or takes longer than somebody waits at a page.
+    """
+    require_role(user, workspace, Role.CONTRIBUTOR)
+    return source_freeze(workspace=workspace, source=files, beat=_Patience())[0]
+
+
 class _Patience:
     """Ends a fetch that somebody waits for at a page, once it takes too long."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -10,6 +12,7 @@ from django.conf import settings
 from runs.selectors.files import snapshot_get, snapshot_manifest
 from runs.selectors.folders import linked_folder
 from runs.selectors.sources import source_files, source_get, source_newest
+from runs.services.snapshots import git_check
 from runs.stores import blob_store
 from runs.submission import Files, FolderSource, GitSource, SavedSource, SnapshotSource
 from runs.trees import Tree, in_time, tree_of_folder, tree_of_manifest
@@ -20,6 +23,7 @@ from studio.selectors import require_role
 
 _LISTING_S = 1.2
 """How long the list of a server folder may take."""
+_REMEMBERED_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class Seen:
 
     tree: Tree | None
     why_not: str = ""
-    is_refused: bool = False
-    """Whether submitting would be refused for it."""
+    refusal: Refused | None = None
+    """What submitting would be refused for."""
 
 
 def submission_files(
@@ -42,12 +46,16 @@ def submission_files(
     require_role(user, workspace, Role.CONTRIBUTOR)
     try:
         return _seen(user, workspace, source, looked)
-    except (Refused, FolderRefused) as error:
-        return Seen(None, str(getattr(error, "sentence", error)), is_refused=True)
+    except FolderRefused as error:
+        return Seen(None, str(error), Refused(str(error), field="source"))
+    except Refused as error:
+        return Seen(None, error.sentence, error)
 
 
 def _seen(user: User, workspace: Workspace, source: Files | SavedSource, looked: str) -> Seen:
     note = ""
+    if isinstance(source, GitSource):
+        git_check(workspace=workspace, source=source)
     if isinstance(source, SavedSource):
         saved = source_get(user=user, workspace=workspace, name=source.name)
         newest = source_newest(source=saved)
@@ -66,8 +74,14 @@ def _seen(user: User, workspace: Workspace, source: Files | SavedSource, looked:
 
 
 def _seen_folder(folder: Path) -> Seen:
-    limits = {"max_bytes": settings.SNAPSHOT_MAX_BYTES, "max_files": settings.SNAPSHOT_MAX_FILES}
-    tree = in_time(lambda: tree_of_folder(folder, **limits), _LISTING_S)
+    tree = in_time(lambda: _listed(folder, int(time.monotonic() / _REMEMBERED_S)), _LISTING_S)
     if tree is None:
         return Seen(None, f"The folder was not listed within {_LISTING_S} s: it is large or slow.")
     return Seen(tree)
+
+
+@lru_cache(maxsize=8)
+def _listed(folder: Path, _moment: int) -> Tree:
+    """The files of a folder, at most a moment ago: a page asks with each key that is pressed."""
+    limits = {"max_bytes": settings.SNAPSHOT_MAX_BYTES, "max_files": settings.SNAPSHOT_MAX_FILES}
+    return tree_of_folder(folder, **limits)

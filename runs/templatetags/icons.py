@@ -21,5 +21,7 @@ ICONS = {
     "find": '<circle cx="7" cy="7" r="4.4"/><path d="m10.4 10.4 3.4 3.4"/>',
     "paused": f'{_RING}<path d="M6.4 5.6v4.8M9.6 5.6v4.8"/>',
     "draining": f'{_RING}<path d="M5.4 7.2h5.2M6.4 9.6h3.2"/>',
+    "good": '<path d="m3 8.5 3.2 3.2L13 4.8"/>',
+    "warning": '<path d="M8 2.2 14.4 13.4H1.6z"/><path d="M8 6.4v3.2M8 11.4v.1"/>',
     "file": '<path d="M4 1.8h5.2L12.4 5v9.2H4z"/><path d="M9 2v3.2h3.2"/>',
 }

@@ -8,36 +8,44 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from compute.selectors import data_list, target_list
-from environments.models import Environment
-from environments.selectors import environment_list
-from runs.forms import SubmitForm, initial_from_import, initial_from_run
-from runs.models import Run, SourceImport
-from runs.selectors.credentials import credential_names
+from runs.forms import SubmitForm
+from runs.models import SourceImport
+from runs.prefill import initial_from_import, initial_from_run, initial_remembered
 from runs.selectors.imports import import_get
-from runs.selectors.runs import experiment_list, run_get
-from runs.selectors.sources import source_list
+from runs.selectors.runs import experiment_list, run_last
 from runs.services.imports import import_request, submission_take
+from runs.views.choices import environment_choices, target_meant
+from runs.views.submitform import Offer, earlier_run, submit_form, submit_offer
 from studio.lib.refusal import Forbidden, NotFound, Refused
 from studio.models import Role, Workspace
 from studio.pages import PageRequest, current_workspace, page
 from studio.selectors import require_role
 
+_LAST_KIND = "brought_by"
+_PLAN_VIEWS = (
+    ("command", "the command"),
+    ("cli", "the line for a shell"),
+    ("python", "the lines of Python"),
+)
+
 
 @require_http_methods(["GET", "POST"])
 @page
 def submit(request: PageRequest) -> HttpResponse:
-    """The form, empty or filled from an earlier run; its submission leads to the new run."""
+    """The form, filled in from what was submitted before; its submission leads to the new run."""
     workspace = current_workspace(request)
     require_role(request.user, workspace, Role.CONTRIBUTOR)
+    offer = submit_offer(request, workspace)
     if request.method == "GET":
-        return _form_page(request, workspace, _form(request, workspace, initial=_initial(request)))
-    form = _form(request, workspace, data=request.POST, files=request.FILES)
+        form = submit_form(request, workspace, offer, initial=_initial(request, workspace))
+        return _form_page(request, workspace, offer, form)
+    form = submit_form(request, workspace, offer, data=request.POST, files=request.FILES)
     if form.is_valid():
         try:
             taken = submission_take(
                 user=request.user, workspace=workspace, request=form.submission()
             )
+            request.session[_LAST_KIND] = form.brought
             return redirect(
                 "runs:import" if isinstance(taken, SourceImport) else "runs:detail", taken.pk
             )
@@ -48,49 +56,80 @@ def submit(request: PageRequest) -> HttpResponse:
         except Refused as error:
             form.refuse(error)
     form.forget_secrets()
-    return _form_page(request, workspace, form, status=422)
+    return _form_page(request, workspace, offer, form, status=422)
 
 
-def _form(request: PageRequest, workspace: Workspace, **given: Any) -> SubmitForm:
-    environments = environment_list(workspace=workspace).exclude(origin=Environment.Origin.FOLDER)
-    data = data_list(workspace=workspace, user=request.user)
-    return SubmitForm(
-        data_names=list(data.values_list("name", flat=True)),
-        targets=list(target_list(user=request.user, workspace=workspace)),
-        environments=list(environments.values_list("name", flat=True)),
-        credentials=credential_names(user=request.user, workspace=workspace),
-        saved=[row.name for row in source_list(user=request.user, workspace=workspace)],
-        earlier=request.GET.get("from", ""),
-        **given,
-    )
-
-
-def _initial(request: PageRequest) -> dict[str, Any]:
-    earlier = _earlier(request)
-    initial = initial_from_run(earlier) if earlier else {}
+def _initial(request: PageRequest, workspace: Workspace) -> dict[str, Any]:
+    earlier = earlier_run(request)
+    asked = {
+        name: request.GET[name]
+        for name in ("environment", "target", "experiment", "saved")
+        if request.GET.get(name)
+    }
+    if earlier:
+        return initial_from_run(earlier) | asked
     if request.GET.get("import", "").isdecimal():
         found = import_get(user=request.user, import_id=int(request.GET["import"]))
-        initial = initial_from_import(import_request(found=found))
-    for name in ("environment", "target", "experiment", "saved"):
-        if request.GET.get(name):
-            initial[name] = request.GET[name]
-    return initial
+        return initial_from_import(import_request(found=found)) | asked
+    return _remembered(request, workspace) | asked
 
 
-def _earlier(request: PageRequest) -> Run | None:
-    """The run that the form is filled in from."""
-    ref = request.GET.get("from", "")
-    return run_get(user=request.user, ref=ref) if ref else None
+def _remembered(request: PageRequest, workspace: Workspace) -> dict[str, Any]:
+    """What this person chose last: here, or in the source or experiment that the page is about."""
+    named = {name: request.GET.get(name, "") for name in ("saved", "experiment")}
+    last = run_last(user=request.user, workspace=workspace, **named)
+    if last is None:
+        return {}
+    found = initial_remembered(last, whole=any(named.values()))
+    found["source"] = "saved" if named["saved"] else found["source"] or _brought(request)
+    return found
+
+
+def _brought(request: PageRequest) -> str:
+    """How this browser brought files last."""
+    return str(request.session.get(_LAST_KIND, ""))
 
 
 def _form_page(
-    request: PageRequest, workspace: Workspace, form: SubmitForm, status: int = 200
+    request: PageRequest, workspace: Workspace, offer: Offer, form: SubmitForm, status: int = 200
 ) -> HttpResponse:
+    chosen = {name: str(form[name].value() or "") for name in ("target", "environment", "saved")}
+    environments = environment_choices(
+        workspace=workspace,
+        cards=offer.cards,
+        chosen=chosen["environment"],
+        target=target_meant(offer.outlooks, chosen["target"]),
+    )
+    known = {
+        "saved": {source.name for source in offer.sources},
+        "target": {outlook.target.name for outlook in offer.outlooks},
+        "environment": {choice.card.name for choice in environments},
+    }
     context = {
         "section": "submit",
         "workspace": workspace,
         "form": form,
-        "earlier": _earlier(request),
+        "earlier": earlier_run(request),
         "experiments": experiment_list(user=request.user, workspace=workspace),
+        "sources": offer.sources,
+        "chosen": chosen,
+        "outlooks": offer.outlooks,
+        "environments": environments,
+        "unknown": {name: chosen[name] for name in known if chosen[name] not in known[name]},
+        "plan_views": _PLAN_VIEWS,
+        "more_is_open": _more_is_open(form),
     }
     return render(request, "runs/submit.html", context, status=status)
+
+
+_MORE = ("gpus", "data_names", "priority", "time_limit", "variables", "outputs", "tags",
+         "description")  # fmt: skip
+
+
+def _more_is_open(form: SubmitForm) -> bool:
+    """Whether something in the folded part needs to be seen."""
+    fresh = {"gpus": "0", "priority": "0", "outputs": form.fields["outputs"].initial}
+    return any(
+        form[name].errors or str(form[name].value() or "").strip() not in {"", fresh.get(name, "")}
+        for name in _MORE
+    )

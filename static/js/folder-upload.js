@@ -1,10 +1,11 @@
 // <folder-upload>: choose or drop a folder, see what stays behind, send what the studio lacks.
 // The snapshot's name ends up in the hidden field `uploaded`; the form is sent after the files.
 import { chosen, dropped } from "./upload-list.js";
-import { hashAll, Refusal, Studio } from "./upload-send.js";
+import { hashAll, Refusal, Stopped, Studio } from "./upload-send.js";
+import { dropAnywhere } from "./drop-anywhere.js";
 
+const BROKEN = "runyard-upload"; // how many files an upload has that did not end
 const RULES = /(^|\/)(\.gitignore|\.amlignore|\.git\/info\/exclude)$/;
-const SCRIPT = /\.(py|sh|ipynb)$/;
 
 const size = (count) => {
   let unit = 0;
@@ -22,30 +23,34 @@ function element(tag, text = "", ...children) {
 
 class FolderUpload extends HTMLElement {
   #files = null; // what is to be sent; null: nothing was chosen, or it is all there
+  #shas = []; // of those files, as far as they were read
   #busy = false;
+  #work = null; // what makes it busy
+  #stop = null; // ends what is going on
+  #pace = null; // since when, and from how many bytes on
 
   connectedCallback() {
     this.form = this.closest("form");
     this.field = this.querySelector("[name=uploaded]");
-    const drop = this.part("drop");
-    drop.hidden = false;
+    this.part("drop").hidden = false;
     for (const input of this.querySelectorAll("[data-pick]"))
       input.addEventListener("change", () => {
         this.plan(Promise.resolve(chosen(input)));
         input.value = ""; // choosing the same folder again is a change too
       });
-    drop.addEventListener("dragover", (event) => {
-      event.preventDefault();
-      drop.classList.add("over");
+    this.endDrops = dropAnywhere(this.form, this.part("drop"), (transfer) => {
+      this.mean();
+      this.plan(dropped(transfer));
     });
-    drop.addEventListener("dragleave", () => drop.classList.remove("over"));
-    drop.addEventListener("drop", (event) => {
-      event.preventDefault();
-      drop.classList.remove("over");
-      this.plan(dropped(event.dataTransfer));
-    });
+    this.part("cancel").addEventListener("click", () => this.#stop?.abort());
     this.form.addEventListener("submit", (event) => this.beforeSubmit(event));
+    const broken = sessionStorage.getItem(BROKEN);
     if (this.field.value) this.say(`Uploaded as snapshot ${this.field.value.slice(0, 12)}.`);
+    else if (broken) this.say(`An upload of ${broken} was interrupted: choose the same again, and it goes on where it was.`);
+  }
+
+  disconnectedCallback() {
+    this.endDrops?.();
   }
 
   part(name) {
@@ -57,14 +62,30 @@ class FolderUpload extends HTMLElement {
     return !kind || kind.value === "upload";
   }
 
+  // Files that are dropped on the page are meant, whatever was chosen before.
+  mean() {
+    const radio = this.form.querySelector("[name=source][value=upload]");
+    if (!radio || radio.checked) return;
+    radio.checked = true;
+    radio.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  set digest(value) {
+    if (this.field.value === value) return;
+    this.field.value = value;
+    this.field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
   get studio() {
     return new Studio(this.dataset.workspace, this.form.elements.csrfmiddlewaretoken.value);
   }
 
   async plan(listing) {
     if (this.#busy) return;
-    this.field.value = "";
+    sessionStorage.removeItem(BROKEN);
+    this.digest = "";
     this.#files = null;
+    this.#shas = [];
     this.part("plan").hidden = true;
     await this.working(async () => {
       this.say("Looking at the files…");
@@ -78,6 +99,10 @@ class FolderUpload extends HTMLElement {
       this.show(plan);
       this.say("");
     });
+    if (!this.#files) return;
+    const total = this.#files.reduce((sum, { file }) => sum + file.size, 0);
+    if (total <= Number(this.dataset.autosend ?? -1)) await this.upload();
+    else this.form.querySelector("pick-script")?.offer(this.#files.map(({ path }) => path));
   }
 
   show(plan) {
@@ -95,9 +120,6 @@ class FolderUpload extends HTMLElement {
       folded("The largest files", largest),
     );
     here.hidden = false;
-    const paths = this.#files.map(({ path }) => path).filter((path) => SCRIPT.test(path));
-    document.getElementById("scripts")?.replaceChildren(
-      ...paths.slice(0, 200).map((path) => Object.assign(element("option"), { value: path })));
   }
 
   async upload() {
@@ -106,13 +128,19 @@ class FolderUpload extends HTMLElement {
       const files = this.#files;
       const total = files.reduce((sum, { file }) => sum + file.size, 0);
       this.progress(0, total);
-      const shas = await hashAll(files, this.dataset.worker, (done) => {
+      sessionStorage.setItem(BROKEN, many(files.length, "file"));
+      const signal = this.#stop.signal;
+      const shas = this.#shas;
+      this.#pace = null;
+      await hashAll(files, this.dataset.worker, (done) => {
         this.progress(done, total);
-        this.say(`Reading: ${size(done)} of ${size(total)}`);
-      });
+        this.say(`Reading: ${size(done)} of ${size(total)}${this.left(done, total)}`);
+      }, { shas, signal });
       const entries = files.map(({ path, file }, at) => ({ path, file, size: file.size, sha: shas[at] }));
-      const { digest, sent } = await this.studio.bring(entries, (news) => this.tell(news));
-      this.field.value = digest;
+      this.#pace = null;
+      const { digest, sent } = await this.studio.bring(entries, (news) => this.tell(news), signal);
+      sessionStorage.removeItem(BROKEN);
+      this.digest = digest;
       this.#files = null;
       this.progress(total, total);
       this.querySelector("[data-plan] button")?.remove();
@@ -120,35 +148,57 @@ class FolderUpload extends HTMLElement {
     });
   }
 
-  tell({ sent, total, waiting }) {
-    if (waiting) return this.say(`The connection dropped. Going on in ${waiting} s…`);
+  tell({ sent, total, files, all, waiting }) {
+    if (waiting) {
+      this.#pace = null;
+      return this.say(`The connection dropped. Going on in ${waiting} s…`);
+    }
     this.progress(sent, total);
-    this.say(`Sending: ${size(Math.min(sent, total))} of ${size(total)}`);
+    const which = all > 1 ? `, ${files} of ${many(all, "file")}` : "";
+    this.say(`Sending: ${size(Math.min(sent, total))} of ${size(total)}${which}${this.left(sent, total)}`);
+  }
+
+  // How long it still takes, once there is something to tell it from.
+  left(done, total) {
+    const now = performance.now();
+    this.#pace ??= { since: now, from: done };
+    const passed = (now - this.#pace.since) / 1000, moved = done - this.#pace.from;
+    if (passed < 2 || moved <= 0 || done >= total) return "";
+    const seconds = Math.ceil(((total - done) * passed) / moved);
+    return `, about ${seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`} left`;
   }
 
   async beforeSubmit(event) {
     if (!this.isMeant || (!this.#files && !this.#busy)) return;
     event.preventDefault();
-    if (await this.upload()) this.form.requestSubmit(event.submitter);
+    const { submitter } = event;
+    while (this.#busy) await this.#work; // looked at, then perhaps sent already
+    if (this.field.value || (await this.upload())) this.form.requestSubmit(submitter);
   }
 
   // Whether the work came to its end; a refusal is shown.
-  async working(work) {
+  working(work) {
+    return (this.#work = this.done(work));
+  }
+
+  async done(work) {
     const problem = this.part("problem");
     problem.hidden = true;
     this.#busy = true;
+    this.#stop = new AbortController();
     try {
       await work();
       return true;
     } catch (error) {
-      this.say("");
+      this.say(error instanceof Stopped ? "Stopped. What has arrived is not sent again." : "");
+      if (error instanceof Stopped) return false;
       problem.textContent = error instanceof Refusal ? error.message
         : "The studio cannot be reached, or a file cannot be read: try again.";
       problem.hidden = false;
       return false;
     } finally {
       this.#busy = false;
-      this.querySelector("progress").hidden = true;
+      this.querySelector("progress").hidden = this.part("cancel").hidden = true;
     }
   }
 
@@ -160,6 +210,7 @@ class FolderUpload extends HTMLElement {
   say(text) {
     this.part("state").textContent = text;
     this.part("progress").hidden = !text;
+    this.part("cancel").hidden = !this.#busy || !this.#files;
     if (!this.#busy) this.querySelector("progress").hidden = true;
   }
 }

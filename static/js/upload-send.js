@@ -6,11 +6,17 @@ const MAX_WAIT_S = 15;
 const TRIES = 60;
 
 export class Refusal extends Error {}
+export class Stopped extends Error {}
 class Dropped extends Error {}
 
-// The SHA-256 of each [{path, file}], in their order; `told` hears how many bytes are done.
-export async function hashAll(files, workerUrl, told) {
-  const shas = new Array(files.length);
+// Until `signal` says so; what was done by then is not done again.
+function goOn(signal) {
+  if (signal?.aborted) throw new Stopped();
+}
+
+// The SHA-256 of each [{path, file}], in their order; `told` hears how many bytes are done. `shas`
+// has those that are known already, and is filled.
+export async function hashAll(files, workerUrl, told, { shas = [], signal } = {}) {
   let next = 0, done = 0;
   const lane = async () => {
     const worker = new Worker(workerUrl, { type: "module" });
@@ -18,6 +24,11 @@ export async function hashAll(files, workerUrl, told) {
       while (next < files.length) {
         const at = next++;
         const { path, file } = files[at];
+        goOn(signal);
+        if (shas[at]) {
+          told((done += file.size));
+          continue;
+        }
         const answer = await asked(worker, { id: at, file });
         if (answer.error)
           throw new Refusal(`'${path}' cannot be read, or changed meanwhile: choose the files again.`);
@@ -48,9 +59,10 @@ export class Studio {
     this.csrf = csrf;
   }
 
-  post(path, body, told = () => {}) {
+  post(path, body, told = () => {}, signal = null) {
     return new Promise((done, no) => {
       const request = new XMLHttpRequest(); // fetch does not tell how much has been sent
+      signal?.addEventListener("abort", () => (request.abort(), no(new Stopped())), { once: true });
       let timer;
       const alive = () => {
         clearTimeout(timer);
@@ -80,23 +92,27 @@ export class Studio {
     });
   }
 
-  // Make a snapshot of [{path, size, sha, file}]: {digest, sent bytes}. A dropped connection is
-  // waited for; whatever arrived before it is not sent again.
-  async bring(entries, told) {
+  // Make a snapshot of [{path, size, sha, file}]: {digest, sent bytes}. A dropped connection, or a
+  // studio that starts again, is waited for; whatever arrived before is not sent again.
+  async bring(entries, told, signal = null) {
     const manifest = JSON.stringify(
       entries.map(({ path, size, sha }) => ({ path, mode: 0o644, size, sha })),
     );
     const contents = new Map(entries.map((entry) => [entry.sha, entry]));
-    let sent = 0;
+    let sent = 0, files = 0;
     for (let failures = 0; failures < TRIES; ) {
+      goOn(signal);
       try {
-        const { digest, missing } = await this.post("/snapshots", manifest);
+        const { digest, missing } = await this.post("/snapshots", manifest, undefined, signal);
         if (!missing.length) return { digest, sent };
         const wanted = missing.map((sha) => contents.get(sha));
         const total = sent + wanted.reduce((sum, { size }) => sum + size, 0);
+        const all = files + wanted.length;
         for (const group of packs(wanted)) {
-          await this.post("/blobs", packed(group), (n) => told({ sent: sent + n, total }));
+          told({ sent, total, files, all });
+          await this.post("/blobs", packed(group), (n) => told({ sent: sent + n, total, files, all }), signal);
           sent += group.reduce((sum, { size }) => sum + size, 0);
+          files += group.length;
           failures = 0;
         }
       } catch (error) {
@@ -104,7 +120,7 @@ export class Studio {
         await readable(entries);
         const seconds = Math.min(2 ** failures++, MAX_WAIT_S);
         told({ waiting: seconds });
-        await online(seconds);
+        await online(seconds, signal);
       }
     }
     throw new Refusal("The studio cannot be reached: try again later; nothing is sent twice.");
@@ -148,9 +164,10 @@ async function readable(entries) {
   }
 }
 
-function online(seconds) {
+function online(seconds, signal) {
   return new Promise((done) => {
     setTimeout(done, seconds * 1000);
     window.addEventListener("online", done, { once: true });
+    signal?.addEventListener("abort", done, { once: true });
   });
 }

@@ -69,10 +69,11 @@ def test_the_bar_of_phases_grows_while_a_phase_goes_on(
 
 def test_everything_works_without_scripts(studio: Studio, scripts: Path, open_tab: OpenTab) -> None:
     page = open_tab("/submit/", java_script_enabled=False)
+    page.get_by_role("radio", name="On the server").check()
     page.get_by_label("Server folder").fill(str(scripts))
     page.get_by_label("Script", exact=True).fill("count.py")
     page.get_by_label("Arguments").fill("3 0")
-    page.get_by_label("Environment", exact=True).select_option("here")
+    page.get_by_role("radio", name="here", exact=True).check()
     page.get_by_role("button", name="Submit").click()
     run = int(re.search(r"/runs/(\d+)/", page.url)[1])  # type: ignore[index]
     studio.finished(run)
@@ -86,6 +87,7 @@ def test_everything_works_without_scripts(studio: Studio, scripts: Path, open_ta
 
 def test_a_mistake_keeps_what_was_typed(scripts: Path, open_tab: OpenTab) -> None:
     page = open_tab("/submit/", forgive=("422",))
+    page.get_by_role("radio", name="On the server").check()
     page.get_by_label("Server folder").fill(str(scripts))
     page.get_by_label("Script", exact=True).fill("cuont.py")
     page.get_by_label("Name", exact=True).fill("kept")
@@ -96,8 +98,9 @@ def test_a_mistake_keeps_what_was_typed(scripts: Path, open_tab: OpenTab) -> Non
 
 def test_only_the_chosen_source_is_asked_for(open_tab: OpenTab) -> None:
     page = open_tab("/submit/")
+    page.get_by_role("radio", name="On the server").check()
     expect(page.get_by_label("Zip or tar file", exact=True)).to_be_hidden()
-    page.get_by_label("a zip or tar file").check()
+    page.get_by_role("radio", name="Zip or tar").check()
     expect(page.get_by_label("Zip or tar file", exact=True)).to_be_visible()
     expect(page.get_by_label("Server folder")).to_be_hidden()
 

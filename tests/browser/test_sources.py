@@ -39,13 +39,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def choose(page: Page, folder: Path) -> None:
-    page.get_by_label("this computer").check()
+    page.get_by_role("radio", name="Upload").check()
     page.locator("[data-pick][webkitdirectory]").set_input_files(folder)
     expect(page.locator("[data-plan]")).to_be_visible()
 
 
 def state(page: Page) -> str:
-    found = page.locator("[data-state]")
+    found = page.locator("folder-upload [data-state]")
     expect(found).to_contain_text("Uploaded as snapshot", timeout=60_000)
     return found.text_content() or ""
 
@@ -63,7 +63,7 @@ def test_a_folder_is_uploaded_and_runs(studio: Studio, project: Path, open_tab: 
     )
     page.get_by_label("Script", exact=True).fill("train.py")
     page.get_by_label("Save these files").fill("ridge")
-    page.get_by_label("Environment", exact=True).select_option(PLACE)
+    page.get_by_role("radio", name=PLACE, exact=True).check()
     page.get_by_role("button", name="Submit", exact=True).click()  # the files go first
     page.wait_for_url("**/runs/*/", timeout=60_000)
     run = int(re.search(r"/runs/(\d+)/", page.url)[1])  # type: ignore[index]
@@ -80,7 +80,7 @@ def test_the_example_from_the_browser_is_that_of_the_command_line(
     page = open_tab("/submit/")
     choose(page, EXAMPLE)
     page.get_by_label("Script", exact=True).fill("train.py")
-    page.get_by_label("Environment", exact=True).select_option("scikit-learn")
+    page.get_by_role("radio", name="scikit-learn", exact=True).check()
     page.get_by_role("button", name="Submit", exact=True).click()
     page.wait_for_url("**/runs/*/", timeout=60_000)
     here = int(re.search(r"/runs/(\d+)/", page.url)[1])  # type: ignore[index]
@@ -131,7 +131,9 @@ def test_a_dropped_connection_is_waited_for(
     page.route("**/api/v1/blobs?*", meet)
     choose(page, project)
     page.get_by_role("button", name="Upload now").click()
-    expect(page.locator("[data-state]")).to_contain_text("The connection dropped")
+    expect(page.locator("folder-upload [data-state]")).to_contain_text(
+        "The connection dropped", timeout=30_000
+    )
     assert "37 MB sent, the rest was there" in state(page)  # as much as there is: nothing twice
     assert page.locator("[name=uploaded]").input_value() == digest(scan(project))
     assert packs >= 6
@@ -140,7 +142,7 @@ def test_a_dropped_connection_is_waited_for(
 def test_what_cannot_be_uploaded_is_a_sentence(project: Path, open_tab: OpenTab) -> None:
     page = open_tab("/submit/", forgive=("422", "ERR_UPLOAD_FILE_CHANGED"))
     (project / "bad\nname").write_text("")
-    page.get_by_label("this computer").check()
+    page.get_by_role("radio", name="Upload").check()
     page.locator("[data-pick][webkitdirectory]").set_input_files(project)
     problem = page.locator("folder-upload [data-problem]")
     expect(problem).to_contain_text("contains a line break: rename it")
@@ -159,7 +161,7 @@ def test_what_cannot_be_uploaded_is_a_sentence(project: Path, open_tab: OpenTab)
 
 def test_single_files_can_be_chosen_and_dropped(project: Path, open_tab: OpenTab) -> None:
     page = open_tab("/submit/")
-    page.get_by_label("this computer").check()
+    page.get_by_role("radio", name="Upload").check()
     page.locator("[data-pick]:not([webkitdirectory])").set_input_files(project / "train.py")
     expect(page.locator("[data-plan]")).to_contain_text("1 file, ")
     page.locator("[data-drop]").evaluate(
@@ -172,8 +174,7 @@ def test_single_files_can_be_chosen_and_dropped(project: Path, open_tab: OpenTab
     )
     expect(page.locator("[data-plan]")).to_contain_text("2 files, 8 B.")
     expect(page.locator("[data-plan]")).to_contain_text("1 ignored entry")
-    page.get_by_role("button", name="Upload now").click()
-    state(page)
+    state(page)  # what is small goes at once
 
 
 def test_hashes_in_pieces_are_those_of_python(open_tab: OpenTab) -> None:
@@ -199,6 +200,7 @@ def test_hashes_in_pieces_are_those_of_python(open_tab: OpenTab) -> None:
 
 def test_a_server_folder_is_picked(studio: Studio, scripts: Path, open_tab: OpenTab) -> None:
     page = open_tab("/submit/")
+    page.get_by_role("radio", name="On the server").check()
     page.get_by_role("button", name="Browse…").click()
     page.get_by_role("button", name="scripts/").click()
     expect(page.locator(".folders")).to_contain_text("count.py")
@@ -206,13 +208,13 @@ def test_a_server_folder_is_picked(studio: Studio, scripts: Path, open_tab: Open
     expect(page.get_by_label("Server folder")).to_have_value(str(scripts))
     page.get_by_label("Script", exact=True).fill("count.py")
     page.get_by_label("Arguments").fill("3 0")
-    page.get_by_label("Environment", exact=True).select_option(PLACE)
+    page.get_by_role("radio", name=PLACE, exact=True).check()
     page.get_by_role("button", name="Submit", exact=True).click()
     page.wait_for_url("**/runs/*/")
     expect(page.locator("#run-head .status")).to_have_text("completed", timeout=30_000)
     page.get_by_role("link", name="Duplicate and edit…").click()
     expect(page.get_by_text("Nothing changed since")).to_be_visible()
-    expect(page.get_by_label("the files of run")).to_be_checked()
+    expect(page.get_by_label("Files of run")).to_be_checked()
     page.go_back()
     page.get_by_role("button", name="Run again").click()
     page.wait_for_url("**/runs/*/")

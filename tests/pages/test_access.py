@@ -89,6 +89,7 @@ def test_no_page_is_forgotten_here(told: Run, build: Build) -> None:
     known |= {"runs:notices_secret", "runs:notices_test"}
     known |= {"runs:run_changes"}
     known |= {"runs:bulk", "runs:purge", "runs:view_save", "runs:view_change", "runs:view_delete"}
+    known |= {f"runs:submit_{part}" for part in ("check", "preflight", "files", "look")}
     there = {
         f"{space}:{name}"
         for space in ("runs", "compute", "environments")

@@ -69,7 +69,7 @@ def test_a_linked_source_is_submitted_by_name(member: Visitor, folder: Path) -> 
     assert "Bring new files" not in page.text
     form = member.get("/submit/", {"saved": "my ridge"})
     assert re.search(r'value="saved"\s+checked', form.html)
-    assert '<option value="my ridge" selected>' in form.html
+    assert re.search(r'name="saved"[^>]*value="my ridge" checked', form.html)
     given = {"source": "saved", "saved": "my ridge", "script": "train.py"}
     assert member.post("/submit/", given).status == 302
     assert Run.objects.get().experiment.name == "my ridge"
@@ -176,8 +176,8 @@ def test_duplicate_and_edit_asks_which_files(member: Visitor, folder: Path) -> N
     (folder / "train.py").write_text("a = 1\nb = 3\n")
     (folder / "new <file>").touch()
     form = member.get("/submit/", {"from": str(run.pk)})
-    assert f"the files of run {run.pk}" in form.text
-    assert "a folder on the studio's machine as it is now" in form.text
+    assert f"Files of run {run.pk}" in form.text
+    assert "On the server, as it is now" in form.text
     assert f'value="{folder}"' in form.html
     assert f'hx-get="/runs/{run.pk}/changes/"' in form.html
     for more in ({}, {"HTTP_HX_REQUEST": "true"}):

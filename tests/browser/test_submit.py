@@ -1,0 +1,119 @@
+"""Submitting in a browser: what is seen before, and how few clicks it takes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from studio.client.folder import digest, scan
+from tests.browser.conftest import OpenTab
+from tests.studio_process import Studio
+
+PLACE = "here"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small folder with a script that works and one that cannot."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    top = tmp_path / "lasso"
+    (top / "items").mkdir(parents=True)
+    (top / "train.py").write_text("import sys\nprint('trained', *sys.argv[1:])\n")
+    (top / "items/broken.py").write_text("for n in range(3)\n    print(n)\n")
+    return top
+
+
+def run_of(page: Page) -> int:
+    page.wait_for_url("**/runs/*/", timeout=60_000)
+    return int(re.search(r"/runs/(\d+)/", page.url)[1])  # type: ignore[index]
+
+
+def test_a_folder_is_dropped_looked_into_and_submitted(
+    studio: Studio, project: Path, open_tab: OpenTab
+) -> None:
+    page = open_tab("/submit/")
+    page.get_by_role("radio", name="Upload").check()
+    page.locator("[data-pick][webkitdirectory]").set_input_files(project)
+    scripts = page.locator(".script-list button")
+    expect(scripts).to_have_text(["train.py", "items/broken.py"], timeout=20_000)
+    page.get_by_role("radio", name=PLACE, exact=True).check()
+    findings = page.locator("[data-findings]")
+    scripts.last.click()
+    expect(findings).to_contain_text("items/broken.py, line 1: expected ':'", timeout=20_000)
+    expect(findings.locator("pre")).to_have_text("for n in range(3)\n                 ^")
+    scripts.first.click()
+    expect(findings).to_contain_text("train.py can be parsed", timeout=20_000)
+    page.get_by_label("Arguments").fill("--name 'a b'")
+    plan = page.locator("[data-plan-view=command] pre")
+    expect(plan).to_have_text("python train.py --name 'a b'", timeout=20_000)
+    expect(page.locator("[data-outlook=local]")).to_contain_text("slots taken")
+    page.keyboard.press("Control+Enter")
+    ended = studio.finished(run_of(page))
+    assert (ended["status"], ended["snapshot"]) == ("completed", digest(scan(project)))
+    assert ended["command"] == ["python", "train.py", "--name", "a b"]
+
+
+def test_mistakes_are_told_as_one_types_and_keep_nobody(
+    studio: Studio, scripts: Path, open_tab: OpenTab
+) -> None:
+    page = open_tab("/submit/", forgive=("422",))
+    page.get_by_role("radio", name="On the server").check()
+    page.get_by_label("Server folder").fill(str(scripts))
+    script = page.get_by_label("Script", exact=True)
+    expect(page.locator("#id_script-problem")).to_have_count(0)
+    script.fill("cuont.py")
+    expect(page.locator("#id_script-problem")).to_contain_text("did you mean count.py?")
+    expect(script).to_have_attribute("aria-invalid", "")
+    script.fill("count.py")
+    expect(page.locator("#id_script-problem")).to_be_hidden()
+    page.get_by_text("More: GPUs").click()
+    page.get_by_role("button", name="Add a variable").click()
+    page.get_by_label("Name", exact=True).last.fill("1A")
+    expect(page.locator("#id_variables-problem")).to_contain_text("'1A' cannot be the name")
+    page.get_by_role("button", name="Submit", exact=True).click()
+    expect(page.locator("#id_variables-problem")).to_contain_text("'1A' cannot be the name")
+    expect(script).to_have_value("count.py")
+
+
+def test_one_argument_is_changed_and_run_again_in_three_clicks(
+    studio: Studio, scripts: Path, open_tab: OpenTab
+) -> None:
+    run = studio.submit(scripts, "--environment", PLACE, "count.py", "2", "slow")
+    assert studio.finished(run)["status"] == "failed"
+    page = open_tab("/")
+    page.locator(f"a[href='/runs/{run}/']").first.click()
+    page.get_by_role("link", name="Duplicate and edit…").click()
+    arguments = page.get_by_label("Arguments")
+    expect(arguments).to_be_focused()
+    page.keyboard.type("3 0")  # what was there is selected
+    expect(arguments).to_have_value("3 0")
+    differences = page.locator("[data-differences]")
+    expect(differences.locator("del")).to_have_text("2 slow", timeout=20_000)
+    expect(differences.locator("ins")).to_have_text("3 0")
+    page.get_by_role("button", name="Submit", exact=True).click()
+    again = studio.finished(run_of(page))
+    assert again["status"] == "completed"
+    assert again["command"][2:] == ["3", "0"]
+    assert again["snapshot"] == studio.run(run)["snapshot"]
+    assert again["environment"] == studio.run(run)["environment"]
+
+
+def test_an_upload_that_is_stopped_goes_on(project: Path, open_tab: OpenTab) -> None:
+    (project / "data.bin").write_bytes(bytes(range(256)) * (12 << 12))  # 12 MB: not sent unasked
+    page = open_tab("/submit/")
+    page.route("**/api/v1/blobs?*", lambda route: None)  # never answered
+    page.get_by_role("radio", name="Upload").check()
+    page.locator("[data-pick][webkitdirectory]").set_input_files(project)
+    expect(page.locator(".script-list button").first).to_have_text("train.py", timeout=20_000)
+    page.get_by_role("button", name="Upload now").click()
+    state = page.locator("folder-upload [data-state]")
+    expect(state).to_contain_text("Sending", timeout=30_000)
+    page.get_by_role("button", name="Stop").click()
+    expect(state).to_have_text("Stopped. What has arrived is not sent again.")
+    page.unroute("**/api/v1/blobs?*")
+    page.get_by_role("button", name="Upload now").click()
+    expect(state).to_contain_text("Uploaded as snapshot", timeout=30_000)
+    assert page.locator("[name=uploaded]").input_value() == digest(scan(project))
