@@ -13,7 +13,6 @@ from channels.db import database_sync_to_async
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.http import content_disposition_header
-from django.views.decorators.gzip import gzip_page
 
 from runs.selectors.runs import run_get, run_metrics
 from runs.selectors.series import (
@@ -42,7 +41,6 @@ def metrics(request: PageRequest, run_id: int) -> HttpResponse:
     return render(request, "runs/run_metrics.html", context)
 
 
-@gzip_page
 @page
 def series(request: PageRequest, run_id: int) -> HttpResponse:
     """Series as charts show them; the answer is kept until there are more points."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.http import HttpResponse
-from django.views.decorators.gzip import gzip_page
 
 from runs.selectors.runs import run_get
 from runs.selectors.usage import lane_cuts, usage_version
@@ -11,7 +10,6 @@ from runs.views.window import asked_window, kept_answer
 from studio.pages import PageRequest, page
 
 
-@gzip_page
 @page
 def usage(request: PageRequest, run_id: int) -> HttpResponse:
     """Lanes over the seconds since the start; the answer is kept until there is a sample more."""

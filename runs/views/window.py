@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import math
@@ -49,6 +50,10 @@ def kept_answer(
     tag = f'W/"{hashlib.sha256(asked.encode()).hexdigest()[:32]}"'
     if request.headers.get("If-None-Match") == tag:
         return HttpResponse(status=304, headers={"ETag": tag})
-    text = json.dumps(make(), separators=(",", ":"), allow_nan=False)
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    return HttpResponse(text, content_type="application/json", headers=headers)
+    body = json.dumps(make(), separators=(",", ":"), allow_nan=False).encode()
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding, Cookie"}
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        # digits of measurements: the lowest level is seven times as fast and hardly larger
+        body = gzip.compress(body, compresslevel=1)
+        headers["Content-Encoding"] = "gzip"
+    return HttpResponse(body, content_type="application/json", headers=headers)

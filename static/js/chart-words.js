@@ -1,12 +1,17 @@
 // How charts write numbers, places on their axes, and amounts.
 import { duration } from "./time-ago.js";
 
+const WITH_COMMAS = new Intl.NumberFormat("en-US"); // made once: it is slow to make
+const TIME_OF_DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
+const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+const MINUTE = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const SECOND = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
 const SIZES = ["B", "kB", "MB", "GB", "TB"];
 
 // Six significant digits, as the table has them.
 export function number(value) {
   if (value === null || value === undefined) return "–";
-  if (Number.isInteger(value) && Math.abs(value) < 1e9) return value.toLocaleString("en-US");
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return WITH_COMMAS.format(value);
   return String(Number(value.toPrecision(6)));
 }
 
@@ -27,7 +32,7 @@ export const UNITS = {
 export const PLACES = {
   step: (x) => `step ${number(x)}`,
   relative: (x) => (Math.abs(x) < 60 ? `${x.toFixed(1)} s` : duration(x)),
-  time: (x) => new Date(x * 1000).toLocaleString(),
+  time: (x) => TIME_OF_DAY.format(x * 1000),
 };
 
 function short(value) {
@@ -38,11 +43,11 @@ function short(value) {
   return number(value);
 }
 
-// Ticks of an axis; uPlot writes the time of day itself.
+// Ticks of an axis.
 export const TICKS = {
   step: (_, values) => values.map((value) => (value === null ? "" : short(value))),
   relative: (_, values) => values.map((value) => (value === null ? "" : clock(value))),
-  time: undefined,
+  time: (_, values, _axis, _space, stride) => values.map((value) => moment(value, stride)),
 };
 
 export const STRIDES = {
@@ -51,6 +56,16 @@ export const STRIDES = {
     14400, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000],
   time: undefined,
 };
+
+// The time of day as finely as the ticks lie, and at midnight the day.
+function moment(value, stride) {
+  const time = new Date(value * 1000);
+  const isDay = stride >= 86400 || time.getHours() + time.getMinutes() + time.getSeconds() === 0;
+  if (isDay) return DAY.format(time);
+  if (stride >= 60) return MINUTE.format(time);
+  const second = SECOND.format(time);
+  return stride >= 1 ? second : `${second.slice(-5)}.${String(time.getMilliseconds()).padStart(3, "0")}`;
+}
 
 function clock(seconds) {
   if (seconds < 60) return `${Number(seconds.toPrecision(4))} s`;

@@ -71,16 +71,20 @@ export class Chart {
       legend: { show: false },
       scales: {
         x: { time: options.axis === "time", distr: options.isLogX ? 3 : 1, range: (_, a, b) => this.range(a, b) },
-        y: options.isLog ? { distr: 3 } : { range: (_, a, b) => this.values(a, b) },
+        y: options.isLog ? { distr: 3, range: decades } : { range: (_, a, b) => this.values(a, b) },
       },
-      axes: [this.axis(TICKS[options.axis], STRIDES[options.axis]), this.sideAxis()],
+      axes: [this.placeAxis(), this.sideAxis()],
       series: [{}, ...this.series()],
       bands: options.band ? [{ series: [2, 1], fill: () => faint(lineColour(0), 0.18) }] : [],
       cursor: {
         y: false,
         sync: { key: options.sync, setSeries: false, scales: ["x", null], filters: { pub: isMove } },
         drag: { x: true, y: false, setScale: false },
-        points: { size: 7, fill: (u, n) => u.series[n].stroke(u, n) },
+        points: {
+          size: 7,
+          show: (u, n) => (n > u.series.length - 1 - options.lines.length ? spot() : null),
+          fill: (u, n) => u.series[n].stroke(u, n),
+        },
         bind: { dblclick: () => () => options.reset() },
       },
       hooks: {
@@ -115,11 +119,15 @@ export class Chart {
       grid: { stroke: () => colours().line, width: 1 },
       ticks: { stroke: () => colours().line, width: 1, size: 4 },
       font: "11px system-ui, sans-serif",
-      size: 26,
       gap: 4,
       ...(write && { values: write }),
       ...(incrs && { incrs }),
     };
+  }
+
+  placeAxis() {
+    const { axis } = this.options;
+    return { ...this.axis(TICKS[axis], STRIDES[axis]), size: 26, space: axis === "time" ? 70 : 50 };
   }
 
   sideAxis() {
@@ -153,12 +161,18 @@ export class Chart {
   }
 
   said(at) {
-    const { x, lines, least, most } = this.data;
+    const { x, lines, least, most, pale } = this.data;
     const { axis, write } = this.options;
-    const values = lines.map((line) => (line[at] === null ? "not finite" : write(line[at])));
+    const shown = pale ? [pale] : lines;
     const isBucket = least && least[at] !== null && least[at] !== most[at];
-    const spread = isBucket ? `, ${write(least[at])} to ${write(most[at])}` : "";
-    return { place: PLACES[axis](x[at]), values: isBucket ? values.map(mean) : values, spread };
+    const values = shown.map((line) => (line[at] === null ? "not finite" : write(line[at])));
+    const more = isBucket ? `, ${write(least[at])} to ${write(most[at])}` : "";
+    const smooth = pale && lines[0][at] !== null ? `, smoothed ${write(lines[0][at])}` : "";
+    return {
+      place: PLACES[axis](x[at]),
+      values: isBucket ? values.map((text) => `mean ${text}`) : values,
+      spread: more + smooth,
+    };
   }
 
   select(u) {
@@ -257,12 +271,27 @@ export class Chart {
   }
 }
 
+// What marks the point under the cursor; lines that only bound a band need none.
+function spot() {
+  const element = document.createElement("div");
+  element.classList.add("chart-spot");
+  return element;
+}
+
 function blank(x) {
   return new Array(x.length).fill(null);
 }
 
-function mean(text) {
-  return `mean ${text}`;
+// From and to the next whole step of its decade: 1,087 to 1,305 is 1,000 to 2,000.
+function decades(_, low, high) {
+  if (low === null) return [1, 10];
+  const [from, to] = [wholeStep(low, Math.floor), wholeStep(high, Math.ceil)];
+  return [from, to > from ? to : from * 2];
+}
+
+function wholeStep(value, round) {
+  const step = 10 ** Math.floor(Math.log10(value));
+  return Number((round(value / step) * step).toPrecision(3));
 }
 
 function above(value) {

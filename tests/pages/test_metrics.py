@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from runs.metrics import CHUNK_POINTS, Point, Summary, pack
 from runs.models import MetricSeries, Run
@@ -100,6 +104,14 @@ def test_only_what_is_new_comes_to_a_page_that_has_the_rest(member: Visitor, run
     assert tail["last"] == [5]
 
 
+def test_an_answer_is_packed_for_who_can_unpack_it(member: Visitor, run: Run) -> None:
+    put(run, "loss", [1.0, 2.0])
+    path = f"/runs/{run.pk}/series/"
+    packed = member.get(path, {"keys": "loss"}, headers={"Accept-Encoding": "gzip, br"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.content) == member.get(path, {"keys": "loss"}).content
+
+
 def test_an_answer_is_kept_until_there_are_more_points(member: Visitor, run: Run) -> None:
     put(run, "loss", [1.0])
     path = f"/runs/{run.pk}/series/"
@@ -165,3 +177,19 @@ def test_a_run_without_metrics_exports_nothing(member: Visitor, run: Run) -> Non
     assert member.get(f"/runs/{run.pk}/metrics/export/").html == "name,step,time,value\r\n"
     empty = member.get(f"/runs/{run.pk}/metrics/export/", {"format": "json"})
     assert json.loads(empty.content) == {}
+
+
+def test_pages_with_charts_stay_light(member: Visitor, run: Run) -> None:
+    static = Path(settings.BASE_DIR) / "static"
+    for tab in ("metrics", "resources"):
+        html = member.get(f"/runs/{run.pk}/{tab}/").html
+        names = set(re.findall(r'(?:src|modulepreload" href)="/static/([^"]+\.js)"', html))
+        assert "vendor/uPlot.iife.min.js" in names
+        names |= {f"js/{name}" for name in shell_modules(static)}
+        packed = {name: len(gzip.compress((static / name).read_bytes())) for name in names}
+        assert sum(packed.values()) < 60_000, packed
+
+
+def shell_modules(static: Path) -> list[str]:
+    """What every page's module imports."""
+    return re.findall(r'import "\./([^"]+)"', (static / "js" / "runyard.js").read_text())
