@@ -92,6 +92,6 @@ def _data(request: PageRequest, found: ComputeTarget) -> dict[str, object]:
 
 def _may_change(request: PageRequest, workspace: Workspace, kind: Backend | None) -> bool:
     """Whether this person may register and change targets of a kind here."""
-    if kind is not None and kind.has_studio_rights:
+    if kind is not None and kind.owner_only:
         return request.user.is_superuser
     return is_admin(request, workspace)
