@@ -8,29 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.utils.module_loading import import_string
 
+from compute import docker_fields
+from compute.fields import Field, is_plain_absolute
 from studio.lib.refusal import Refused
 
 if TYPE_CHECKING:
     from compute.place import Place
-
-Check = Callable[[str], str]
-"""What is wrong with a value, as a sentence; empty when nothing is."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """One thing that a kind of target needs to be told."""
-
-    name: str
-    label: str
-    help: str
-    is_required: bool
-    check: Check
 
 
 @dataclass(frozen=True)
@@ -45,6 +33,12 @@ class Backend:
     """Dotted path of `make_place(config, *, studio_blobs) -> Place`, imported on first use."""
     has_studio_rights: bool
     """Whether a run there may do whatever the studio's own user may do."""
+    owner_only: str
+    """Why only the instance owner may register one, to go on after a colon."""
+    advice: str
+    """What to look at when it cannot be reached."""
+    disagreement: Callable[[Mapping[str, str]], tuple[str, str] | None] = lambda config: None
+    """Two settings that cannot stand together: the field to change, and a sentence."""
 
     def clean(self, config: Mapping[str, object]) -> dict[str, str]:
         """The settings that may be stored: trimmed, checked, without empty ones.
@@ -59,8 +53,11 @@ class Backend:
                     f"'{name}' is no setting of a {self.label} target: it has {', '.join(names)}.",
                     field=name,
                 )
-        values = {field.name: self._value(field, config.get(field.name)) for field in self.fields}
-        return {name: value for name, value in values.items() if value}
+        given = {field.name: self._value(field, config.get(field.name)) for field in self.fields}
+        values = {name: value for name, value in given.items() if value}
+        if wrong := self.disagreement(values):
+            raise Refused(wrong[1], field=wrong[0])
+        return values
 
     def place(self, config: Mapping[str, str], *, studio_blobs: str) -> Place:
         """The place that this configuration leads to; nothing is contacted yet."""
@@ -81,7 +78,7 @@ class Backend:
 
 def _folder_complaint(text: str) -> str:
     """A folder of this machine that exists, or can be made, and takes our files."""
-    if not _is_plain_absolute(text):
+    if not is_plain_absolute(text):
         return f"'{text}' is not an absolute path: begin with / and use no '..'."
     folder = Path(text)
     there = next(path for path in (folder, *folder.parents) if path.exists())
@@ -97,7 +94,7 @@ def _folder_complaint(text: str) -> str:
 
 def _interpreter_complaint(text: str) -> str:
     """An executable file of this machine."""
-    if not _is_plain_absolute(text):
+    if not is_plain_absolute(text):
         return f"'{text}' is not an absolute path: begin with /, or leave it empty."
     if not Path(text).is_file() or not os.access(text, os.X_OK):
         return (
@@ -105,10 +102,6 @@ def _interpreter_complaint(text: str) -> str:
             "leave it empty to use the one that runs the studio."
         )
     return ""
-
-
-def _is_plain_absolute(text: str) -> bool:
-    return text.startswith("/") and "\0" not in text and ".." not in PurePosixPath(text).parts
 
 
 LOCAL = Backend(
@@ -136,9 +129,27 @@ LOCAL = Backend(
     ),
     maker="compute.transports.local.make_place",
     has_studio_rights=True,
+    owner_only="a run there has the rights of the studio's own user",
+    advice="Check its folder and interpreter",
 )
 
-KINDS: dict[str, Backend] = {backend.kind: backend for backend in (LOCAL,)}
+DOCKER = Backend(
+    kind="docker",
+    label="Docker",
+    summary=(
+        "Containers of a Docker engine. A run there sees its own folder and the data it names, "
+        "without rights beyond its container. Who reaches an engine can do anything on its "
+        "machine, so only the instance owner registers one; members may run on it."
+    ),
+    fields=docker_fields.FIELDS,
+    maker="compute.transports.docker.make_place",
+    has_studio_rights=False,
+    owner_only="who reaches a Docker engine can do anything on its machine",
+    advice="Check its address, TLS folder and image",
+    disagreement=docker_fields.disagreement,
+)
+
+KINDS: dict[str, Backend] = {backend.kind: backend for backend in (LOCAL, DOCKER)}
 
 
 def backend_of(kind: str) -> Backend:

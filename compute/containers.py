@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +23,8 @@ CONFLICT = 409
 _SUBPATH_SINCE = (1, 45)
 _LABEL = "runyard"
 _TRIES = 5
+_READY = b"ready"
+_MOST_SAID_BYTES = 64 * 1024
 _IDLE = (
     "import os, signal, sys\n"
     "os.chown(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))\n"
@@ -42,6 +45,18 @@ class Limits:
     nano_cpus: int = 0
     shm_bytes: int = 0
     pids: int = 0
+
+
+def size_bytes(text: str) -> int:
+    """A size as the docker command reads it: 512m, 8g, 1.5G, or bytes.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)([kmgt]?)(?:i?b)?", text.strip().lower())
+    if found is None:
+        raise ValueError(text)
+    return int(float(found[1]) * 1024 ** "_kmgt".index(found[2] or "_"))
 
 
 @dataclass(frozen=True)
@@ -70,20 +85,19 @@ class Site:
     # -- the helper
 
     def helper(self) -> str:
-        """The id of the running helper; made when it is missing, has ended, or is another one."""
+        """The id of the running helper, which is made when it is missing or has ended."""
         api = self.engine.api
         for _ in range(_TRIES):
             try:
-                found = api.inspect_container(self._helper_name)
+                found = api.inspect_container(self.helper_name)
             except NotFound:
                 self._make_helper()
                 continue
-            labels = found["Config"]["Labels"]
-            if found["State"]["Running"] and labels.get(f"{_LABEL}.settings") == self._settings:
+            if found["State"]["Running"]:
                 return str(found["Id"])
             self.remove(found["Id"])
         raise TargetUnreachable(
-            f"The container {self._helper_name} does not stay: somebody ends it."
+            f"The container {self.helper_name} does not stay: somebody ends it."
         )
 
     def helper_mounts(self) -> list[Mount]:
@@ -100,8 +114,9 @@ class Site:
                     raise
 
     @property
-    def _helper_name(self) -> str:
-        return f"{self.volume}.helper"
+    def helper_name(self) -> str:
+        """What the helper is called. Targets that share a volume have one for each setting."""
+        return f"{self.volume}.helper-{self._settings}"
 
     @property
     def _settings(self) -> str:
@@ -111,7 +126,7 @@ class Site:
 
     def _make_helper(self) -> None:
         """It gets its name when it is ready: who finds it under its name can use it at once."""
-        api, name = self.engine.api, f"{self._helper_name}.{secrets.token_hex(4)}"
+        api, name = self.engine.api, f"{self.helper_name}.{secrets.token_hex(4)}"
         api.create_volume(self.volume, labels={_LABEL: self.volume})
         uid, _, gid = self.user.partition(":")
         config = api.create_host_config(
@@ -120,14 +135,18 @@ class Site:
             log_config=LogConfig(type="none"),
             security_opt=["no-new-privileges"],
         )
-        labels = {**self.labels("helper"), f"{_LABEL}.settings": self._settings}
         command = [self.python, "-I", "-S", "-c", _IDLE, ROOT, uid, gid]
         made = self.create(
-            name, command=command, host_config=config, labels=labels, user="0:0", stdin_open=False
+            name,
+            command=command,
+            host_config=config,
+            labels=self.labels("helper"),
+            user="0:0",
+            stdin_open=False,
         )
         try:
             self._await_ready(made)
-            api.rename(made, self._helper_name)
+            api.rename(made, self.helper_name)
         except APIError as error:
             self.remove(made)
             if error.status_code != CONFLICT:  # else another process was faster
@@ -137,16 +156,22 @@ class Site:
             raise
 
     def _await_ready(self, container: str) -> None:
-        path = f"/containers/{container}/attach?stream=1&stdout=1&stderr=1"
-        with self.engine.stream(path, {}) as output:
+        said = self.output(container, until=_READY)
+        if not said.endswith(_READY):
+            last = said.decode("utf-8", "replace").strip().splitlines()[-1:]
+            raise TargetRefused(f"The helper container ended at once. {''.join(last)}")
+
+    def output(self, container: str, *, until: bytes = b"") -> bytes:
+        """Start a container and hear what it says, until it has said `until` or ends."""
+        path, said = f"/containers/{container}/attach?stream=1&stdout=1&stderr=1", b""
+        with self.engine.stream(path, {}) as stream, stream.makefile("rb") as lines:
             self.start(container)
-            said = b""
-            while b"ready" not in said:
-                piece = output.recv(4096)
-                if not piece:
-                    last = said.decode("utf-8", "replace").strip().splitlines()[-1:]
-                    raise TargetRefused(f"The helper container ended at once. {''.join(last)}")
-                said += piece
+            while len(said) < _MOST_SAID_BYTES and not (until and said.endswith(until)):
+                head = lines.read(8)
+                if len(head) < 8:
+                    break
+                said += lines.read(int.from_bytes(head[4:], "big"))
+        return said
 
     # -- the container of a run
 
@@ -267,3 +292,30 @@ class Site:
 
 def _read_only(path: str) -> Mount:
     return Mount(path, path, type="bind", read_only=True)
+
+
+def site_from(config: Mapping[str, str]) -> Site:
+    """The site that the settings of a target describe; they have been checked."""
+    tls = config.get("tls", "")
+    return Site(
+        engine=Engine(
+            address=config["address"],
+            ca=f"{tls}/ca.pem" if tls else "",
+            cert=f"{tls}/cert.pem" if tls else "",
+            key=f"{tls}/key.pem" if tls else "",
+        ),
+        image=config["image"],
+        volume=config.get("volume", "runyard"),
+        user=config.get("user", "1000:1000"),
+        python=config.get("python", "python3"),
+        network=config.get("network", "bridge"),
+        limits=Limits(
+            memory_bytes=size_bytes(config.get("memory", "0")),
+            nano_cpus=int(float(config.get("cpus", "0")) * 1e9),
+            shm_bytes=size_bytes(config.get("shm", "0")),
+            pids=int(config.get("pids", "0")),
+        ),
+        data=tuple(
+            folder.rstrip("/") for folder in config.get("data", "").replace(",", " ").split()
+        ),
+    )

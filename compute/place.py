@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compute.launchers.base import Launcher
 from compute.transports.base import Transport
@@ -26,3 +26,5 @@ class Place:
     """The content store over there."""
     launcher: Callable[[Session], Launcher]
     """Makes what starts runs so that they outlive us."""
+    examine: Callable[[], Mapping[str, Any]] | None = None
+    """Tries out what the place itself consists of: facts that overrule those of the runner."""

@@ -16,7 +16,7 @@ from compute.gpus import gpus_declared, gpus_named
 from compute.models import ComputeTarget
 from compute.named_data import data_check
 from compute.place import Place
-from compute.session import RunnerRefused, session_for
+from compute.session import RunnerRefused, Session, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
 from studio.lib.queue import enqueue
 from studio.lib.refusal import Forbidden, Refused
@@ -172,7 +172,7 @@ def target_try(
     place = backend.place(backend.clean(config), studio_blobs=_studio_blobs())
     try:
         with session_for(place) as session:
-            facts = session.hello(timeout_s=_TEST_S)
+            facts = _facts(session)
     except (TargetUnreachable, TargetRefused, RunnerRefused) as error:
         raise Refused(f"{error}{_what_next(kind)}") from error
     if complaint := _complaint(facts):
@@ -187,7 +187,7 @@ def target_test(*, target: ComputeTarget) -> dict[str, Any]:
     """
     try:
         with session_for(target_place(target=target)) as session:
-            facts = session.hello(timeout_s=_TEST_S)
+            facts = _facts(session)
             data_check(target=target, session=session)
     except TargetUnreachable as error:
         target_health(target=target, reachable=False, reason=str(error))
@@ -241,11 +241,17 @@ def target_bootstrap_local(*, workspace: Workspace, user: User) -> ComputeTarget
     return target
 
 
+def _facts(session: Session) -> dict[str, Any]:
+    """What the place is and has, tried out."""
+    examine = session.place.examine
+    return {**session.hello(timeout_s=_TEST_S), **(examine() if examine else {})}
+
+
 def _check_rights(user: User, backend: Backend) -> None:
-    if backend.has_studio_rights and not user.is_superuser:
+    if backend.owner_only and not user.is_superuser:
         raise Forbidden(
             f"Only the instance owner may register, change or delete a {backend.label} target: "
-            "a run there has the rights of the studio's own user."
+            f"{backend.owner_only}."
         )
 
 
@@ -322,6 +328,8 @@ def _note_health(
 
 def _complaint(facts: Mapping[str, Any]) -> str:
     """What an admin should mend although the target answers."""
+    if facts.get("lacks"):
+        return " ".join(facts["lacks"])
     free = facts.get("disk_free_bytes")
     if isinstance(free, int) and free < _LITTLE_SPACE_BYTES:
         return (
@@ -337,10 +345,7 @@ def _studio_blobs() -> str:
 
 def _what_next(kind: str) -> str:
     backend = KINDS.get(kind)
-    if backend is None:
-        return ""
-    fields = " and ".join(field.label.lower() for field in backend.fields)
-    return f" Check its {fields}, then test it again."
+    return f" {backend.advice}, then test it again." if backend else ""
 
 
 def _cores() -> int:

@@ -153,7 +153,8 @@ def _test(request: PageRequest, target: ComputeTarget) -> None:
 
 
 def _in_short(facts: Mapping[str, Any]) -> str:
-    return f"{facts['hostname']}, {facts['cores']} cores, Python {facts['python_version']}."
+    engine = f"Docker {facts['engine']['version']}, " if "engine" in facts else ""
+    return f"{facts['hostname']}, {engine}{facts['cores']} cores, Python {facts['python_version']}."
 
 
 @page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runs.services.deliver import delivery_send
 from runs.services.dispatch import target_dispatch
-from runs.services.finish import attempt_collect, target_stop_run
+from runs.services.finish import attempt_collect, attempt_settle, target_stop_run
 from runs.services.imports import import_run, imports_prune
 from runs.services.retention import studio_prune, trash_empty
 
@@ -19,6 +19,11 @@ def collect(attempt_id: int) -> None:
     target_id = attempt_collect(attempt_id=attempt_id)
     if target_id is not None:
         target_dispatch(target_id=target_id)
+
+
+def settle(attempt_id: int) -> None:
+    """Ask the target itself about an attempt that its runner cannot see."""
+    attempt_settle(attempt_id=attempt_id)
 
 
 def import_source(import_id: int) -> None:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 GONE_S = 60.0
 """A folder that stays gone for so long on a healthy target is lost."""
 METRICS_EVERY_S = 0.25
+UNSEEN_EVERY_S = 4.0
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.5, 10.0
 
 
@@ -38,6 +39,7 @@ class _Followed:
     intakes: dict[str, Intake] = field(default_factory=dict)
     metrics_at: float = 0.0
     metrics_due: bool = False
+    unseen_at: float = 0.0
 
 
 class TargetWatcher:
@@ -155,6 +157,8 @@ class TargetWatcher:
             self._take(followed, event)
         elif isinstance(event, events.Started):
             followed.task.started(event.started)
+        elif isinstance(event, events.Beat):
+            self._heed(followed, event)
         elif isinstance(event, events.Settled):
             followed.task.settled()
         elif isinstance(event, events.Ended):
@@ -163,6 +167,13 @@ class TargetWatcher:
             self._gone(followed)
         elif isinstance(event, events.Short):
             log.warning("%s/%s was cut by its own script", event.task, event.stream)
+
+    def _heed(self, followed: _Followed, event: events.Beat) -> None:
+        """Have the place asked, now and then, while the runner sees neither life nor death."""
+        now = time.monotonic()
+        if event.keeper == "unknown" and now >= followed.unseen_at + UNSEEN_EVERY_S:
+            followed.unseen_at = now
+            followed.task.unseen()
 
     def _take(self, followed: _Followed, event: events.Bytes) -> None:
         intake = self._intake(followed, event.stream)

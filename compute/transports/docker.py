@@ -8,13 +8,16 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from docker.errors import APIError, NotFound
 
-from compute.containers import CONFLICT, Site
+from compute.containers import CONFLICT, ROOT, Site, site_from
 from compute.engine import Engine
+from compute.engine_exam import EngineExam
+from compute.launchers.docker import DockerLaunching
+from compute.place import Place
 from compute.transports.base import TargetRefused, TargetUnreachable
 
 _START_S = 30.0
@@ -311,3 +314,17 @@ class DockerChannel:
     def _quote(self) -> str:
         lines = self._last_words.decode("utf-8", errors="replace").strip().splitlines()
         return f" It said: {lines[-1].strip()}" if lines else ""
+
+
+def make_place(config: Mapping[str, str], *, studio_blobs: str) -> Place:
+    """A Docker engine as a place to run, with a content store in its own volume."""
+    del studio_blobs
+    site = site_from(config)
+    return Place(
+        transport=DockerTransport(site),
+        root=ROOT,
+        python=site.python,
+        blobs=f"{ROOT}/blobs",
+        launcher=DockerLaunching(site),
+        examine=EngineExam(site),
+    )

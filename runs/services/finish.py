@@ -14,7 +14,7 @@ from compute.answers import Collected
 from compute.models import ComputeTarget
 from compute.services import target_place
 from compute.session import RunnerRefused, Session, session_for
-from compute.transports.base import TargetUnreachable
+from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.selectors import module_advice
 from runs.models import Artifact, Attempt, Run
 from runs.services.lease import attempt_lease
@@ -89,6 +89,22 @@ def exit_code(exited: Mapping[str, Any] | None) -> int | None:
     return int(status["exited"]) if "exited" in status else None
 
 
+def attempt_settle(*, attempt_id: int) -> None:
+    """Let the place itself say whether an attempt lives that its runner cannot see.
+
+    One that died without a word gets its record there, and the watch finds it.
+    """
+    attempt = Attempt.objects.select_related("run__target").get(pk=attempt_id)
+    if attempt.ended_at is not None:
+        return
+    try:
+        with session_for(target_place(target=attempt.run.target)) as session:
+            handle = attempt.handle or {"name": attempt.folder}
+            session.place.launcher(session).settle(handle)
+    except (TargetUnreachable, TargetRefused) as error:
+        log.info("run %s: nobody can say whether it lives: %s", attempt.run_id, error)
+
+
 def attempt_collect(*, attempt_id: int) -> int | None:
     """Take what is ready from an attempt: settled outputs while it runs, all at its end.
 
@@ -109,7 +125,7 @@ def _receive(attempt_id: int) -> int | None:
             if ended:
                 _seal(attempt, session)
             found = _collect(attempt, session, settled_s=None if ended else SETTLED_S)
-    except TargetUnreachable:
+    except (TargetUnreachable, TargetRefused):
         log.info("run %s: the target is unreachable, results will be collected later", run.pk)
         return None
     except RunnerRefused as error:
@@ -260,5 +276,5 @@ def _stop(target: ComputeTarget, attempt: Attempt, reason: EndReason) -> None:
                 reason=reason,
                 grace_s=attempt.run.grace_s,
             )
-    except TargetUnreachable:
+    except (TargetUnreachable, TargetRefused):
         log.info("run %s: the wish to stop waits until the target is reachable", attempt.run_id)

@@ -56,6 +56,8 @@ def attempt_launch(*, run: Run, token: str, environment: Ready, session: Session
             spec=_spec(run, attempt, environment, manifest),
             secrets=hidden.variables,
             mask=hidden.mask,
+            data=sorted(set(run.data.values())),
+            gpus=[loan.gpu for loan in run.gpu_loans.filter(returned_at=None)],
         )
     )
     now = timezone.now()

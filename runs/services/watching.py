@@ -55,6 +55,10 @@ class LiveTask(Protocol):
         """All of it is over and every byte is stored."""
         ...
 
+    def unseen(self) -> None:
+        """The runner cannot tell whether it lives."""
+        ...
+
     def lost(self) -> None:
         """Its folder is gone for good."""
         ...
@@ -104,6 +108,10 @@ class LiveAttempt:
             attempt=self.attempt, exited=event.exited, sealed=event.sealed, rebooted=event.rebooted
         )
 
+    def unseen(self) -> None:
+        """Ask the place itself."""
+        enqueue("runs.jobs.settle", self.attempt.pk)
+
     def lost(self) -> None:
         """End the run as lost."""
         attempt_lost(attempt=self.attempt, text="The run's folder is gone from the target.")
@@ -137,6 +145,9 @@ class LiveBuild:
     def ended(self, event: Ended) -> None:
         """Seal the log and tell the environments."""
         self._finish(event.exited, event.sealed)
+
+    def unseen(self) -> None:
+        """Wait: a build beats again, or its folder goes."""
 
     def lost(self) -> None:
         """A build without a folder has failed."""

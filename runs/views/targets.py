@@ -107,4 +107,4 @@ def _data(request: PageRequest, found: ComputeTarget, *, may_name: bool) -> dict
 
 def _may_own(request: PageRequest, kind: Backend | None) -> bool:
     """Whether an admin may also register and change targets of this kind."""
-    return kind is None or not kind.has_studio_rights or request.user.is_superuser
+    return kind is None or not kind.owner_only or request.user.is_superuser

@@ -33,7 +33,7 @@ class TestDockerTransport(TransportContract):
 
     @pytest.fixture(autouse=True)
     def _on(self, engine: DockerEngine, site: SharingSite) -> None:
-        self._engine, self._helper = engine, f"{site.volume}.helper"
+        self._engine, self._helper = engine, site.helper_name
 
     def pid_here(self, pid: int) -> int:
         return self._engine.pid_of(self._helper, pid)
@@ -42,7 +42,7 @@ class TestDockerTransport(TransportContract):
 def test_the_helper_is_made_again_when_somebody_removed_it(
     engine: DockerEngine, site: SharingSite, session: Session
 ) -> None:
-    engine.api.remove_container(f"{site.volume}.helper", force=True)
+    engine.api.remove_container(site.helper_name, force=True)
     with pytest.raises(TargetUnreachable):
         session.ping()
     with Session(place_at(site)) as another:
@@ -50,7 +50,7 @@ def test_the_helper_is_made_again_when_somebody_removed_it(
 
 
 def test_many_at_once_make_one_helper(engine: DockerEngine, site: SharingSite) -> None:
-    engine.api.remove_container(f"{site.volume}.helper", force=True)
+    engine.api.remove_container(site.helper_name, force=True)
     with ThreadPoolExecutor(4) as threads:
         found = {future.result() for future in [threads.submit(site.helper) for _ in range(4)]}
     assert len(found) == 1
@@ -96,5 +96,5 @@ def test_a_closed_channel_leaves_nothing_in_the_helper(
     for _ in range(2):
         with opened(DockerTransport(site), ["python3", "-c", "import time; time.sleep(600)"]):
             pass
-    listed = engine.api.top(f"{site.volume}.helper")["Processes"]
+    listed = engine.api.top(site.helper_name)["Processes"]
     assert len(listed) == 1

@@ -1,0 +1,90 @@
+"""Trying a Docker engine out: a container as runs get it, and what the engine says of itself."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from compute.containers import Site
+from compute.transports.base import TargetRefused
+
+_TRY = (
+    "import json, os, sys\n"
+    "print(json.dumps({'python': list(sys.version_info[:3]), 'user': os.getuid()}), flush=True)"
+)
+_OLDEST_PYTHON = [3, 6]
+_LIMITS = {
+    "MemoryLimit": ("memory", "memory_bytes"),
+    "CpuCfsQuota": ("processors", "nano_cpus"),
+    "PidsLimit": ("processes", "pids"),
+}
+"""What an engine calls its ability to limit something, and which limit of ours needs it."""
+
+
+@dataclass(frozen=True)
+class EngineExam:
+    """Examines the engine of a site. Equal sites have equal exams."""
+
+    site: Site
+
+    def __call__(self) -> dict[str, Any]:
+        """Facts that the engine knows better than the helper, and `lacks`: sentences.
+
+        Raises:
+            TargetUnreachable: the engine does not answer.
+            TargetRefused: a container like that of a run cannot be started there.
+        """
+        with self.site.engine.reached():
+            info = self.site.engine.api.info()
+            self._try_container()
+        limits = self.site.limits
+        cores = min(info["NCPU"], limits.nano_cpus / 1e9 or info["NCPU"])
+        return {
+            "hostname": info["Name"],
+            "cores": int(cores) if cores >= 1 else cores,
+            "memory_bytes": min(info["MemTotal"], limits.memory_bytes or info["MemTotal"]),
+            "engine": {
+                "version": info["ServerVersion"],
+                "api": self.site.engine.api.api_version,
+                "system": info["OperatingSystem"],
+                "storage": info["Driver"],
+                "can_lend_gpus": "nvidia" in info.get("Runtimes", {}),
+                "containers_running": info["ContainersRunning"],
+            },
+            "lacks": [
+                f"The engine cannot limit {what}: give its machine the control group, or leave "
+                f"the target's limit of {what} empty."
+                for name, (what, limit) in _LIMITS.items()
+                if not info.get(name) and getattr(limits, limit)
+            ],
+        }
+
+    def _try_container(self) -> None:
+        """Let a container that is limited and connected as a run's say what it is."""
+        site = self.site
+        made = site.create(
+            f"{site.volume}.test-{secrets.token_hex(4)}",
+            command=[site.python, "-I", "-S", "-c", _TRY],
+            host_config=site.run_config([], ()),
+            labels=site.labels("test"),
+            user=site.user,
+            stdin_open=False,
+        )
+        try:
+            said = site.output(made)
+        finally:
+            site.remove(made)
+        try:
+            version = json.loads(said)["python"]
+        except (ValueError, KeyError, TypeError) as error:
+            last = said.decode("utf-8", "replace").strip().splitlines()[-1:]
+            raise TargetRefused(
+                f"{site.python} cannot run in a container of {site.image}. {''.join(last)}"
+            ) from error
+        if version < _OLDEST_PYTHON:
+            raise TargetRefused(
+                f"The Python of {site.image} is {'.'.join(map(str, version))}, which is too old: "
+                "Runyard needs 3.6 or newer to keep runs. Name another image or interpreter."
+            )
