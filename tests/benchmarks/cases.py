@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.benchmarks.rig import Rig, Row
 from tests.benchmarks.sockets import socket_delays
+from tests.benchmarks.viewer import log_viewer
 from tests.relay import relayed
 from tests.waiting import eventually
 
@@ -203,4 +204,5 @@ CASES: dict[str, Callable[[Rig], Iterator[Row]]] = {
     "socket": line_to_socket,
     "many": many_runs,
     "log": big_log,
+    "viewer": log_viewer,
 }
