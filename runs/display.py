@@ -83,7 +83,7 @@ def blocks(lines: Sequence[RawLine], first: int) -> list[tuple[int, int]]:
     for number, line in enumerate(lines, first):
         height = _height(line.data)
         if height == 0:
-            if below and line.data.startswith(b"\r"):
+            if below and (not line.data or line.data.startswith(b"\r")):
                 found[-1] = found[-1][0], number
             below = max(0, below - 1)
             continue
@@ -161,11 +161,16 @@ def _block(lines: Sequence[RawLine], number: int, pen: Pen) -> Row:
             parts[::3], [*parts[1::3], ""], [*parts[2::3], ""], strict=True
         ):
             count += _write(screen, row, segment, pen)
-            row += (int(steps or 1) if way in "BE" else -int(steps or 1)) if way else 0
+            row = _moved(row, int(steps or 1), way) if way else row
         row += 1
         count += line.lost
     html = "\n".join(_screen_html(screen))
     return Row(number, number + len(lines) - 1, lines[0].offset, html, states=max(1, count))
+
+
+def _moved(row: int, steps: int, way: str) -> int:
+    """Where the cursor is then; the first row of a block is as high as it comes."""
+    return row + steps if way in "BE" else max(0, row - steps)
 
 
 def _write(screen: dict[int, tuple[str, str]], row: int, segment: str, pen: Pen) -> int:

@@ -22,7 +22,9 @@ _ANSI = re.compile(r"\x1b\[[0-9;:?]*[A-Za-z]")
 _ERROR_WORDS = (b"rror", b"ERROR", b"FATAL", b"CRITICAL", b"xception", b"Traceback", b"fatal")
 """A line with none of them tells of no error; looking for a word is fast."""
 _TRACEBACK = re.compile(_CODES + rb"\s*Traceback \(most recent call last\)")
-_RAISED = re.compile(_CODES + rb"[\w.]{0,200}(?:Error|Exception)\b(?!=)")
+_RAISED = re.compile(
+    _CODES + rb"[\w.]{0,200}(?:Error|Exception)" + _CODES + rb"(?::|\s*(?:\x1b\[0?m)?\s*$)"
+)
 _ERROR = re.compile(
     _CODES + rb"(?:##\[error\]|::error\b|(?:error|Error|fatal|panic):)"
     rb"|(?:^|[\s\[|:\x1bm])(?:ERROR|CRITICAL|FATAL)\b(?!=)|: (?:fatal )?error: "

@@ -61,7 +61,7 @@ def search(path: Path, query: Query, *, patience_s: float = PATIENCE_S) -> array
         TooSlow: no answer within `patience_s`.
     """
     _checked(query)
-    if not path.exists() or not query.text:
+    if not path.exists() or not query.text or "\n" in query.text:
         return array("I")
     wish = json.dumps({"path": str(path), "query": asdict(query)}).encode()
     try:

@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.benchmarks.charts import charts
 from tests.benchmarks.rig import Rig, Row
 from tests.benchmarks.sockets import socket_delays
+from tests.benchmarks.viewer import log_viewer
 from tests.relay import relayed
 from tests.waiting import eventually
 
@@ -205,4 +206,5 @@ CASES: dict[str, Callable[[Rig], Iterator[Row]]] = {
     "many": many_runs,
     "log": big_log,
     "charts": charts,
+    "viewer": log_viewer,
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 import time
 
 import websockets
@@ -17,17 +16,16 @@ async def socket_delays(studio: Studio, cookie: str, run: int) -> list[float]:
     address = studio.record.url.replace("http://", "ws://") + "ws/"
     headers = {"Cookie": cookie, "Origin": studio.record.url.rstrip("/")}
     delays: list[float] = []
-    text = b""
+    seen: set[str] = set()
     async with websockets.connect(address, additional_headers=headers, max_size=None) as socket:
-        await socket.send(json.dumps({"log": f"run/{run}", "stream": "run.log", "offset": 0}))
-        async for message in socket:
-            now = time.time()
-            if isinstance(message, str):
-                if json.loads(message).get("type") == "log-end":
-                    return delays
+        await socket.send(json.dumps({"log": f"run/{run}", "stream": "run.log"}))
+        async for text in socket:
+            now, message = time.time(), json.loads(text)
+            if message["type"] != "log":
                 continue
-            (offset,) = struct.unpack(">Q", message[:8])
-            assert offset == len(text)
-            text += message[8:]
-            delays += [now - float(t) for t in re.findall(rb"\d+\.\d{6}", message[8:])]
+            fresh = set(re.findall(r"\d+\.\d{6}", message["html"])) - seen
+            delays += [now - float(printed) for printed in fresh]
+            seen |= fresh
+            if message["sealed"]:
+                return delays
     return delays
