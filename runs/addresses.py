@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -16,6 +17,7 @@ def list_url(query: str = "", **more: object) -> str:
     return reverse("runs:list") + (f"?{text}" if text else "")
 
 
+@lru_cache(maxsize=1024)
 def runs_url(field: str, value: str) -> str:
     """The list of the runs with this value of a field, whatever characters it has."""
     return list_url(term_text(field, value))

@@ -27,7 +27,7 @@ from studio.models import User, Workspace
 
 LOOKED_AT = 500
 """So many of the newest runs tell which names and values there are."""
-OFFERED = 12
+OFFERED = 50
 HINTS = {
     "status": "running, failed, … or live, ended",
     "experiment": "by name",

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from functools import reduce
 from typing import Any
 
 from django.db.models import (
     CharField,
     DateTimeField,
-    DurationField,
     Exists,
-    ExpressionWrapper,
     F,
     Field,
     FloatField,
+    Func,
     OuterRef,
     Q,
     QuerySet,
@@ -53,6 +52,8 @@ COLUMNS = {
     "status": "status",
 }
 """Where a field lies."""
+_KEYED = {"metrics": ("last",), "params": ("number", "text")}
+"""In which columns the value of a metric or parameter lies, the first as a number."""
 _SEARCHED = ("name", "description", "script", "error")
 _LOOKUPS = {">": "gt", "<": "lt", ">=": "gte", "<=": "lte"}
 
@@ -60,7 +61,7 @@ _LOOKUPS = {">": "gt", "<": "lt", ">=": "gte", "<=": "lte"}
 def query_filter(rows: QuerySet[Run], query: Query, *, user: User) -> QuerySet[Run]:
     """The rows for which every condition holds; archived ones only when they are asked for."""
     now = timezone.now()
-    if any(FIELDS.get(name) is Kind.LENGTH for name in _names(query)):
+    if query.has("duration"):
         rows = rows.alias(length=_length(now))
     if not query.has("is"):
         rows = rows.filter(archived_at=None)
@@ -74,30 +75,19 @@ def query_filter(rows: QuerySet[Run], query: Query, *, user: User) -> QuerySet[R
 def query_order(rows: QuerySet[Run], query: Query) -> QuerySet[Run]:
     """The rows in the order of the query, the newest first of equals and by default."""
     words: list[object] = []
+    if any(order.field == "duration" for order in query.orders):
+        rows = rows.alias(length=_length(timezone.now()))
     for number, order in enumerate(query.orders):
         rows, found = _ordered(rows, order, number)
         words += found
     return rows.order_by(*words, "-pk")  # type: ignore[arg-type]  # names and expressions
 
 
-def _names(query: Query) -> Iterable[str]:
-    return [term.field for term in query.terms] + [order.field for order in query.orders]
-
-
 def _ordered(rows: QuerySet[Run], order: Order, number: int) -> tuple[QuerySet[Run], list[object]]:
     if order.key:
-        model, column = (MetricSeries, "last") if order.field == "metrics" else (RunParam, "number")
-        mine = model.objects.filter(run=OuterRef("pk"), name=order.key)
-        names: dict[str, tuple[str, Field[Any, Any]]] = {
-            f"by_{number}": (column, FloatField()),
-            f"by_{number}_text": ("text", CharField()),
-        }
-        rows = rows.alias(
-            **{
-                name: Subquery(mine.values(of)[:1], output_field=kind)
-                for name, (of, kind) in names.items()
-            }
-        )
+        names = [f"by_{number}_{place}" for place, _ in enumerate(_KEYED[order.field])]
+        columns = zip(names, _KEYED[order.field], strict=True)
+        rows = rows.alias(**{name: _value_of(order, column) for name, column in columns})
         return rows, [_directed(name, order) for name in names]
     if order.field == "created":  # numbers are given in the order of submission
         return rows, ["-pk" if order.descending else "pk"]
@@ -109,10 +99,39 @@ def _directed(name: str, order: Order) -> object:
     return F(name).desc(nulls_last=True) if order.descending else F(name).asc(nulls_last=True)
 
 
-def _length(now: datetime) -> ExpressionWrapper[Any]:
-    """How long the command ran, so far if it still does."""
-    end = Coalesce(F("ended_at"), Value(now, DateTimeField()))
-    return ExpressionWrapper(end - F("started_at"), output_field=DurationField())
+def _value_of(order: Order, column: str) -> Subquery:
+    mine = _named(order.field, order.key).order_by()
+    kind: Field[Any, Any] = CharField() if column == "text" else FloatField()
+    return Subquery(mine.values(column)[:1], output_field=kind)
+
+
+def _named(field: str, key: str) -> QuerySet[Any]:
+    """The metric or parameter of this name of the run of a row."""
+    model = MetricSeries if field == "metrics" else RunParam
+    return model._default_manager.filter(run=OuterRef("pk"), name=key)
+
+
+def _length(now: datetime) -> Func:
+    """How many seconds the command ran, so far if it still does."""
+    return _Seconds(Coalesce(F("ended_at"), Value(now, DateTimeField())), F("started_at"))
+
+
+class _Seconds(Func):
+    """The seconds from the second to the first of two moments; Django's own difference calls
+    Python for each row of SQLite.
+    """
+
+    output_field = FloatField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **_: Any) -> Any:
+        return self._as(compiler, "((julianday({}) - julianday({})) * 86400.0)")
+
+    def as_postgresql(self, compiler: Any, connection: Any, **_: Any) -> Any:
+        return self._as(compiler, "CAST(EXTRACT(EPOCH FROM ({}) - ({})) AS double precision)")
+
+    def _as(self, compiler: Any, form: str) -> Any:
+        parts = [compiler.compile(part) for part in self.source_expressions]
+        return form.format(*(sql for sql, _ in parts)), [p for _, params in parts for p in params]
 
 
 def _condition(term: Term, user: User, now: datetime) -> Q:
@@ -177,14 +196,11 @@ def _moment(term: Term, value: str, _user: User, now: datetime) -> Q:
 
 
 def _long(term: Term, value: str, _user: User, _now: datetime) -> Q:
-    length = timedelta(seconds=seconds(value) or 0)
-    return Q(**{f"length__{_LOOKUPS.get(term.op, 'exact')}": length})
+    return Q(**{f"length__{_LOOKUPS.get(term.op, 'exact')}": seconds(value) or 0})
 
 
 def _value(term: Term, value: str, _user: User, _now: datetime) -> Q:
-    is_metric = term.field == "metrics"
-    model, column = (MetricSeries, "last") if is_metric else (RunParam, "number")
-    mine = model.objects.filter(run=OuterRef("pk"), name=term.key)
+    mine, column = _named(term.field, term.key), _KEYED[term.field][0]
     number = number_of(value)
     if term.op in COMPARISONS:
         return Q(Exists(mine.filter(**{f"{column}__{_LOOKUPS[term.op]}": number})))

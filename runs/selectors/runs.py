@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.db.models import Count, Max, Prefetch, QuerySet
@@ -18,6 +18,7 @@ from studio.selectors import workspaces_of
 PAGE_SIZE = 50
 TRASH_DAYS = 7
 """How long a deleted run can be restored."""
+_LAST_DELETED = ("-deleted_at", "-pk")
 _NOT_IN_TABLES = (
     "description", "origin", "git", "variables", "secret_variables", "outputs", "data",
     "end_sentence", "extra_files", "environment_why",
@@ -50,7 +51,19 @@ def runs_matching(*, user: User, workspace: Workspace, query: Query) -> QuerySet
 def run_list(*, user: User, workspace: Workspace, query: Query, page: int = 1) -> RunPage:
     """A page of the runs that match, with everything that is told of a run."""
     rows = runs_matching(user=user, workspace=workspace, query=query)
-    whole = rows.select_related(
+    return page_of(rows, page, PAGE_SIZE, lambda shown: query_order(_whole(shown), query))
+
+
+def run_table(
+    *, user: User, workspace: Workspace, query: Query, page: int = 1, page_size: int = PAGE_SIZE
+) -> RunPage:
+    """A page of the runs that match, with what columns of a table show."""
+    rows = runs_matching(user=user, workspace=workspace, query=query)
+    return page_of(rows, page, page_size, lambda shown: query_order(in_table(shown), query))
+
+
+def _whole(rows: QuerySet[Run]) -> QuerySet[Run]:
+    return rows.select_related(
         "experiment",
         "target",
         "environment_version__environment",
@@ -61,15 +74,6 @@ def run_list(*, user: User, workspace: Workspace, query: Query, page: int = 1) -
     ).prefetch_related(
         "series", "gpu_loans", Prefetch("attempts", Attempt.objects.order_by("-number"))
     )
-    return page_of(whole, page, PAGE_SIZE)
-
-
-def run_table(
-    *, user: User, workspace: Workspace, query: Query, page: int = 1, page_size: int = PAGE_SIZE
-) -> RunPage:
-    """A page of the runs that match, with what columns of a table show."""
-    rows = runs_matching(user=user, workspace=workspace, query=query)
-    return page_of(in_table(rows), page, page_size)
 
 
 def in_table(rows: QuerySet[Run]) -> QuerySet[Run]:
@@ -82,21 +86,36 @@ def in_table(rows: QuerySet[Run]) -> QuerySet[Run]:
     )  # fmt: skip
 
 
-def page_of(rows: QuerySet[Run], page: int, page_size: int) -> RunPage:
-    """One page of rows; a page that is not there means the nearest one."""
+def page_of(
+    rows: QuerySet[Run],
+    page: int,
+    page_size: int,
+    show: Callable[[QuerySet[Run]], QuerySet[Run]],
+) -> RunPage:
+    """One page of ordered rows; a page that is not there means the nearest one.
+
+    `show` takes the rows of the page with what shall be read of them, and orders them again:
+    so a database sorts numbers alone, and not everything that stands in the rows.
+    """
     counted = rows.order_by().aggregate(total=Count("pk"), newest=Max("pk"))
     total = counted["total"]
     pages = max(1, math.ceil(total / page_size))
     page = min(max(1, page), pages)
     start = (page - 1) * page_size
-    items = list(rows[start : start + page_size])
-    return RunPage(items, total, page, pages, counted["newest"] or 0)
+    shown = Run.objects.filter(pk__in=rows.values("pk")[start : start + page_size])
+    return RunPage(list(show(shown)), total, page, pages, counted["newest"] or 0)
 
 
 def trash_of(*, user: User, workspace: Workspace) -> QuerySet[Run]:
     """A workspace's deleted runs that can still be restored, the last one deleted first."""
     mine = Run.objects.filter(workspace__in=workspaces_of(user=user), workspace_id=workspace.pk)
-    return mine.exclude(deleted_at=None).order_by("-deleted_at", "-pk")
+    return mine.exclude(deleted_at=None).order_by(*_LAST_DELETED)
+
+
+def trash_page(*, user: User, workspace: Workspace, page: int) -> RunPage:
+    """A page of the trash."""
+    rows = trash_of(user=user, workspace=workspace)
+    return page_of(rows, page, PAGE_SIZE, lambda shown: in_table(shown).order_by(*_LAST_DELETED))
 
 
 def trash_get(*, user: User, run_id: int) -> Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -23,8 +24,8 @@ class _Told:
     """A run with what was looked up for its row."""
 
     run: Run
-    shown: tuple[Sequence[LastValue], int]
-    """Some of its metrics, and how many more there are."""
+    shown: Sequence[LastValue]
+    more: int
 
 
 def cell_html(
@@ -32,11 +33,12 @@ def cell_html(
     run: Run,
     metrics: Mapping[str, LastValue],
     params: Mapping[str, str],
-    shown: tuple[Sequence[LastValue], int],
+    shown: Sequence[LastValue],
+    more: int,
 ) -> SafeString:
-    """The content of one cell."""
+    """The content of one cell; `shown` are some of its metrics, and there are `more`."""
     if not column.key:
-        return _CELLS[column.field](_Told(run, shown))
+        return _CELLS[column.field](_Told(run, shown, more))
     if column.field == "metrics":
         metric = metrics.get(column.key)
         return format_html("{}", _last(metric)) if metric else NOTHING
@@ -54,7 +56,12 @@ def _long_text(text: str) -> SafeString:
 def _status(told: _Told) -> SafeString:
     run = told.run
     is_stopping = run.cancel_requested_at is not None and not run.is_final
-    return status(run.status, "stopping" if is_stopping else "")
+    return _status_html(run.status, "stopping" if is_stopping else "")
+
+
+@lru_cache(maxsize=64)
+def _status_html(word: str, label: str) -> SafeString:
+    return status(word, label)
 
 
 def _name(told: _Told) -> SafeString:
@@ -78,13 +85,12 @@ def _name(told: _Told) -> SafeString:
 
 
 def _metrics(told: _Told) -> SafeString:
-    shown, more = told.shown
     listed = format_html_join(
         ", ",
         '<span class="nowrap"><span class="quiet">{}</span> {}</span>',
-        ((metric.name, _last(metric)) for metric in shown),
+        ((metric.name, _last(metric)) for metric in told.shown),
     )
-    rest = format_html(', <span class="quiet">+{}</span>', more) if more else ""
+    rest = format_html(', <span class="quiet">+{}</span>', told.more) if told.more else ""
     return format_html("{}{}", listed, rest)
 
 

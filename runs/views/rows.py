@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from runs.models import Run
 from runs.params import params_of
@@ -21,14 +21,6 @@ _SHOWN_METRICS = 2
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What stands in one column of a row."""
-
-    classes: str
-    html: SafeString
-
-
-@dataclass(frozen=True)
 class RunRow:
     """What a row shows of a run; its version changes exactly when the row would look different."""
 
@@ -38,7 +30,8 @@ class RunRow:
     metrics: Sequence[LastValue]
     """The first ones by name."""
     more_metrics: int
-    cells: Sequence[Cell]
+    cells: SafeString
+    """One for each column."""
     version: str
 
 
@@ -63,10 +56,10 @@ def _row(run: Run, columns: Sequence[Column], found: Sequence[LastValue]) -> Run
     params = params_of(run.command) if any(c.field == "params" for c in columns) else {}
     shown = found[:_SHOWN_METRICS]
     more = len(found) - len(shown)
-    cells = [
-        Cell(column.classes, cell_html(column, run, metrics, params, (shown, more)))
-        for column in columns
-    ]
+    contents = (cell_html(column, run, metrics, params, shown, more) for column in columns)
+    pairs = zip(columns, contents, strict=True)
+    written = "".join(f'<td class="{column.classes}">{content}</td>' for column, content in pairs)
+    cells = mark_safe(written)  # noqa: S308  (classes are ours, and contents are safe already)
     seen = [metrics.get(c.key) for c in columns if c.field == "metrics" and c.key]
     seen += [*shown, LastValue("", more, "")] if USUAL_METRICS in columns else []
     return RunRow(run, took_of(run), shown, more, cells, _version(run, columns, seen))

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from runs.models import Run
-from runs.selectors.runs import PAGE_SIZE, TRASH_DAYS, in_table, page_of, trash_get, trash_of
+from runs.selectors.runs import TRASH_DAYS, trash_get, trash_page
 from runs.services.retention import run_deletion, run_purge
 from runs.templatetags.runyard import size
 from runs.views.rows import took_of
@@ -24,10 +24,9 @@ from studio.selectors import require_role
 def trash(request: PageRequest) -> HttpResponse:
     """What lies in the trash of the workspace."""
     workspace = current_workspace(request)
-    rows = in_table(trash_of(user=request.user, workspace=workspace))
     wanted = request.GET.get("page", "")
     number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 10 else 1
-    found = page_of(rows, number, PAGE_SIZE)
+    found = trash_page(user=request.user, workspace=workspace, page=number)
     context = {
         "section": "runs",
         "found": found,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.benchmarks.charts import charts
+from tests.benchmarks.lists import run_list
 from tests.benchmarks.rig import Rig, Row
 from tests.benchmarks.sockets import socket_delays
 from tests.benchmarks.viewer import log_viewer
@@ -207,4 +208,5 @@ CASES: dict[str, Callable[[Rig], Iterator[Row]]] = {
     "log": big_log,
     "charts": charts,
     "viewer": log_viewer,
+    "list": run_list,  # last: so many runs are in nobody's way then
 }
