@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from runs.changes import Changes
 from runs.codeview import code_lines, text_lines
 from runs.diffs import Hunk, Line, PatchFile, line_counts, patch_files, split_rows, text_hunks
+from runs.linemarks import line_marks, marked
 from runs.snapshots import Entry
 from runs.stores import blob_store
 from runs.templatetags.runyard import size as size_text
@@ -230,6 +231,9 @@ def _hunk_rows(hunk: Hunk, old: Texts, new: Texts, *, is_split: bool) -> str:
 
 
 def _rows(hunk: Hunk, old: dict[int, str], new: dict[int, str], *, is_split: bool) -> str:
+    old_marks, new_marks = line_marks(hunk.lines)
+    old = old | {n: marked(old[n], spans) for n, spans in old_marks.items() if n in old}
+    new = new | {n: marked(new[n], spans) for n, spans in new_marks.items() if n in new}
     width = 4 if is_split else 3
     head = f'<tr class="hunk"><td colspan="{width}">{escape(hunk.head)}</td></tr>'
     if is_split:

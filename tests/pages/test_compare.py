@@ -37,6 +37,16 @@ def test_the_changed_line_is_shown(member: Visitor, run_of: RunOf) -> None:
                      split.html)  # fmt: skip
 
 
+def test_the_changed_words_of_a_line_are_marked(member: Visitor, run_of: RunOf) -> None:
+    old = run_of({"train.py": b"rate = step(1) if a < b else 'x'\nsame = 1\n"})
+    new = run_of({"train.py": b"rate = step(22) if a <= b else 'x'\nall.other.words()\n"})
+    page = member.get(f"/runs/{new.pk}/compare/", {"with": old.pk})
+    assert [words(text) for text in re.findall("<mark>(.*?)</mark>", page.html)] == [
+        "1", "22", "=",
+    ]  # fmt: skip
+    assert added(page) == ["rate = step(22) if a &lt;= b else 'x'", "all.other.words()"]
+
+
 def test_what_was_asked_for_is_compared(member: Visitor, make_run: MakeRun) -> None:
     old = make_run(command=["python", "train.py", "--lr", "0.1"], variables={"SEED": "1"})
     new = make_run(command=["python", "train.py", "--lr", "<0.2>"], gpus=2, time_limit_s=60)
