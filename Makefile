@@ -12,7 +12,7 @@ PY ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
   "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
   && { echo "$$python"; break; }; done)
 
-.PHONY: help install dev up demo test check bench lock clean needs
+.PHONY: help install dev up demo test check bench screenshots lock clean needs
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make test     all checks and all tests, with what they need (CI=true: a skip fails)"
 	@echo "make check    lint, format, types, floors, templates, migrations, settings"
 	@echo "make bench    measure what is promised to be fast"
+	@echo "make screenshots  every page in both themes, wide and narrow, into ./screenshots"
 	@echo "make install  only install; make dev: with the tools of the tests"
 	@echo "make lock     resolve the dependencies anew; make clean: remove what was installed"
 
@@ -91,6 +92,9 @@ check: dev
 bench: dev
 	$(BIN)/python -m tests.benchmarks
 
+screenshots: dev needs
+	$(BIN)/python -m tests.screenshots
+
 lock: $(STAMPS)/uv
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra studio --output-file requirements.txt
 	$(COMPILE) pyproject.toml --extra studio --group dev --constraint requirements.txt \
@@ -98,6 +102,6 @@ lock: $(STAMPS)/uv
 	echo uv | $(COMPILE) - --constraint requirements.txt --output-file requirements-uv.txt
 
 clean:
-	rm -rf $(VENV) staticfiles .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	rm -rf $(VENV) staticfiles screenshots .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 	  .hypothesis
 	find . -name __pycache__ -not -path './data/*' -prune -exec rm -rf {} +

@@ -3,35 +3,57 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
+from django.conf import settings
 from django.contrib.staticfiles.storage import HashedFilesMixin
 from django.core.files.base import ContentFile
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
+from studio.lib.lean import lean_script, lean_style, words_of
+
 _RULES = HashedFilesMixin._js_module_import_aggregation_patterns[1]  # type: ignore[attr-defined]  # not in the stubs
+_SCRIPT = re.compile(r"js/[^/]+\.js")
+_BOOTSTRAP = "vendor/bootstrap.min.css"
 
 
-_OURS = re.compile(r"js/[^/]+\.js")
-_COMMENT = re.compile(r"^[ \t]*//.*\n", re.MULTILINE)
-
-
-def lean(script: str) -> str:
-    """A script of ours as it travels: without the lines that are only comments."""
-    return _COMMENT.sub("", script)
+def _is_cut(name: str) -> bool:
+    return name == _BOOTSTRAP or _SCRIPT.fullmatch(name) is not None
 
 
 class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # not typed
     """Renames what our ES modules import too, so that a module and what it imports never differ.
 
     Other people's scripts are left alone: what looks like an import there may be a comment.
+    Bootstrap is collected without the nine tenths of it that no page uses.
     """
 
     support_js_module_import_aggregation = True
     _js_module_import_aggregation_patterns = ("js/*.js", _RULES)
 
+    def get_modified_time(self, name: str) -> datetime:
+        """When a file was collected: never, if what is cut from it may have changed since."""
+        if _is_cut(name):
+            return datetime.min.replace(tzinfo=UTC)
+        found: datetime = super().get_modified_time(name)
+        return found
+
     def save(self, name: str, content: Any, max_length: int | None = None) -> str:
-        """Keep a collected file; a seventh of our scripts is words for those who read them here."""
-        if _OURS.fullmatch(name):
-            content = ContentFile(lean(content.read().decode()).encode())
+        """Keep a collected file, as little of it as has to travel."""
+        if _SCRIPT.fullmatch(name):
+            content = ContentFile(lean_script(content.read().decode()).encode())
+        elif name == _BOOTSTRAP:
+            content = ContentFile(lean_style(content.read().decode(), self._words).encode())
         return str(super().save(name, content, max_length))
+
+    def post_process(self, paths: dict[str, Any], *args: Any, **options: Any) -> Iterator[Any]:
+        """Name files by what was collected of them, not by what they were before."""
+        collected = {name: (self, name) if _is_cut(name) else at for name, at in paths.items()}
+        yield from super().post_process(collected, *args, **options)
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return words_of(settings.BASE_DIR)

@@ -17,6 +17,7 @@ from django.db import connection
 
 from compute.services import target_bootstrap_local
 from environments.services import environment_bootstrap_curated
+from studio.lib.lean import speakers
 from studio.migrated import pending_migrations
 from studio.models import User, Workspace
 from studio.services import instance_key, token_create, token_use, user_bootstrap
@@ -92,12 +93,12 @@ def _copy_database(folder: Path) -> Path | None:
 
 
 def _static_fingerprint() -> str:
-    """Changes when any static file of ours or of a package does."""
+    """Changes when a static file of ours or of a package does, or what decides on their rest."""
+    found = [storage.path(name) for finder in get_finders() for name, storage in finder.list([])]
     facts = hashlib.sha256()
-    for finder in get_finders():
-        for name, storage in finder.list([]):
-            file = Path(storage.path(name)).stat()
-            facts.update(f"{name}\0{file.st_size}\0{file.st_mtime_ns}\n".encode())
+    for path in [*found, *speakers(settings.BASE_DIR)]:
+        file = Path(path).stat()
+        facts.update(f"{path}\0{file.st_size}\0{file.st_mtime_ns}\n".encode())
     return facts.hexdigest()
 
 

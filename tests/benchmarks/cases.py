@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.benchmarks.charts import charts
 from tests.benchmarks.lists import run_list
+from tests.benchmarks.paint import first_paint
 from tests.benchmarks.rig import Rig, Row
 from tests.benchmarks.sockets import socket_delays
 from tests.benchmarks.viewer import log_viewer
@@ -209,4 +210,5 @@ CASES: dict[str, Callable[[Rig], Iterator[Row]]] = {
     "charts": charts,
     "viewer": log_viewer,
     "list": run_list,  # last: so many runs are in nobody's way then
+    "paint": first_paint,
 }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocket, expect
 
 from tests.browser.conftest import OpenTab
 from tests.studio_process import Studio
+from tests.waiting import eventually
 
 PLACE = ("--environment", "here")
 
@@ -26,7 +27,7 @@ def test_the_palette_leads_anywhere_by_keys_alone(ended: int, open_tab: OpenTab)
     page.keyboard.press("Control+k")
     page.keyboard.type("hero", delay=0)  # faster than the palette comes
     first = page.get_by_role("option").first
-    expect(first).to_contain_text(f"{ended} heron")
+    expect(first).to_contain_text(f"{ended} heron", timeout=20_000)
     expect(page.get_by_role("combobox")).to_have_attribute("aria-activedescendant", "palette-0")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/runs/{ended}/")
@@ -69,15 +70,23 @@ def test_keys_are_letters_while_one_types(open_tab: OpenTab) -> None:
     assert page.url.endswith("/experiments/")
 
 
-def test_pausing_says_so_and_can_be_undone(open_tab: OpenTab) -> None:
+def test_pausing_holds_runs_back_until_it_is_undone(
+    studio: Studio, scripts: Path, open_tab: OpenTab
+) -> None:
     page = open_tab("/targets/local/")
     page.get_by_role("button", name="Pause").click()
     note = page.locator("toast-note")
     expect(note).to_contain_text("local is paused")
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    note.hover()  # so that it stays
+    run = studio.submit(scripts, *PLACE, "--name", "patient", "count.py", "1", "0")
+    waiting = page.locator("#target-live")
+    expect(waiting).to_contain_text("local is paused by owner since", timeout=10_000)
+    assert studio.run(run)["status"] == "queued"
     note.get_by_role("button", name="Undo").click()
     expect(note).to_contain_text("local starts runs again.")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    assert studio.finished(run)["status"] == "completed"
     page.keyboard.press("Escape")
     expect(note).to_have_count(0)
 
@@ -115,6 +124,34 @@ def test_a_page_outlives_the_web_process(studio: Studio, scripts: Path, open_tab
     assert page.evaluate("window.isSame")
     studio.api(f"/runs/{run}/cancel", {})
     assert studio.finished(run)["status"] == "canceled"
+
+
+def test_a_laptop_that_slept_connects_anew(open_tab: OpenTab) -> None:
+    page = open_tab("/help/")
+    page.clock.install()
+    sockets: list[WebSocket] = []
+
+    def opened(socket: WebSocket) -> None:
+        sockets.append(socket)
+
+    page.on("websocket", opened)
+    page.goto("/")
+    expect(page.locator("#link-state")).to_have_text("live")
+    assert len(sockets) == 1
+    page.clock.fast_forward("08:00:00")  # the lid is closed over night, and opened
+    eventually(lambda: page.evaluate("1") and len(sockets) == 2, what="a second connection")
+    expect(page.locator("#link-state")).to_have_text("live")
+
+
+def test_the_error_of_a_failed_run_is_one_click_from_home(
+    studio: Studio, scripts: Path, open_tab: OpenTab
+) -> None:
+    run = studio.submit(scripts, *PLACE, "--name", "wrong", "count.py", "one")
+    assert studio.finished(run)["status"] == "failed"
+    page = open_tab("/")
+    page.get_by_role("link", name="ValueError: invalid literal").first.click()
+    page.wait_for_url(f"**/runs/{run}/log/**")
+    expect(page.locator(".log")).to_contain_text("Traceback")
 
 
 def test_a_page_without_network_says_since_when(open_tab: OpenTab) -> None:

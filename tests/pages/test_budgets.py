@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from django.conf import settings
 
 from environments.models import Build
 from runs.models import Run
-from studio.lib.staticfiles import lean
+from studio.lib.lean import lean_script, lean_style, words_of
 from tests.pages.test_access import pages
 from tests.pages.visitor import Visitor
 
@@ -24,12 +25,15 @@ _IMPORT = re.compile(
 """Not `import("…")`: that is fetched when it is asked for."""
 
 
+@cache
 def weight(path: Path) -> int:
     """Bytes of a file on its way to the browser."""
-    content = path.read_bytes()
+    text = path.read_text()
     if path.parent.name == "js":
-        content = lean(content.decode()).encode()
-    return len(gzip.compress(content, compresslevel=9, mtime=0))
+        text = lean_script(text)
+    elif path.name == "bootstrap.min.css":
+        text = lean_style(text, words_of(settings.BASE_DIR))
+    return len(gzip.compress(text.encode(), compresslevel=9, mtime=0))
 
 
 def with_imports(path: Path, seen: set[Path]) -> set[Path]:
@@ -94,6 +98,11 @@ def test_no_page_loads_more_style_than_it_may(
 ) -> None:
     totals = {name: sum(map(weight, sheets)) for name, (_, sheets) in weighed.items()}
     assert {name: total for name, total in totals.items() if total > STYLES} == {}
+
+
+def test_the_styles_of_all_pages_together_are_light() -> None:
+    sheets = [*(STATIC / "css").glob("*.css"), STATIC / "vendor" / "bootstrap.min.css"]
+    assert sum(map(weight, sheets)) <= STYLES
 
 
 def test_imports_are_followed_and_what_is_fetched_later_is_not(

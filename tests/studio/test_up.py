@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -110,6 +111,11 @@ def test_static_files_carry_their_hash_and_are_kept(studio: Studio) -> None:
     path = text.split('rel="stylesheet" href="/')[1].split('"')[0]
     with urllib.request.urlopen(studio.record.url + path, timeout=10) as style:
         assert "immutable" in style.headers["Cache-Control"]
+        assert len(style.read()) < 60_000  # Bootstrap without what no page uses
+    script = re.search(r'src="/(static/js/runyard[^"]+)"', text)
+    assert script
+    with urllib.request.urlopen(studio.record.url + script[1], timeout=10) as module:
+        assert not re.search(rb"^//", module.read(), re.MULTILINE)
 
 
 def test_who_comes_while_the_web_process_is_away_waits_and_is_served(studio: Studio) -> None:
