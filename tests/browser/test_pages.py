@@ -116,9 +116,10 @@ def test_pages_can_be_used_by_everybody(scheme: str, ended: int, open_tab: OpenT
     assert {path: what for path, what in found.items() if what} == {}
 
 
-def findings(page: Page, path: str) -> list[str]:
-    """What axe calls serious or critical there."""
-    page.goto(path)
+def findings(page: Page, path: str = "") -> list[str]:
+    """What axe calls serious or critical there, or on the page as it is."""
+    if path:
+        page.goto(path)
     answer = Axe().run(page)
     return [
         f"{violation['id']}: {node['html'][:200]} {node['failureSummary'][:200]}"
