@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import math
 import struct
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
 CHUNK_POINTS = 4096
 NAME_LENGTH = 255
+OUTLINE_POINTS = 64
 
 _POINT = struct.Struct("<ddd")
 
@@ -55,6 +57,8 @@ class Summary:
     maximum_step: float | None = None
     text: str = ""
     """The last value when it is not a finite number: a text, "nan", "inf" or "-inf"."""
+    outline: bytes = b""
+    """Every so many-th value as float32, at most 64, for a small curve."""
 
     def fold(self, points: Sequence[Point]) -> Summary:
         """The summary of the series with these points after it."""
@@ -75,7 +79,21 @@ class Summary:
             maximum=highest[0],
             maximum_step=highest[1],
             text="" if is_finite else str(last),
+            outline=_outline(self.outline, self.count, [value for value, _ in numbers]),
         )
+
+
+def outline_stride(count: int) -> int:
+    """Every how many-th of so many values an outline has: a power of two."""
+    return 1 << max(0, math.ceil(math.log2(max(1, count) / OUTLINE_POINTS)))
+
+
+def _outline(known: bytes, count: int, new: Sequence[float]) -> bytes:
+    """The outline of a series that had `count` values and has some more."""
+    before, after = outline_stride(count), outline_stride(count + len(new))
+    values = array("f", bytes(known))[:: after // before]
+    values.extend(new[-count % after :: after])
+    return values.tobytes()
 
 
 _Placed = tuple[float | None, float | None]

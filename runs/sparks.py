@@ -6,6 +6,14 @@ import numpy as np
 
 from runs.series import Floats, Window, cut
 
+_LINE_WIDTH, _LINE_HEIGHT = 80, 20
+
+
+def outline_corners(outline: bytes) -> str:
+    """The outline of a series as corners of a polyline in a box of 80 x 20; "" when it is none."""
+    values = np.frombuffer(outline, dtype="<f4").astype(np.float64)
+    return corners(np.arange(float(len(values))), values, width=_LINE_WIDTH, height=_LINE_HEIGHT)
+
 
 def corners(x: Floats, values: Floats, *, width: int, height: int, from_zero: bool = False) -> str:
     """The curve in a box of this size, "x,y x,y …"; of each column the highest value.

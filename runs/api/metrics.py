@@ -124,8 +124,8 @@ class SeriesQuery(Schema):
 
     keys: list[Text] = Field(min_length=1, max_length=MAX_NAMES)
     x: Axis = "step"
-    start: float | None = Field(None, alias="from")
-    end: float | None = Field(None, alias="to")
+    start: float | None = Field(None, alias="from", allow_inf_nan=False)
+    end: float | None = Field(None, alias="to", allow_inf_nan=False)
     px: int = Field(1200, ge=16, le=8192)
 
 

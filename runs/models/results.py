@@ -21,6 +21,8 @@ class MetricSeries(models.Model):
     """Where the lowest value was first reached."""
     maximum = models.FloatField(null=True)
     maximum_step = models.FloatField(null=True)
+    outline = models.BinaryField(default=b"")
+    """Every so many-th value as float32, at most 64, for a small curve."""
     text = models.TextField(blank=True)
     """The last value when it is not a number."""
     updated_at = models.DateTimeField(default=timezone.now)

@@ -20,7 +20,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from environments.lock import lock_pins
 from runs.addresses import runs_url, tag_url
+from runs.models import Run
 from runs.selectors.experiments import Result
+from runs.sparks import outline_corners
 from runs.templatetags.icons import ICONS
 from studio.models import Role, User
 from studio.pages import WORKSPACE, role_here, workspaces_here
@@ -143,6 +145,24 @@ def number(value: float | None) -> str:
 def thousands(count: int) -> str:
     """A count with commas: "1,204,332"."""
     return f"{count:,}"
+
+
+@register.simple_tag
+def spark(run: Run, name: str) -> str | SafeString:
+    """The shape of a metric of a run in the size of a word; nothing when it has no two values.
+
+    It costs no query where `series` was prefetched, however long the series is.
+    """
+    series = next((series for series in run.series.all() if series.name == name), None)
+    points = outline_corners(bytes(series.outline)) if series else ""
+    if not points:
+        return ""
+    return format_html(
+        '<svg class="spark-line" viewBox="0 0 80 20" role="img" aria-label="{}">'
+        '<polyline points="{}"/></svg>',
+        f"{name}: {number(series.minimum)} to {number(series.maximum)}" if series else name,
+        points,
+    )
 
 
 @register.filter

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from compute.models import ComputeTarget
+from runs.metrics import Point, pack
 from runs.models import Artifact, MetricSeries, Run, RunEvent
 from runs.states import EndReason, Status
 from runs.stores import blob_store, log_store
@@ -171,7 +172,8 @@ def test_a_stranger_learns_nothing_of_a_run(
     for method, path in (
         ("get", ""), ("get", "/log"), ("get", "/follow"), ("get", "/events"), ("get", "/artifacts"),
         ("get", "/artifacts/outputs/x"), ("get", "/metrics"), ("get", "/metrics/r2"),
-        ("get", "/streams"), ("get", "/samples"), ("get", "/deletion"), ("get", "/extra-files"),
+        ("get", "/series?keys=r2"), ("get", "/streams"), ("get", "/samples"), ("get", "/deletion"),
+        ("get", "/extra-files"),
         ("post", "/cancel"), ("post", "/archive"), ("post", "/unarchive"), ("delete", ""),
     ):  # fmt: skip
         for ref in (run.pk, run.uid):
@@ -230,6 +232,21 @@ def test_metrics_events_and_samples(member: Caller, run: Run) -> None:
     sample = b'{"t": 1.5, "rss_bytes": 10}\n'
     log_store().append(f"run/{run.pk}/1/samples.jsonl", 0, sample + b'{"t": 2')
     assert member.get(f"/runs/{run.pk}/samples").json == [{"t": 1.5, "rss_bytes": 10}]
+
+
+def test_series_come_as_a_chart_needs_them(member: Caller, viewer: Caller, run: Run) -> None:
+    points = [Point("loss", float(n % 7), float(n), 0.0) for n in range(1_000)]
+    MetricSeries.objects.create(run=run, name="loss", count=1_000).chunks.create(
+        index=0, points=pack(points)
+    )
+    found = viewer.get(f"/runs/{run.pk}/series?keys=loss&px=16").json["series"]["loss"]
+    assert (found["count"], found["width"], len(found["x"])) == (1_000, 64, 16)
+    assert (found["min"][0], found["max"][0], found["last"][0]) == (0, 6, 0)
+    near = member.get(f"/runs/{run.pk}/series?keys=loss&px=16&from=10&to=12").json
+    assert near["series"]["loss"]["last"] == [2, 3, 4, 5, 6]
+    assert member.get(f"/runs/{run.pk}/series?keys=lost").status == 404
+    assert member.get(f"/runs/{run.pk}/series").status == 422
+    assert member.get(f"/runs/{run.pk}/series?keys=loss&from=nan").status == 422
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
@@ -10,6 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.browser.conftest import OpenTab
+from tests.browser.test_pages import findings
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
@@ -27,6 +29,8 @@ for step in range(100):
     run.log("train/loss", 1.5, step=int(sys.argv[1]) + step)
 while len(sys.argv) > 2 and not os.path.exists(sys.argv[2] + ".end"):
     time.sleep(0.05)
+run.log("train/loss", 2.5, step=int(sys.argv[1]) + 100)
+time.sleep(1.5)  # so that its resources are sampled once
 """
 
 
@@ -103,11 +107,20 @@ def test_a_chart_grows_while_its_run_goes_on(
     eventually(lambda: spoken(loss, "End") == "step 159: 1.5", what="the chart to have the end")
     tails = [asked(request)["have"][0] for request in requests]
     assert tails[0] == "60,0,0,59"  # only what it lacks
+    loss.locator(".chart").press("+")
+    expect(page.get_by_role("button", name="Show all")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    requests.clear()
+    Path(f"{more}.end").touch()
+    expect(loss.locator(".chart")).to_have_attribute("aria-label", re.compile("last 2.5 at 160"))
+    assert requests == []  # who looks closely is not disturbed
+    assert spoken(loss, "End") != "step 160: 2.5"
+    loss.locator(".chart").press("0")
+    eventually(lambda: spoken(loss, "End") == "step 160: 2.5", what="all of it")
     page.get_by_label("Filter metrics by name").fill("^train/o")
     expect(loss).to_be_hidden()
     expect(card(page, "train/odd").locator(".chart-note")).to_have_text("1 value is not finite.")
     expect(page.locator(".tile", has_text="verdict")).to_be_hidden()
-    Path(f"{more}.end").touch()
     studio.finished(run)
 
 
@@ -143,7 +156,7 @@ def test_the_table_says_what_the_chart_says(long_run: int, open_tab: OpenTab) ->
     page.get_by_role("button", name="Table", exact=True).click()
     expect(loss).to_be_hidden()
     cells = page.locator('tr[data-name="train/loss"] td').all_inner_texts()
-    assert cells == ["1.5", "6,099", "0.000166667", "5,999", "1.5", "6,000", "6,100"]
+    assert cells == ["2.5", "6,100", "0.000166667", "5,999", "2.5", "6,100", "6,101"]
     page.get_by_role("button", name="Charts", exact=True).click()
     with page.expect_response("**/series/**from=**") as near:
         for _ in range(4):
@@ -164,6 +177,18 @@ def test_charts_take_the_colours_of_the_theme(long_run: int, open_tab: OpenTab) 
     assert pixels(odd, "chart-1") > 50
     page.evaluate("document.documentElement.dataset.theme = 'light'")
     eventually(lambda: pixels(odd, "line") > 200, what="the grid in the light theme's colour")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_charts_can_be_used_by_everybody(scheme: str, long_run: int, open_tab: OpenTab) -> None:
+    page = open_tab("/", color_scheme=scheme, viewport={"width": 390, "height": 844})
+    for tab in ("metrics", "resources"):
+        page.goto(f"/runs/{long_run}/{tab}/")
+        expect(page.locator(".chart canvas").first).to_be_visible()
+        for view in ("Charts", "Table"):
+            page.get_by_role("button", name=view, exact=True).click()
+            assert findings(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_pins_smoothing_and_axes_are_kept(long_run: int, open_tab: OpenTab) -> None:
@@ -189,7 +214,7 @@ def test_without_scripts_there_is_the_table(long_run: int, open_tab: OpenTab) ->
     expect(page.get_by_label("smoothing")).to_be_hidden()
     with page.expect_download() as file:
         page.get_by_role("link", name="JSON").click()
-    assert len(json.loads(Path(file.value.path()).read_text())["train/loss"]) == 6_100
+    assert len(json.loads(Path(file.value.path()).read_text())["train/loss"]) == 6_101
 
 
 def test_resources_are_lanes_over_one_time(

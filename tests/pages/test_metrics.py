@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.template import Context, Template
 
 from runs.metrics import CHUNK_POINTS, Point, Summary, pack
 from runs.models import MetricSeries, Run
@@ -193,3 +194,20 @@ def test_pages_with_charts_stay_light(member: Visitor, run: Run) -> None:
 def shell_modules(static: Path) -> list[str]:
     """What every page's module imports."""
     return re.findall(r'import "\./([^"]+)"', (static / "js" / "runyard.js").read_text())
+
+
+def test_a_metric_has_a_shape_in_the_size_of_a_word(
+    run: Run, django_assert_num_queries: Any
+) -> None:
+    put(run, "loss <b>", [3.0, math.nan, *(float(n) for n in range(10_000))])
+    put(run, "one", [1.0])
+    tags = (f"{{% spark run '{name}' %}}" for name in ("loss <b>", "one", "x"))
+    page = Template("{% load runyard %}" + "|".join(tags))
+    known = Run.objects.prefetch_related("series").get(pk=run.pk)
+    with django_assert_num_queries(0):
+        line, *nothing = page.render(Context({"run": known})).split("|")
+    assert nothing == ["", ""]
+    assert 'aria-label="loss &lt;b&gt;: 0 to 9,999"' in line
+    drawn = re.search(r'points="([^"]+)"', line)
+    assert drawn
+    assert 20 < len(drawn[1].split()) <= 41

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import struct
 import threading
 from pathlib import Path
 
@@ -11,7 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs.metrics import CHUNK_POINTS, Point, Summary, pack, parse, unpack
+from runs.metrics import (
+    CHUNK_POINTS,
+    OUTLINE_POINTS,
+    Point,
+    Summary,
+    outline_stride,
+    pack,
+    parse,
+    unpack,
+)
 from studio.client.run_context import Run
 
 
@@ -129,7 +139,8 @@ def test_a_summary_of_nothing() -> None:
 
 def test_a_summary_grows_with_its_series() -> None:
     summary = Summary().fold(points(3.0, 1.0)).fold(points(2.0))
-    assert summary == Summary(3, 2.0, 0.0, 1.0, 1.0, 3.0, 0.0, "")
+    outline = struct.pack("<fff", 3.0, 1.0, 2.0)
+    assert summary == Summary(3, 2.0, 0.0, 1.0, 1.0, 3.0, 0.0, "", outline)
 
 
 @pytest.mark.parametrize(
@@ -151,3 +162,13 @@ def test_a_summary_does_not_depend_on_the_pieces(pieces: list[list[float]]) -> N
         folded = folded.fold(points(*piece))
         everything += points(*piece)
     assert folded == Summary().fold(everything)
+
+
+@given(st.integers(0, 1000), st.integers(0, 1000))
+def test_an_outline_is_every_so_many_th_value(before: int, more: int) -> None:
+    values = [float(n) for n in range(before + more)]
+    summary = Summary().fold(points(*values[:before])).fold(points(*values[before:]))
+    outline = [value for (value,) in struct.iter_unpack("<f", summary.outline)]
+    assert outline == values[:: outline_stride(len(values))]
+    assert len(outline) <= OUTLINE_POINTS
+    assert len(outline) > OUTLINE_POINTS // 2 or outline == values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from django.apps import apps
 
@@ -64,4 +65,7 @@ def test_series_that_are_there_find_their_best_steps(target: ComputeTarget) -> N
     numbers.refresh_from_db()
     text.refresh_from_db()
     assert (numbers.minimum_step, numbers.maximum_step) == (7, 8)
+    assert np.array_equal(
+        np.frombuffer(bytes(numbers.outline), "<f4"), [2, np.nan, 1, 3], equal_nan=True
+    )
     assert (text.minimum_step, text.maximum_step) == (None, None)
