@@ -73,15 +73,15 @@ class DockerEngine:
         finally:
             self._clean()
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
+    def start(self, *options: str) -> None:
+        """Start it, with more options than it was made with, and wait until it answers."""
         assert self._holder is not None
         folder = self.folder
         argv = [
             *_END_WITH_US, "nsenter", "-t", str(self._holder.pid), "-n", "-m", "dockerd",
             f"--host={self.address}", f"--data-root={folder}/data", f"--exec-root={folder}/exec",
             f"--pidfile={folder}/pid", f"--cgroup-parent=/{self._group}", "--userland-proxy=false",
-            *self._options,
+            *self._options, *options,
         ]  # fmt: skip
         with (folder / "log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -44,7 +44,10 @@ def test_testing_it_runs_a_container_and_reports_the_engine(
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"address": "unix:///no/such.sock"}, r"does not answer: No such file or directory\. Check"),
+        (
+            {"address": "unix:///no/such.sock"},
+            r"does not answer: No such file or directory\. Check",
+        ),
         ({"image": "no/such:1"}, "run 'docker pull no/such:1'"),
         ({"python": "/opt/python"}, "/opt/python"),
         ({"network": "lab"}, "network lab not found"),
@@ -70,9 +73,7 @@ def test_only_the_owner_may_reach_for_an_engine(
     with pytest.raises(Forbidden, match="anything on its machine"):
         target_try(user=admin, workspace=workspace, kind="docker", config=config)
     with pytest.raises(Forbidden):
-        target_create(
-            user=admin, workspace=workspace, name="engine", kind="docker", config=config
-        )
+        target_create(user=admin, workspace=workspace, name="engine", kind="docker", config=config)
 
 
 def test_what_it_answers_is_looked_up_in_the_container(
