@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,10 +21,11 @@ from compute.transports.base import TargetRefused, TargetUnreachable
 
 ANSWER_S = 30
 """How long the engine may take for one answer; starting a container is the longest."""
+BRIEF_S = 3
+"""How long it may take when nobody should wait for it."""
 TLS_PORT = 2376
 _HEAD_BYTES = 16 * 1024
-_clients: dict[tuple[Engine, int], Any] = {}
-_clients_lock = threading.Lock()
+_clients: dict[tuple[Engine, int, int], Any] = {}
 
 
 class _Client(APIClient):  # type: ignore[misc]  # it has no types
@@ -53,19 +53,26 @@ class Engine:
     @property
     def api(self) -> Any:
         """The SDK's client of this process, connected once; use it inside `reached`."""
-        with _clients_lock:
-            place = self, os.getpid()  # a forked child must not speak into its parent's lines
-            if place not in _clients:
-                self._dial().close()  # the SDK's own first try would leave its socket open
-                _clients[place] = _Client(
-                    base_url=self.address.replace("tcp://", "https://", 1)
-                    if self.ca
-                    else self.address,
-                    version="auto",
-                    timeout=ANSWER_S,
-                    tls=self._tls() or False,
-                )
-            return _clients[place]
+        return self._client(ANSWER_S)
+
+    @property
+    def brief_api(self) -> Any:
+        """Another that gives up soon: for what is tidied up over a link that may be down."""
+        return self._client(BRIEF_S)
+
+    def _client(self, timeout_s: int) -> Any:
+        place = self, os.getpid(), timeout_s  # a forked child must not use its parent's lines
+        if place not in _clients:
+            self._dial(timeout_s).close()  # the SDK's own try would leave its socket open
+            made = _Client(
+                base_url=self.address.replace("tcp://", "https://", 1) if self.ca else self.address,
+                version="auto",
+                timeout=timeout_s,
+                tls=self._tls() or False,
+            )
+            if _clients.setdefault(place, made) is not made:
+                made.close()  # another thread was faster
+        return _clients[place]
 
     @property
     def api_version(self) -> tuple[int, ...]:
@@ -100,7 +107,7 @@ class Engine:
             f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
             "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
         )
-        connection = self._dial()
+        connection = self._dial(ANSWER_S)
         try:
             connection.sendall(head.encode() + content)
             self._await_handover(connection)
@@ -115,11 +122,11 @@ class Engine:
         if status not in {101, 200}:
             raise self._said(status, _message(connection, answer))
 
-    def _dial(self) -> socket.socket:
+    def _dial(self, timeout_s: float) -> socket.socket:
         parts = urlsplit(self.address)
         if parts.scheme == "unix":
             connection = socket.socket(socket.AF_UNIX)
-            connection.settimeout(ANSWER_S)
+            connection.settimeout(timeout_s)
             try:
                 connection.connect(parts.path)
             except OSError:
@@ -127,7 +134,7 @@ class Engine:
                 raise
             return connection
         port = parts.port or TLS_PORT
-        connection = socket.create_connection((parts.hostname, port), timeout=ANSWER_S)
+        connection = socket.create_connection((parts.hostname, port), timeout=timeout_s)
         if not self.ca:
             return connection
         context = ssl.create_default_context(cafile=self.ca)

@@ -91,7 +91,7 @@ class Exec:
         while True:
             with self.engine.reached():
                 try:
-                    found = self.engine.api.exec_inspect(self.number)
+                    found = self.engine.brief_api.exec_inspect(self.number)
                 except NotFound:  # its container is gone, and it with it
                     return _UNKNOWN_STATUS
             if not found["Running"]:
@@ -106,8 +106,8 @@ class Exec:
         with self.engine.reached():
             words = ["/bin/sh", "-c", f"kill -9 {pid}"]
             with contextlib.suppress(APIError):  # the container is gone
-                made = self.engine.api.exec_create(self.container, words, user="0:0")
-                self.engine.api.exec_start(made["Id"])
+                made = self.engine.brief_api.exec_create(self.container, words, user="0:0")
+                self.engine.brief_api.exec_start(made["Id"])
 
 
 class DockerChannel:

@@ -28,6 +28,7 @@ JOBS = {
     "runs.jobs.dispatch": 3600,
     "runs.jobs.import_source": 1800,
     "runs.jobs.prune": 4 * 3600,
+    "runs.jobs.settle": 60,
     "runs.jobs.stop": 60,
 }
 """What may be asked of a worker, and how many seconds it may take: transfers may be long."""

@@ -50,6 +50,12 @@ class DockerEngine:
         self._process: subprocess.Popen[bytes] | None = None
         self.api: Any = None
 
+    @property
+    def holder_pid(self) -> int:
+        """The process whose namespaces are the engine's, whatever becomes of the engine."""
+        assert self._holder is not None
+        return self._holder.pid
+
     def __enter__(self) -> DockerEngine:
         try:
             self._holder = subprocess.Popen(
@@ -57,7 +63,7 @@ class DockerEngine:
                  "sleep", "infinity"],
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_QUIET,
             )  # fmt: skip
-            holder = self._holder.pid
+            holder = self.holder_pid
             own = _namespace("self", "net")
             eventually(lambda: _namespace(holder, "net") != own, what="a namespace")
             self.start()
@@ -73,15 +79,14 @@ class DockerEngine:
         finally:
             self._clean()
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        assert self._holder is not None
+    def start(self, *options: str) -> None:
+        """Start it, with more options than it was made with, and wait until it answers."""
         folder = self.folder
         argv = [
-            *_END_WITH_US, "nsenter", "-t", str(self._holder.pid), "-n", "-m", "dockerd",
+            *_END_WITH_US, "nsenter", "-t", str(self.holder_pid), "-n", "-m", "dockerd",
             f"--host={self.address}", f"--data-root={folder}/data", f"--exec-root={folder}/exec",
             f"--pidfile={folder}/pid", f"--cgroup-parent=/{self._group}", "--userland-proxy=false",
-            *self._options,
+            *self._options, *options,
         ]  # fmt: skip
         with (folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
