@@ -165,8 +165,8 @@ def spark(run: Run, name: str) -> str | SafeString:
     )
 
 
-@register.filter
-def spark(results: Sequence[Result]) -> str:
+@register.filter("spark")
+def results_spark(results: Sequence[Result]) -> str:
     """The points of a small line through some results, in a box of 100 by 20."""
     values = [result.value for result in results]
     low, high = min(values, default=0.0), max(values, default=0.0)

@@ -24,7 +24,8 @@ from tests.studio_process import Studio
 JUMPS, STEPS, FOLLOWERS = 40, 120, 100
 MILLION = (
     "import sys\nsay = sys.stdout.write\nfor n in range(1_000_000):\n"
-    '    say(f"\\x1b[90m12:00:{n % 60:02d}\\x1b[0m \\x1b[32mINFO\\x1b[0m step {n} loss={1 / (n + 1):.6f} "\n'
+    '    say(f"\\x1b[90m12:00:{n % 60:02d}\\x1b[0m \\x1b[32mINFO\\x1b[0m step {n} "\n'
+    '        f"loss={1 / (n + 1):.6f} "\n'
     '        f"lr=0.0003 throughput={n % 977} samples/s batch {n * 7 % 1000}\\n")\n'
 )
 FLOOD = (

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.browser.conftest import OpenTab
-from tests.browser.test_pages import findings
+from tests.browser.test_pages import AXE, findings
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
@@ -185,6 +185,7 @@ def test_charts_can_be_used_by_everybody(scheme: str, long_run: int, open_tab: O
     for tab in ("metrics", "resources"):
         page.goto(f"/runs/{long_run}/{tab}/")
         expect(page.locator(".chart canvas").first).to_be_visible()
+        page.evaluate(AXE.read_text())
         for view in ("Charts", "Table"):
             page.get_by_role("button", name=view, exact=True).click()
             assert findings(page) == []

@@ -9,8 +9,8 @@ import pytest
 
 from compute.models import ComputeTarget
 from environments.services import environment_bootstrap_curated
-from runs.forms import initial_from_run
 from runs.notebooks import executed_notebook, is_notebook, notebook_arguments, notebook_words
+from runs.prefill import initial_from_run
 from runs.services.submit import run_submit
 from runs.submission import ArchiveSource, Submission, command_words
 from studio.lib.refusal import Refused
