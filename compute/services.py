@@ -138,7 +138,7 @@ def target_delete(*, user: User, target: ComputeTarget) -> None:
         named = ", ".join(f"run {number}" for number in numbers[:3])
         raise Refused(
             f"{target.name} cannot be deleted: {named}{' and more' if len(numbers) > 3 else ''} "
-            f"went there. Delete those runs first, or disable the target."
+            f"went there. Delete those runs first, in the trash as well, or disable the target."
         )
     audit(user=user, workspace=target.workspace, action="target.delete", subject=target.name)
     target.delete()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from django.db import transaction
+
 from runs.models import Run
 from runs.services.cancel import Wish, run_archive, run_cancel, run_requeue
 from runs.services.labels import run_tag
@@ -14,6 +16,7 @@ from studio.models import User
 
 AT_ONCE = 1000
 """So many runs one action may touch: each is a service call within one request."""
+_TOGETHER = 50
 
 
 @dataclass
@@ -99,20 +102,31 @@ def _each(
 ) -> Account:
     """Call a service for each run; one that answers False changed nothing.
 
-    Each run is its own transaction: one that is refused costs the others nothing.
+    One that is refused costs the others nothing. Some runs at a time are written together, which
+    spares the disk and holds up nobody else for long.
 
     Raises:
         Forbidden, NotFound: the user may not do this at all.
     """
     account = account or Account()
-    for run in runs:
-        try:
-            if service(run) is False:
-                account.unchanged += 1
-            else:
-                account.changed.append(run.pk)
-        except (Forbidden, NotFound):
-            raise
-        except Refused as error:
-            account.refusals.append(error.sentence)
+    waiting = list(runs)
+    for start in range(0, len(waiting), _TOGETHER):
+        with transaction.atomic():
+            for run in waiting[start : start + _TOGETHER]:
+                _one(run, service, account)
     return account
+
+
+def _one(run: Run, service: Callable[[Run], bool | None], account: Account) -> None:
+    try:
+        with transaction.atomic():
+            changed = service(run)
+    except (Forbidden, NotFound):
+        raise
+    except Refused as error:
+        account.refusals.append(error.sentence)
+        return
+    if changed is False:
+        account.unchanged += 1
+    else:
+        account.changed.append(run.pk)

@@ -14,6 +14,7 @@ from runs.query import Query, QueryError, parse
 from runs.selectors.rows import runs_by_ids, runs_newly_matching
 from runs.selectors.runs import RunPage, run_table
 from runs.selectors.views import view_list
+from runs.services.bulk import AT_ONCE
 from runs.views.columns import Column, columns_read, columns_text, table_heads
 from runs.views.rows import run_rows
 from studio.models import Role
@@ -88,6 +89,7 @@ def listed(request: PageRequest) -> HttpResponse:
         "rows": run_rows(found.items, asked.columns),
         "heads": table_heads(asked.columns, asked.query, **asked.more),
         "page_sizes": PAGE_SIZES,
+        "at_once": AT_ONCE,
         "columns": columns_text(asked.columns),
         "shows_archived": asked.query.has("is"),
         "examples": [(list_url(q, **asked.more), q, why) for q, why in EXAMPLES],

@@ -76,8 +76,8 @@ class RunChoice extends HTMLElement {
       // a second step of its own, offered once the whole page is chosen
       this.all.hidden = !isWhole;
       const box = this.all.querySelector("input");
-      if (!isWhole) box.checked = false;
-      if (box.checked) return this.tell(Number(this.dataset.total));
+      if (box && !isWhole) box.checked = false;
+      if (box?.checked) return this.tell(Number(this.dataset.total));
     }
     return this.tell(count);
   }

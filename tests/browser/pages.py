@@ -8,7 +8,7 @@ from __future__ import annotations
 PAGES = (
     "/",
     "/runs/",
-    "/runs/?q=status:nothing",
+    "/runs/?q=name:nothing-like-it",
     "/runs/?columns=status,name,metrics,params.x&q=tag:k",
     "/runs/columns/",
     "/runs/trash/",

@@ -395,6 +395,31 @@ def test_lists_and_details(here: Here, as_bob: Caller, run: Run) -> None:
     assert here("experiments", "--json").json[0]["name"] == "ridge"
 
 
+def test_runs_are_deleted_and_restored(here: Here, as_bob: Caller, run: Run) -> None:
+    live = here("delete", str(run.pk))
+    assert (live.code, "cancel it and wait for its end" in live.err) == (1, True)
+    here("cancel", "last")
+    deleted = here("delete", "last")
+    text = f"run {run.pk} is in the trash: runyard restore {run.pk} takes it back\n"
+    assert (deleted.code, deleted.out) == (0, text)
+    assert here("runs", "--json").json["total"] == 0
+    assert "for 7 days the trash can restore it" in here("show", str(run.pk)).err
+    assert here("restore", str(run.pk)).out == f"run {run.pk} is in the lists again\n"
+    here("delete", str(run.pk))
+    gone = here("delete", "--forever", str(run.pk), "--json").json
+    assert [one["id"] for one in gone] == [run.pk]
+    assert "is not in the trash" in here("restore", str(run.pk)).err
+    assert not Run.objects.exists()
+
+
+def test_a_filter_that_cannot_be_read_says_where(here: Here, as_bob: Caller, run: Run) -> None:
+    refused = here("runs", "--filter", "status:asleep")
+    assert refused.code == 1
+    assert "'asleep' is no status" in refused.err
+    assert "(at character 8)" in refused.err
+    assert len(here("runs", "--filter=-status:failed sort:name").out.splitlines()) == 2
+
+
 def test_a_list_says_when_it_is_not_all(here: Here, as_bob: Caller, make_run: MakeRun) -> None:
     for _ in range(51):
         make_run()

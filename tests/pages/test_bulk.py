@@ -177,6 +177,18 @@ def test_all_that_match_is_a_step_of_its_own(member: Visitor, make_run: MakeRun)
     assert not Run.objects.exclude(archived_at=None).exists()
 
 
+def test_more_than_can_be_done_at_once_is_not_offered(
+    member: Visitor, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(55):
+        make_run()
+    assert "all 55 that match" in member.get("/runs/").text
+    monkeypatch.setattr("runs.views.runs.AT_ONCE", 54)
+    page = member.get("/runs/")
+    assert "55 match; at most 54 at a time: narrow the filter to choose all" in page.text
+    assert 'name="all"' not in page.html
+
+
 def test_too_many_at_once_do_nothing(
     member: Visitor, five: list[Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,3 +264,16 @@ def test_one_run_is_put_away_from_its_page_and_back(member: Visitor, five: list[
     canceled = member.post(f"/runs/{five[0].pk}/cancel/")
     undo(member, member.get(canceled.location))
     assert states(five)[0] == "queued"
+
+
+def test_it_is_posted_by_somebody_who_is_signed_in(
+    nobody: Visitor, member: Visitor, five: list[Run]
+) -> None:
+    paths = ["/runs/bulk/", "/runs/views/", "/runs/views/1/", "/runs/views/1/delete/"]
+    for path in paths:
+        page = nobody.post(path, {"do": "archive", "run": five[3].pk})
+        assert (page.status, page.location.split("?")[0]) == (302, "/sign-in/"), path
+        assert member.get(path).status == 405, path
+    page = nobody.get(f"/runs/{five[3].pk}/purge/")
+    assert (page.status, page.location.split("?")[0]) == (302, "/sign-in/")
+    assert not Run.objects.exclude(archived_at=None).exists()

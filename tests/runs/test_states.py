@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from runs.states import ENDINGS, FINAL, HOLDS_SLOT, LIVE, MOVES, EndReason, Status, may_move
+from runs.states import (
+    ENDINGS,
+    FINAL,
+    HOLDS_SLOT,
+    LIVE,
+    MOVES,
+    TAKEN_BACK,
+    EndReason,
+    Status,
+    may_move,
+)
 
 
 def test_every_status_is_live_or_final() -> None:
@@ -14,6 +24,10 @@ def test_every_status_is_live_or_final() -> None:
 
 def test_nothing_leaves_a_final_status() -> None:
     assert not any(may_move(old, new) for old in FINAL for new in Status)
+
+
+def test_only_a_cancel_is_taken_back_and_only_to_the_queue() -> None:
+    assert TAKEN_BACK == {Status.CANCELED: Status.QUEUED}
 
 
 def test_every_live_status_can_end_in_failure() -> None:
