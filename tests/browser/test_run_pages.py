@@ -65,10 +65,12 @@ def test_commit_and_model_are_two_clicks_from_home(
         ["git", "rev-parse", "HEAD"], cwd=project, check=True, capture_output=True, text=True
     ).stdout.strip()
     expect(page.locator("#run-head .run-line")).to_contain_text(head[:8])
+    page.locator("#copies > summary").click()
     go.touch()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download outputs/model.pkl").click()  # it comes by itself
     assert Path(download.value.path()).stat().st_size > 10
+    expect(page.locator("#copies")).to_have_attribute("open", "")  # nothing closed it meanwhile
 
 
 def test_a_range_of_lines_has_an_address(fitted: int, open_tab: OpenTab) -> None:
