@@ -81,6 +81,7 @@ def test_a_range_of_lines_has_an_address(fitted: int, open_tab: OpenTab) -> None
     page.reload()
     expect(page.locator(".cl.hit")).to_have_count(4)
     expect(page.locator("#L120")).to_be_in_viewport()
+    expect(page.locator('.tabs [data-key="]"]')).to_have_text("Environment")
     expect(page.locator(".line-bar")).to_contain_text("lines 120\N{EN DASH}123")
 
 
