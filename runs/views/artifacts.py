@@ -51,7 +51,7 @@ def shown(request: PageRequest, run_id: int, path: str) -> HttpResponse:
         "as_text": as_text,
         "tree": tree_html(paths, base=base, shown=path),
         "shell_line": shlex.join(["runyard", "download", str(run.pk), path]),
-        "python_line": f"Workspace.from_config().get_run({run.pk}).download_file({path!r})",
+        "fetch_line": f"Workspace.from_config().get_run({run.pk}).download_file({path!r})",
     }
     return render(request, "runs/run_artifact.html", context)
 

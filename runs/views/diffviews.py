@@ -95,9 +95,11 @@ class _Room:
 
 def changes_diff(found: Changes, *, only: str = "", is_split: bool = False) -> Diff:
     """What became of the files of a snapshot in another, or of the one file that is asked for."""
-    pairs: list[tuple[Entry | None, Entry | None]] = [*found.modified]
-    pairs += [(None, entry) for entry in found.added]
-    pairs += [(entry, None) for entry in found.removed]
+    moved = _moved(found)
+    pairs: list[tuple[Entry | None, Entry | None]] = [*found.modified, *moved]
+    known = {entry.path for pair in moved for entry in pair}
+    pairs += [(None, entry) for entry in found.added if entry.path not in known]
+    pairs += [(entry, None) for entry in found.removed if entry.path not in known]
     pairs = [pair for pair in pairs if only in {"", _path(pair)}]
     room = _Room(is_alone=bool(only))
     files = [
@@ -118,6 +120,12 @@ def patch_diff(text: str, *, only: str = "", is_split: bool = False) -> Diff:
     return Diff(files, max(0, len(listed) - FILES))
 
 
+def _moved(found: Changes) -> list[tuple[Entry, Entry]]:
+    """The files that went away from one path and came back, unchanged, at another."""
+    gone = {entry.sha: entry for entry in found.removed if entry.size}
+    return [(gone.pop(entry.sha), entry) for entry in found.added if entry.sha in gone]
+
+
 def _path(pair: tuple[Entry | None, Entry | None]) -> str:
     before, after = pair
     entry = after or before
@@ -129,7 +137,7 @@ def _entry_diff(
 ) -> FileDiff:
     before, after = pair
     path = _path(pair)
-    status = "modified" if before and after else "added" if after else "removed"
+    status = _status(before, after)
     note = _why_no_lines(before, after)
     if note:
         return FileDiff(path=path, status=status, note=note, is_open=is_open)
@@ -163,10 +171,18 @@ def _entry_diff(
     )
 
 
+def _status(before: Entry | None, after: Entry | None) -> str:
+    if before and after:
+        return "modified" if before.path == after.path else "renamed"
+    return "added" if after else "removed"
+
+
 def _why_no_lines(before: Entry | None, after: Entry | None) -> str:
     if (before and before.link) or (after and after.link):
         sides = [_named(entry) for entry in (before, after) if entry]
         return f"{' became '.join(sides)}.".replace("a ", "A ", 1)
+    if before and after and before.path != after.path:
+        return f"It was {before.path}, with the same content."
     if before and after and before.sha == after.sha:
         return f"Its mode went from {before.mode:o} to {after.mode:o}."
     return ""

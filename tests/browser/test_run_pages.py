@@ -65,10 +65,12 @@ def test_commit_and_model_are_two_clicks_from_home(
         ["git", "rev-parse", "HEAD"], cwd=project, check=True, capture_output=True, text=True
     ).stdout.strip()
     expect(page.locator("#run-head .run-line")).to_contain_text(head[:8])
+    page.locator("#copies > summary").click()
     go.touch()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download outputs/model.pkl").click()  # it comes by itself
     assert Path(download.value.path()).stat().st_size > 10
+    expect(page.locator("#copies")).to_have_attribute("open", "")  # nothing closed it meanwhile
 
 
 def test_a_range_of_lines_has_an_address(fitted: int, open_tab: OpenTab) -> None:
@@ -79,6 +81,7 @@ def test_a_range_of_lines_has_an_address(fitted: int, open_tab: OpenTab) -> None
     page.reload()
     expect(page.locator(".cl.hit")).to_have_count(4)
     expect(page.locator("#L120")).to_be_in_viewport()
+    expect(page.locator('.tabs [data-key="]"]')).to_have_text("Environment")
     expect(page.locator(".line-bar")).to_contain_text("lines 120\N{EN DASH}123")
 
 

@@ -103,6 +103,15 @@ def test_what_is_too_much_is_named_and_shown_alone(member: Visitor, run_of: RunO
     assert added(alone) == ["more"]
 
 
+def test_a_file_that_only_moved_is_told_as_such(member: Visitor, run_of: RunOf) -> None:
+    old = run_of({"a.py": b"1\n", "b.py": b"2\n", "__init__.py": b""})
+    new = run_of({"lib/a.py": b"1\n", "c.py": b"1\n", "b.py": b"2\n", "lib/__init__.py": b""})
+    page = member.get(f"/runs/{new.pk}/compare/", {"with": old.pk})
+    assert "renamed c.py It was a.py, with the same content." in page.text
+    assert "added lib/a.py +1" in page.text
+    assert "removed __init__.py It is empty." in page.text
+
+
 def test_differences_that_are_no_lines_are_said(member: Visitor, run_of: RunOf) -> None:
     old = run_of({"crlf": b"a\r\nb\r\n", "empty": b"x\n"})
     new = run_of({"crlf": b"a\nb\n", "empty": b"x\n", "none": b""})
