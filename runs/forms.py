@@ -26,7 +26,7 @@ class SubmitForm(SavedOrFilesForm):
         required=False,
         max_length=1000,
         widget=forms.TextInput(attrs={**MONO, "placeholder": "train.py", "autocomplete": "off"}),
-        help_text="A path in the folder: Python, shell or a notebook.",
+        help_text="Python, shell or a notebook.",
     )
     arguments = forms.CharField(
         required=False,

@@ -68,7 +68,7 @@ def _obstacle(
     """What keeps the run from starting there, whoever else runs."""
     obstacle = target_usable(user=user, target=target)
     obstacle = obstacle or target_gpu_shortage(target=target, gpus=gpus)
-    if not obstacle and getattr(target, "is_paused", False):
+    if not obstacle and getattr(target, "paused_at", None):
         obstacle = "Paused: runs wait until an admin lets them start again."
     if obstacle:
         return "faulty", obstacle

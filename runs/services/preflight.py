@@ -176,8 +176,8 @@ def _imports(workspace: Workspace, look: Look, contents: Contents) -> Finding:
     if not missing:
         if look.mistakes:
             return Finding("imports", UNKNOWN, "Not all of it could be read.")
-        has = f"{contents.called} has {_listed(sorted(wanted))}" if wanted else "Python's own alone"
-        return Finding("imports", GOOD, f"{has}.")
+        has = f"{contents.called} has {_listed(sorted(wanted))}."
+        return Finding("imports", GOOD, has if wanted else "Only modules of Python's own.")
     told = _listed([_missing(name, *at) for name, at in missing.items()])
     if not contents.is_locked:
         sentence = f"{contents.called} does not ask for {told}: perhaps they come with the rest."

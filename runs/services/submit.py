@@ -112,7 +112,7 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
         environment_version=checked.environment,
         environment_why=checked.environment_why,
         submitted_by=user,
-        name=request.name.strip() or _default_name(request, checked.words),
+        name=request.name.strip() or default_name(request, checked.words),
         description=request.description,
         tags=dict(request.tags),
         script=request.script,
@@ -188,7 +188,8 @@ def source_name(request: Submission) -> str:
     return name if is_experiment_name(name) else ""
 
 
-def _default_name(request: Submission, words: list[str]) -> str:
+def default_name(request: Submission, words: list[str]) -> str:
+    """What a run is called that was given no name."""
     return (PurePosixPath(request.script).stem if request.script else " ".join(words))[:255]
 
 

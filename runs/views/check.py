@@ -17,7 +17,7 @@ from runs.recipes import cli_text, command_text, python_text
 from runs.services.checks import submission_refusals
 from runs.services.preflight import submission_preflight
 from runs.services.sources import source_look
-from runs.services.submit import source_name
+from runs.services.submit import default_name, source_name
 from runs.services.trees import Seen, submission_files
 from runs.submission import Submission, command_words
 from runs.views.choices import Places, places
@@ -117,8 +117,8 @@ def look(request: PageRequest) -> HttpResponse:
 
 def plan(
     workspace: Workspace, asked: Submission, found: Places, *, kind: str
-) -> dict[str, str] | None:
-    """The three texts of what would run; None before it is said what."""
+) -> dict[str, object] | None:
+    """The three texts of what would run, and the names it would get; None when nothing would."""
     if bool(asked.script) == bool(asked.command):
         return None
     try:
@@ -138,6 +138,7 @@ def plan(
         "command": command_text(words, data),
         "cli": cli_text(asked, experiment=experiment, is_own_folder=own),
         "python": python_text(asked, experiment=experiment, is_own_folder=own),
+        "defaults": {"experiment": experiment, "name": default_name(asked, words)},
     }
 
 

@@ -1,8 +1,9 @@
 // <folder-upload>: choose or drop a folder, see what stays behind, send what the studio lacks.
 // The snapshot's name ends up in the hidden field `uploaded`; the form is sent after the files.
-import { chosen, dropped } from "./upload-list.js";
-import { hashAll, Refusal, Stopped, Studio } from "./upload-send.js";
 import { dropAnywhere } from "./drop-anywhere.js";
+import { chosen, dropped, Refusal, Stopped } from "./upload-list.js";
+
+const sending = () => import("./upload-send.js"); // once there is something to send
 
 const BROKEN = "runyard-upload"; // how many files an upload has that did not end
 const RULES = /(^|\/)(\.gitignore|\.amlignore|\.git\/info\/exclude)$/;
@@ -76,12 +77,16 @@ class FolderUpload extends HTMLElement {
     this.field.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
-  get studio() {
+  async studio() {
+    const { Studio } = await sending();
     return new Studio(this.dataset.workspace, this.form.elements.csrfmiddlewaretoken.value);
   }
 
   async plan(listing) {
-    if (this.#busy) return;
+    while (this.#busy) { // other files are meant now
+      this.#stop.abort();
+      await this.#work;
+    }
     sessionStorage.removeItem(BROKEN);
     this.digest = "";
     this.#files = null;
@@ -94,7 +99,7 @@ class FolderUpload extends HTMLElement {
       const rules = {};
       for (const { path, file } of files) if (RULES.test(path)) rules[path] = (await file.text()).replaceAll("\0", "");
       const listed = files.map(({ path, file }) => [path, file.size]);
-      const plan = await this.studio.post("/snapshots/plan", JSON.stringify({ files: listed, rules }));
+      const plan = await (await this.studio()).post("/snapshots/plan", JSON.stringify({ files: listed, rules }));
       this.#files = plan.kept.map((at) => files[at]);
       this.show(plan);
       this.say("");
@@ -117,7 +122,7 @@ class FolderUpload extends HTMLElement {
     here.replaceChildren(
       element("p", `${many(plan.kept.length, "file")}, ${size(plan.size_bytes)}. `, go),
       folded(`${left.length ? many(left.length, "ignored entry").replace("entrys", "entries") : "Nothing ignored"}`, left),
-      folded("The largest files", largest),
+      folded("The largest files", largest, false),
     );
     here.hidden = false;
   }
@@ -132,13 +137,14 @@ class FolderUpload extends HTMLElement {
       const signal = this.#stop.signal;
       const shas = this.#shas;
       this.#pace = null;
+      const { hashAll } = await sending();
       await hashAll(files, this.dataset.worker, (done) => {
         this.progress(done, total);
         this.say(`Reading: ${size(done)} of ${size(total)}${this.left(done, total)}`);
       }, { shas, signal });
       const entries = files.map(({ path, file }, at) => ({ path, file, size: file.size, sha: shas[at] }));
       this.#pace = null;
-      const { digest, sent } = await this.studio.bring(entries, (news) => this.tell(news), signal);
+      const { digest, sent } = await (await this.studio()).bring(entries, (news) => this.tell(news), signal);
       sessionStorage.removeItem(BROKEN);
       this.digest = digest;
       this.#files = null;
@@ -215,12 +221,12 @@ class FolderUpload extends HTMLElement {
   }
 }
 
-function folded(title, items) {
+function folded(title, items, isOpen = items.length > 0 && items.length <= 10) {
   const list = element("ul");
   list.append(...items);
   const made = element("details", "", element("summary", title), list);
   made.className = "more";
-  made.open = items.length > 0 && items.length <= 10;
+  made.open = isOpen;
   return made;
 }
 

@@ -2,7 +2,13 @@
 // the page can look into them. The hidden field `looked` has the name of the snapshot then.
 const GIT = ["git", "git_ref", "git_folder", "git_credential"];
 
-export class Looker {
+let looker;
+
+export function look(form, url) {
+  looker ??= new Looker(form, url);
+}
+
+class Looker {
   constructor(form, url) {
     this.form = form;
     this.url = url;

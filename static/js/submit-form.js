@@ -2,7 +2,6 @@
 // in, and shows the answers: what is wrong beside each field, what would run, how soon, and what
 // may go wrong. Nothing of it is needed to submit.
 import "./pick-script.js";
-import { Looker } from "./source-look.js";
 
 const CHECK_MS = 250;
 const PREFLIGHT_MS = 450;
@@ -19,7 +18,6 @@ class SubmitForm extends HTMLElement {
 
   connectedCallback() {
     this.form = this.closest("form");
-    new Looker(this.form, this.dataset.look);
     for (const kind of ["input", "change"])
       this.form.addEventListener(kind, ({ target }) => this.changed(target));
     this.form.addEventListener("focusout", ({ target }) => {
@@ -37,6 +35,8 @@ class SubmitForm extends HTMLElement {
     const first = this.form.querySelector("[data-select]");
     first?.focus();
     first?.select();
+    this.form.querySelector("details:has(variable-rows)")?.addEventListener("toggle", () => import("./variable-rows.js"));
+    if (this.form.querySelector("details[open] variable-rows")) import("./variable-rows.js");
     this.look();
   }
 
@@ -118,6 +118,7 @@ class SubmitForm extends HTMLElement {
     this.showProblems(problems);
     this.plan = plan;
     this.showPlan();
+    for (const [name, text] of Object.entries(plan?.defaults ?? {})) this.form.elements[name].placeholder = text;
     this.fill("outlook", targets);
     this.fill("readiness", environments);
     const place = this.querySelector("[data-differences]");

@@ -32,3 +32,7 @@ async function walk(folder, prefix, found) {
     for (const entry of some) await take(entry, prefix, found);
   }
 }
+
+// What cannot be uploaded, in a sentence; and what somebody ended.
+export class Refusal extends Error {}
+export class Stopped extends Error {}

@@ -1,12 +1,12 @@
 // Hashing files in workers, and bringing the studio the contents that it lacks.
+import { Refusal, Stopped } from "./upload-list.js";
+
 const PACK_BYTES = 8 << 20;
 const PACK_FILES = 500;
 const STALLED_MS = 30_000;
 const MAX_WAIT_S = 15;
 const TRIES = 60;
 
-export class Refusal extends Error {}
-export class Stopped extends Error {}
 class Dropped extends Error {}
 
 // Until `signal` says so; what was done by then is not done again.

@@ -40,6 +40,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def choose(page: Page, folder: Path) -> None:
     page.get_by_role("radio", name="Upload").check()
+    expect(page.locator("[data-drop]")).to_be_visible()
     page.locator("[data-pick][webkitdirectory]").set_input_files(folder)
     expect(page.locator("[data-plan]")).to_be_visible()
 
@@ -143,6 +144,7 @@ def test_what_cannot_be_uploaded_is_a_sentence(project: Path, open_tab: OpenTab)
     page = open_tab("/submit/", forgive=("422", "ERR_UPLOAD_FILE_CHANGED"))
     (project / "bad\nname").write_text("")
     page.get_by_role("radio", name="Upload").check()
+    expect(page.locator("[data-drop]")).to_be_visible()
     page.locator("[data-pick][webkitdirectory]").set_input_files(project)
     problem = page.locator("folder-upload [data-problem]")
     expect(problem).to_contain_text("contains a line break: rename it")
@@ -162,6 +164,7 @@ def test_what_cannot_be_uploaded_is_a_sentence(project: Path, open_tab: OpenTab)
 def test_single_files_can_be_chosen_and_dropped(project: Path, open_tab: OpenTab) -> None:
     page = open_tab("/submit/")
     page.get_by_role("radio", name="Upload").check()
+    expect(page.locator("[data-drop]")).to_be_visible()
     page.locator("[data-pick]:not([webkitdirectory])").set_input_files(project / "train.py")
     expect(page.locator("[data-plan]")).to_contain_text("1 file, ")
     page.locator("[data-drop]").evaluate(

@@ -36,6 +36,7 @@ def test_a_folder_is_dropped_looked_into_and_submitted(
 ) -> None:
     page = open_tab("/submit/")
     page.get_by_role("radio", name="Upload").check()
+    expect(page.locator("[data-drop]")).to_be_visible()
     page.locator("[data-pick][webkitdirectory]").set_input_files(project)
     scripts = page.locator(".script-list button")
     expect(scripts).to_have_text(["train.py", "items/broken.py"], timeout=20_000)
@@ -106,6 +107,7 @@ def test_an_upload_that_is_stopped_goes_on(project: Path, open_tab: OpenTab) -> 
     page = open_tab("/submit/")
     page.route("**/api/v1/blobs?*", lambda route: None)  # never answered
     page.get_by_role("radio", name="Upload").check()
+    expect(page.locator("[data-drop]")).to_be_visible()
     page.locator("[data-pick][webkitdirectory]").set_input_files(project)
     expect(page.locator(".script-list button").first).to_have_text("train.py", timeout=20_000)
     page.get_by_role("button", name="Upload now").click()

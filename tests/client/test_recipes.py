@@ -22,7 +22,7 @@ from studio.client.folder import digest, scan
 from studio.lib.vault import decrypt
 from studio.models import User, Workspace
 from tests.api.caller import Caller
-from tests.client.conftest import TOP
+from tests.client.conftest import TOP, Command
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -128,3 +128,17 @@ def test_the_command_has_the_paths_of_its_data() -> None:
     shown = command_text(words, {"mnist": "/data/m"})
     assert shown == "python train.py --in '/data/m/x y' '${data.mnist}'"
     assert command_text(words, {}).startswith("python train.py --in '${data.mnist}")
+
+
+def test_a_look_is_no_run(
+    as_bob: Caller, plain: Submission, folder: Path, runyard: Command
+) -> None:
+    (folder / "train it.py").write_text("import numpy\n")
+    line = ["submit", "--check", "--source", str(folder), "--environment", "minimal"]
+    said, _ = runyard(*line, "train it.py", "--alpha", "1").communicate(timeout=60)
+    told = said.decode().splitlines()
+    assert any(one.startswith("ok       syntax") for one in told)
+    assert any(one.startswith("warning  imports") and "scikit-learn has it" in one for one in told)
+    said, _ = runyard(*line, "--json", "trian it.py").communicate(timeout=60)
+    assert '"state": "refused"' in said.decode()
+    assert not Run.objects.exists()

@@ -143,6 +143,24 @@ def test_an_archive_is_looked_into_and_kept_for_submitting(member: Visitor) -> N
     assert (page.status, "zip" in json.loads(page.content)["problems"]) == (422, True)
 
 
+def test_a_repository_is_looked_into_when_one_asks(member: Visitor, given: dict[str, str]) -> None:
+    import subprocess
+
+    folder = given["folder"]
+    for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "first"]):
+        who = ["-c", "user.name=bob", "-c", "user.email=bob@localhost"]
+        subprocess.run(["git", "-C", folder, *who, *words], check=True)
+    asked = {"source": "git", "git": folder, "script": "trian.py"}
+    before = member.post("/submit/preflight/", asked)
+    assert "The repository is fetched on submit" in before.text
+    answer = checked(member, asked, "/submit/look/")
+    asked["looked"] = answer["digest"]
+    assert "did you mean train.py" in checked(member, asked)["problems"]["script"]
+    assert 'data-script="train.py"' in member.post("/submit/files/", asked).html
+    wrong = member.post("/submit/look/", asked | {"git_ref": "nowhere"})
+    assert "There is no branch, tag or commit" in json.loads(wrong.content)["problems"]["git"]
+
+
 def test_others_learn_and_do_nothing(
     viewer: Visitor, stranger: Visitor, nobody: Visitor, given: dict[str, str], run: Run
 ) -> None:
