@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from compute.models import ComputeTarget, DataPath, NamedData
-from compute.services import target_update
+from compute.pauses import target_pause, target_resume
 from studio.console import Records, act
 
 
@@ -18,7 +18,8 @@ from studio.console import Records, act
 class ComputeTargetAdmin(Records[ComputeTarget]):
     """A target's record as it stands, and its tap."""
 
-    list_display = ("name", "workspace", "kind", "slots", "enabled", "health", "health_at")
+    list_display = ("name", "workspace", "kind", "slots", "enabled", "paused_at", "health",
+                    "health_at")  # fmt: skip
     list_filter = ("kind", "health", "enabled", "workspace")
     search_fields = ("name", "health_reason")
     list_select_related = ("workspace",)
@@ -27,26 +28,26 @@ class ComputeTargetAdmin(Records[ComputeTarget]):
 
     @admin.action(description="Drain: start nothing new there, let go on what runs")
     def drain(self, request: HttpRequest, queryset: QuerySet[ComputeTarget]) -> None:
-        _enable(request, queryset, enabled=False, done="drained")
+        user: Any = request.user
+        act(
+            request,
+            queryset,
+            lambda target: target_pause(user=user, target=target, drain=True),
+            done="drained",
+        )
 
     @admin.action(description="Undrain: start what waits for it")
     def undrain(self, request: HttpRequest, queryset: QuerySet[ComputeTarget]) -> None:
-        _enable(request, queryset, enabled=True, done="undrained")
+        user: Any = request.user
+        act(
+            request,
+            queryset,
+            lambda target: target_resume(user=user, target=target),
+            done="undrained",
+        )
 
     def view_on_site(self, obj: Any) -> str:
         return reverse("runs:target", args=[obj.name])
-
-
-def _enable(
-    request: HttpRequest, targets: QuerySet[ComputeTarget], *, enabled: bool, done: str
-) -> None:
-    user: Any = request.user
-    act(
-        request,
-        targets,
-        lambda target: target_update(user=user, target=target, enabled=enabled),
-        done=done,
-    )
 
 
 @admin.register(NamedData)

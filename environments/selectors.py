@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Count, Max, OuterRef, Prefetch, QuerySet, Subquery
 
 from environments.catalog import alias_target
 from environments.lock import lock_pins, pin_name
@@ -22,6 +22,18 @@ _REFERENCE = re.compile(r"(?P<name>[^:]+?)(?::(?P<number>[1-9]\d{0,8}))?")
 def environment_list(*, workspace: Workspace) -> QuerySet[Environment]:
     """Environments in use, by name."""
     return Environment.objects.filter(workspace=workspace, archived_at=None)
+
+
+def environments_used(*, workspace: Workspace) -> QuerySet[Environment]:
+    """Those in use by name, each with its newest version, its newest build and its runs."""
+    builds = Build.objects.filter(version__environment=OuterRef("pk")).order_by("-pk")
+    rows = environment_list(workspace=workspace).annotate(
+        newest=Max("versions__number"),
+        run_count=Count("versions__runs"),
+        build_status=Subquery(builds.values("status")[:1]),
+        built_on=Subquery(builds.values("target__name")[:1]),
+    )
+    return rows.order_by("name")
 
 
 def environment_get(*, workspace: Workspace, name: str) -> Environment:

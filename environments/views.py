@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Max
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from environments.forms import EnvironmentForm
 from environments.models import Environment, EnvironmentVersion
-from environments.selectors import build_list, environment_get, environment_list
+from environments.selectors import build_list, environment_get, environments_used
 from environments.spec import REQUIREMENTS
 from studio.models import Role
 from studio.pages import PageRequest, current_workspace, is_contributor, page
@@ -25,8 +24,7 @@ SHOWN_BUILDS = 20
 def listed(request: PageRequest) -> HttpResponse:
     """What runs can execute in."""
     workspace = current_workspace(request)
-    named = environment_list(workspace=workspace).annotate(newest=Max("versions__number"))
-    environments = list(named.order_by("name"))
+    environments = list(environments_used(workspace=workspace))
     folder = Environment.Origin.FOLDER
     context = {
         "section": "environments",

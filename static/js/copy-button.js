@@ -23,12 +23,22 @@ class CopyButton extends HTMLElement {
     const button = document.createElement("button");
     button.type = "button";
     button.innerHTML = drawn("copy");
-    button.title = button.ariaLabel = `Copy ${this.dataset.what ?? ""}`.trim();
+    const say = (words) => (button.title = button.ariaLabel = words);
+    const offer = () => {
+      button.innerHTML = drawn("copy");
+      say(`Copy ${this.dataset.what ?? ""}`.trim());
+    };
     button.addEventListener("click", async () => {
-      await copy(this.dataset.text);
-      button.innerHTML = drawn("done");
-      setTimeout(() => (button.innerHTML = drawn("copy")), 1500);
+      try {
+        await copy(this.dataset.text);
+        button.innerHTML = drawn("done");
+        say("Copied");
+      } catch {
+        say("The browser did not let it be copied");
+      }
+      setTimeout(offer, 1500);
     });
+    offer();
     this.replaceChildren(button);
   }
 }

@@ -32,7 +32,8 @@ class LiveSocket extends HTMLElement {
     window.addEventListener("offline", () => this.show(), until);
     window.addEventListener("pageshow", (event) => event.persisted && this.reopen(), until);
     document.addEventListener("htmx:sendError", () => this.missed(), until);
-    document.addEventListener("htmx:afterOnLoad", () => this.answered(), until);
+    document.addEventListener("htmx:responseError", ({ detail }) => detail.xhr.status >= 500 && this.missed(), until);
+    document.addEventListener("htmx:afterOnLoad", ({ detail }) => detail.successful && this.answered(), until);
   }
 
   disconnectedCallback() {
@@ -70,7 +71,6 @@ class LiveSocket extends HTMLElement {
 
   greet() {
     this.failures = 0;
-    this.lostAt = null;
     this.answered();
     const { workspace, follow } = this.dataset;
     if (workspace) this.send({ workspace });
@@ -155,11 +155,13 @@ class LiveSocket extends HTMLElement {
   // A part of the page could not be fetched, or could again.
   missed() {
     this.isDeaf = true;
+    this.lostAt ??= Date.now();
     this.show();
   }
 
   answered() {
     this.isDeaf = false;
+    if (this.isLive) this.lostAt = null;
     this.asOf = new Date();
     this.show();
   }
@@ -167,10 +169,11 @@ class LiveSocket extends HTMLElement {
   // What the page knows, and since when: "live", "polling" (requests are answered, but nothing is
   // pushed), "reconnecting" and "offline" (the page shows what it knew).
   show() {
+    // a push proves little while every request fails: the database may be away
     const isSilent = this.failures > 1 && Date.now() - this.asOf > SILENT_MS;
     const isDeaf = this.isDeaf || isSilent;
     const since = this.asOf.toLocaleTimeString([], { hour12: false });
-    const word = !navigator.onLine ? "offline" : this.isLive ? "live" : isDeaf ? "reconnecting" : "polling";
+    const word = !navigator.onLine ? "offline" : isDeaf ? "reconnecting" : this.isLive ? "live" : "polling";
     const text = {
       live: "Connected: changes appear as they happen.",
       polling: "No live connection: the page asks every two seconds and keeps trying to connect.",

@@ -78,9 +78,6 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("htmx:responseError", ({ detail }) => {
   const { status, responseText } = detail.xhr;
   if (toast(responseText)) return;
-  complain(
-    status === 502 || status === 503 || status === 504
-      ? "The studio cannot answer right now: it tries again by itself."
-      : `A part of this page could not be fetched (${status}): reload the page.`,
-  );
+  if (status > 500 && document.querySelector("live-socket")) return; // it says so, and asks again
+  complain(`A part of this page could not be fetched (${status}): reload the page.`);
 });

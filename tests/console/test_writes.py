@@ -223,10 +223,11 @@ class TestActions:
         said = console.act(ComputeTarget, "drain", target)
         assert said == ["1 compute target drained, 0 refused."]
         target.refresh_from_db()
-        assert not target.enabled
+        assert target.paused_at
+        assert (target.draining, target.enabled) == (True, True)
         console.act(ComputeTarget, "undrain", target)
         target.refresh_from_db()
-        assert target.enabled
+        assert (target.paused_at, target.draining) == (None, False)
 
     def test_cancel_a_build(self, console: Console, build: Build) -> None:
         Build.objects.filter(pk=build.pk).update(status="queued")

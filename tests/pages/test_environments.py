@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from environments.models import Build, Environment
+from environments.models import Build, Environment, Lock
 from environments.services import environment_bootstrap_curated, environment_pick
+from runs.models import Run
 from studio.models import Workspace
-from tests.pages.visitor import Visitor
+from tests.pages.visitor import DASH, Visitor
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +19,7 @@ def curated(workspace: Workspace) -> None:
 def test_the_list(member: Visitor, workspace: Workspace) -> None:
     environment_pick(workspace=workspace, name="", folder_requirements="numpy\n")
     page = member.get("/environments/")
-    assert "scikit-learn version 1 curated" in page.text
+    assert f"scikit-learn version 1 {DASH} 0 curated" in page.text
     assert "Made from folders that brought their own requirements.txt" in page.text
 
 
@@ -103,3 +104,15 @@ def test_a_queued_build_is_canceled(member: Visitor, build: Build) -> None:
     member.post(f"/builds/{build.pk}/cancel/")
     build.refresh_from_db()
     assert build.status == "canceled"
+
+
+def test_the_list_tells_the_last_build_and_the_runs(member: Visitor, run: Run) -> None:
+    environment = run.environment_version.environment
+    lock = Lock.objects.create(
+        version=run.environment_version, python_version="3.11", platform="linux", text=""
+    )
+    for key, status in (("a", "ready"), ("b", "failed")):
+        Build.objects.create(
+            target=run.target, version=run.environment_version, lock=lock, key=key, status=status
+        )
+    assert f"{environment.name} version 1 failed on local 1" in member.get("/environments/").text
