@@ -20,6 +20,7 @@ COMMANDS = {
     "sources": ("sources", "script directories by name"),
     "source": ("source", "save a source, bring it new files: source upload NAME …"),
     "targets": ("targets", "where runs can execute"),
+    "target": ("target", "register a place to run: target register NAME …, test, delete"),
     "data": ("named_data", "data by name: list, add, remove"),
     "environments": ("environments", "what runs can execute in"),
     "experiments": ("experiments", "how runs are grouped"),
