@@ -132,7 +132,7 @@ FIELDS = (
     Field(
         name="address",
         label="Address",
-        help="unix:///var/run/docker.sock, or tcp://host:2376 with a TLS folder.",
+        help="its socket, unix:///var/run/docker.sock, or tcp://host:2376 with a TLS folder.",
         is_required=True,
         check=_address_complaint,
     ),
@@ -146,7 +146,7 @@ FIELDS = (
     Field(
         name="image",
         label="Image",
-        help="in which runs execute; it is on the engine, and has sh and Python 3.6 or newer.",
+        help="what runs execute in; it is on the engine, and has sh and Python 3.6 or newer.",
         is_required=True,
         check=_image_complaint,
     ),
@@ -174,7 +174,7 @@ FIELDS = (
     Field(
         name="network",
         label="Network",
-        help="bridge, host, none, or one of the engine's networks; empty: bridge.",
+        help="one of the engine's networks, host or none; empty: bridge.",
         is_required=False,
         check=_name_complaint,
     ),

@@ -46,6 +46,8 @@ class TargetForm(forms.Form):
             )
         if target is None:
             del self.fields["enabled"]
+        if not self.backend.has_studio_rights:
+            del self.fields["open_to_members"]  # there is nothing to be careful about
 
     def save(self, *, user: User, workspace: Workspace) -> ComputeTarget | None:
         """The written target; None after a refusal, which the form then shows at its field."""

@@ -154,7 +154,8 @@ def _test(request: PageRequest, target: ComputeTarget) -> None:
 
 def _in_short(facts: Mapping[str, Any]) -> str:
     engine = f"Docker {facts['engine']['version']}, " if "engine" in facts else ""
-    return f"{facts['hostname']}, {engine}{facts['cores']} cores, Python {facts['python_version']}."
+    cores = "1 core" if facts["cores"] == 1 else f"{facts['cores']} cores"
+    return f"{facts['hostname']}, {engine}{cores}, Python {facts['python_version']}."
 
 
 @page

@@ -457,6 +457,20 @@ def test_environments_are_made_from_a_file_or_an_interpreter(
     assert (missing.code, "none' cannot be read: No such file" in missing.err) == (1, True)
 
 
+def test_targets_are_for_the_owner_and_what_is_wrong_is_said(
+    here: Here, as_bob: Caller, run: Run, tmp_path: Path
+) -> None:
+    refused = here("target", "register", "gpu", "--set", "nonsense")
+    assert (refused.code, refused.err.startswith("runyard: 'nonsense' is no setting")) == (1, True)
+    settings = ("--set", "address=unix:///run/docker.sock", "--set", "image=python")
+    forbidden = here("target", "register", "gpu", *settings)
+    assert forbidden.code == 1
+    assert "403" not in forbidden.err
+    tested = here("target", "test", "local")
+    assert (tested.code, tested.out.startswith("local is ready: ")) == (0, True)
+    assert here("target", "delete", "local").code == 1
+
+
 @pytest.fixture
 def made(run: Run) -> Run:
     """A run with three artifacts."""

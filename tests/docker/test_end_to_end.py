@@ -36,11 +36,12 @@ def studio(tmp_path_factory: pytest.TempPathFactory, engine: DockerEngine) -> It
     with Studio(data_dir, port=free_port(), link_root=tmp_path_factory.getbasetemp()) as studio:
         answer = studio.cli("env", "create", "inside", "--interpreter", "python")
         assert answer.code == 0, answer.stderr.decode()
-        config = {"address": engine.address, "image": IMAGE, "volume": "e2e", "memory": "256m"}
-        made = {"name": "engine", "kind": "docker", "config": config, "slots": SLOTS}
-        studio.api("/targets", made)
-        tested = studio.api("/targets/engine/test", {})
-        assert tested["health"] == "ready", tested["health_reason"]
+        settings = {"address": engine.address, "image": IMAGE, "volume": "e2e", "memory": "256m"}
+        given = [word for setting in settings.items() for word in ("--set", "=".join(setting))]
+        answer = studio.cli("target", "register", "engine", *given, "--slots", str(SLOTS))
+        assert answer.code == 0, answer.stderr.decode() + answer.stdout.decode()
+        assert answer.stdout.startswith(b"engine is ready: ")
+        assert b", Docker " in answer.stdout
         yield studio
 
 

@@ -17,7 +17,7 @@ from django.template import Context, Template
 
 from runs.metrics import CHUNK_POINTS, Point, Summary, pack
 from runs.models import MetricSeries, Run
-from studio.lib.staticfiles import without_comments
+from studio.lib.lean import lean_script
 from tests.pages.visitor import Page, Visitor
 
 
@@ -195,7 +195,7 @@ def test_pages_with_charts_stay_light(member: Visitor, run: Run) -> None:
 def served(static: Path, name: str) -> bytes:
     """What a browser gets of a script."""
     script = (static / name).read_bytes()
-    return without_comments(script) if name.startswith("js/") else script
+    return lean_script(script.decode()).encode() if name.startswith("js/") else script
 
 
 def shell_modules(static: Path) -> list[str]:

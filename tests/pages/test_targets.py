@@ -9,8 +9,9 @@ import pytest
 
 from compute.models import ComputeTarget
 from runs.models import Run
-from studio.models import AuditEvent
+from studio.models import AuditEvent, Workspace
 from tests.api.conftest import MakeRun
+from tests.factories import make_user
 from tests.pages.visitor import Visitor
 
 
@@ -53,6 +54,39 @@ def test_the_owner_registers_a_second_local_target(
     assert (made.slots, made.health) == (3, "ready")
     assert made.facts["cores"]
     assert "second answers:" in owner.get(page.location).text
+
+
+def test_the_form_of_an_engine_asks_for_its_settings_and_says_what_is_wrong(
+    owner: Visitor, target: ComputeTarget, tmp_path: Path
+) -> None:
+    form = owner.get("/new/target/", {"kind": "docker"})
+    assert "Register a Docker target" in form.text
+    given = {"name": "engine", "slots": "2", "build_slots": "1", "image": "python:3.12"}
+    page = owner.post("/new/target/?kind=docker", given | {"address": "tcp://gpu-1:2376"})
+    assert page.status == 422
+    assert "anybody who reaches gpu-1:2376 could command the engine" in page.text
+    nobody = given | {"address": f"unix://{tmp_path}/docker.sock"}
+    page = owner.post("/new/target/?kind=docker", nobody | {"try": "1"})
+    assert "does not answer: No such file or directory. Check its address" in page.text
+    page = owner.post("/new/target/?kind=docker", nobody)
+    assert page.location == "/targets/engine/"
+    shown = owner.get(page.location).text
+    assert "Kind Docker" in shown
+    assert f"Address unix://{tmp_path}/docker.sock" in shown
+    assert "Open to all members who may submit" in shown
+    assert ComputeTarget.objects.get(name="engine").health == "unreachable"
+
+
+def test_an_admin_who_is_not_the_owner_registers_no_engine(
+    target: ComputeTarget, workspace: Workspace
+) -> None:
+    admin = Visitor(make_user("dora", workspace=workspace, role="admin"))
+    given = {"name": "engine", "slots": "2", "build_slots": "1", "image": "python:3.12"}
+    page = admin.post(
+        "/new/target/?kind=docker", given | {"address": "unix:///var/run/docker.sock"}
+    )
+    assert "who reaches a Docker engine can do anything on its machine" in page.text
+    assert not ComputeTarget.objects.filter(name="engine").exists()
 
 
 def test_a_place_can_be_tried_before_it_is_registered(
