@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -91,24 +92,32 @@ _COLUMNS = ("cpu_percent", "rss_bytes", "processes", "read_bytes", "write_bytes"
 _OF_A_GPU = ("util", "mem_bytes")
 
 
-def read_usage(lines: Iterable[bytes]) -> Usage:
-    """The samples that lie in lines of JSON; a line that is not whole is none."""
-    rows: list[list[float]] = []
-    gpu_rows: dict[int, dict[int, list[float]]] = {}
-    for line in lines:
-        sample = _sample(line)
-        if sample is None:
-            continue
-        for gpu in sample.get("gpus") or ():
-            of_gpu = gpu_rows.setdefault(int(gpu["index"]), {})
-            of_gpu[len(rows)] = [float(gpu.get(name, math.nan)) for name in _OF_A_GPU]
-        rows.append([float(sample["t"]), *(float(sample.get(n, math.nan)) for n in _COLUMNS)])
-    table = np.array(rows, dtype=np.float64).reshape(-1, 1 + len(_COLUMNS))
-    return Usage(
-        times=table[:, 0],
-        columns={name: table[:, n] for n, name in enumerate(_COLUMNS, start=1)},
-        gpus={index: _spread(found, len(rows)) for index, found in gpu_rows.items()},
-    )
+class Samples:
+    """Samples as they come, line by line of JSON; a line that is not whole is none."""
+
+    def __init__(self) -> None:
+        self._rows = array("d")
+        self._count = 0
+        self._gpu_rows: dict[int, dict[int, list[float]]] = {}
+
+    def add(self, lines: Iterable[bytes]) -> None:
+        """Take some more."""
+        for sample in filter(None, map(_sample, lines)):
+            for gpu in sample.get("gpus") or ():
+                of_gpu = self._gpu_rows.setdefault(int(gpu["index"]), {})
+                of_gpu[self._count] = [float(gpu.get(name, math.nan)) for name in _OF_A_GPU]
+            self._rows.append(float(sample["t"]))
+            self._rows.extend(float(sample.get(name, math.nan)) for name in _COLUMNS)
+            self._count += 1
+
+    def usage(self) -> Usage:
+        """All of them as columns."""
+        table = np.array(self._rows, dtype=np.float64).reshape(-1, 1 + len(_COLUMNS))
+        return Usage(
+            times=table[:, 0],
+            columns={name: table[:, n] for n, name in enumerate(_COLUMNS, start=1)},
+            gpus={index: _spread(found, self._count) for index, found in self._gpu_rows.items()},
+        )
 
 
 def _sample(line: bytes) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from runs.models import Run
 from runs.selectors.runs import run_attempt
 from runs.series import Window, cut, written
 from runs.stores import log_store
-from runs.usage import Lane, Usage, read_usage
+from runs.usage import Lane, Samples, Usage
 
 
 def usage_version(*, run: Run) -> str:
@@ -23,8 +24,7 @@ def usage_version(*, run: Run) -> str:
 
 def run_usage(*, run: Run) -> Usage:
     """All samples of the newest attempt."""
-    key = _key(run)
-    return _usage(settings.DATA_DIR, key, log_store().size(key))
+    return _growing(settings.DATA_DIR, _key(run)).usage()
 
 
 def run_lanes(*, run: Run) -> list[Lane]:
@@ -64,6 +64,26 @@ def _key(run: Run) -> str:
     return f"{run_attempt(run=run).task}/samples.jsonl"
 
 
-@lru_cache(maxsize=8)  # one sample more makes it new: several who look at one run share it
-def _usage(data_dir: Path, key: str, size: int) -> Usage:
-    return read_usage(log_store().read(key, 0, size).splitlines())
+class _Growing:
+    """The samples of one attempt; when there are more, only those are read."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._samples = Samples()
+        self._offset = 0
+        self._lock = threading.Lock()
+
+    def usage(self) -> Usage:
+        """All samples that are stored now."""
+        store = log_store()
+        with self._lock:
+            data = store.read(self._key, self._offset, store.size(self._key) - self._offset)
+            whole = data[: data.rfind(b"\n") + 1]
+            self._samples.add(whole.splitlines())
+            self._offset += len(whole)
+            return self._samples.usage()
+
+
+@lru_cache(maxsize=8)  # for all who look at one run
+def _growing(data_dir: Path, key: str) -> _Growing:
+    return _Growing(key)

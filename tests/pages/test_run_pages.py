@@ -298,9 +298,9 @@ def test_resources_are_lanes_for_charts(member: Visitor, told: Run) -> None:
     assert started
     key = f"run/{told.pk}/1/samples.jsonl"
     sample = {"t": started.timestamp() + 20, "cpu_percent": 80, "net_rx_bytes": 10}
-    more = (
-        json.dumps(sample) + "\n" + json.dumps(sample | {"t": sample["t"] + 2, "net_rx_bytes": 70})
-    )
+    later = sample | {"t": sample["t"] + 2, "net_rx_bytes": 70}
+    more = "".join(json.dumps(each) + "\n" for each in (sample, later)) + '{"t": 99, "cp'
+    assert json.loads(member.get(f"/runs/{told.pk}/usage/").content)["count"] == 2
     log_store().append(key, log_store().size(key), more.encode())
     page = member.get(f"/runs/{told.pk}/usage/")
     found = json.loads(page.content)

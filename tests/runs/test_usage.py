@@ -9,11 +9,18 @@ import numpy as np
 import pytest
 
 from runs.sparks import corners
-from runs.usage import Lane, read_usage
+from runs.usage import Lane, Samples, Usage
 
 
 def lines(*samples: dict[str, Any]) -> list[bytes]:
     return [json.dumps(sample).encode() for sample in samples]
+
+
+def read_usage(lines: list[bytes]) -> Usage:
+    samples = Samples()
+    for line in lines:
+        samples.add([line])
+    return samples.usage()
 
 
 def lanes(samples: list[bytes], **facts: Any) -> dict[str, Lane]:
