@@ -34,6 +34,7 @@ class LiveSocket extends HTMLElement {
 
   open() {
     this.socket = new WebSocket(new URL("/ws/", location.href.replace(/^http/, "ws")));
+    this.socket.binaryType = "arraybuffer";
     this.socket.onopen = () => this.greet();
     this.socket.onmessage = ({ data }) => this.take(data);
     this.socket.onclose = () => this.lost();
