@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 
 _SEQUENCE = re.compile(
@@ -25,7 +26,7 @@ _BRIGHT = 60
 class Pen:
     """How the next character is drawn: styles, ink and ground (0 to 7, the terminal's colours)."""
 
-    styles: set[str] = field(default_factory=set)
+    styles: frozenset[str] = frozenset()
     ink: int | None = None
     ground: int | None = None
 
@@ -48,13 +49,14 @@ class Pen:
     @property
     def classes(self) -> str:
         """Its CSS classes."""
-        names = [style for style in "bdius" if style in self.styles]
-        names += [f"f{self.ink}"] if self.ink is not None else []
-        names += [f"g{self.ground}"] if self.ground is not None else []
-        return " ".join(f"a-{name}" for name in names)
+        return _classes(self.styles, self.ink, self.ground)
 
     def apply(self, codes: str) -> None:
         """Take the codes of one SGR sequence; what is not known changes nothing."""
+        self.styles, self.ink, self.ground = _applied(self.styles, self.ink, self.ground, codes)
+
+    def take(self, codes: str) -> None:
+        """What `apply` does, worked out."""
         numbers = [int(part) if part else 0 for part in re.split("[;:]", codes)]
         at = 0
         while at < len(numbers):
@@ -73,12 +75,12 @@ class Pen:
     def _apply_one(self, number: int) -> None:
         plain = number - _BRIGHT if 90 <= number <= 107 else number
         if number == 0:
-            self.styles.clear()
+            self.styles = frozenset()
             self.ink = self.ground = None
         elif number in _STYLES:
-            self.styles.add(_STYLES[number])
+            self.styles |= {_STYLES[number]}
         elif number in _ENDS:
-            self.styles.difference_update(_ENDS[number])
+            self.styles -= set(_ENDS[number])
         elif 30 <= plain <= 37:
             self.ink = plain - 30
         elif 40 <= plain <= 47:
@@ -87,6 +89,23 @@ class Pen:
             self.ink = None
         elif number == 49:
             self.ground = None
+
+
+@lru_cache(maxsize=4096)  # a log knows few colours, and changes to them in every line
+def _applied(
+    styles: frozenset[str], ink: int | None, ground: int | None, codes: str
+) -> tuple[frozenset[str], int | None, int | None]:
+    pen = Pen(styles, ink, ground)
+    pen.take(codes)
+    return pen.styles, pen.ink, pen.ground
+
+
+@lru_cache(maxsize=4096)
+def _classes(styles: frozenset[str], ink: int | None, ground: int | None) -> str:
+    names = [style for style in "bdius" if style in styles]
+    names += [f"f{ink}"] if ink is not None else []
+    names += [f"g{ground}"] if ground is not None else []
+    return " ".join(f"a-{name}" for name in names)
 
 
 def line_html(line: str, pen: Pen) -> str:

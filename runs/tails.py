@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
+from time import monotonic
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -104,8 +104,8 @@ class SharedTail:
             is_current = version == self.tail.version or self.tail.version == 0
             if is_current and self._looked_at < woken_at:
                 pause = BAR_S if self.tail.is_bar else LOOK_S
-                await asyncio.sleep(max(0.0, self._looked_at + pause - time.monotonic()))
-                self._looked_at = time.monotonic()
+                await asyncio.sleep(max(0.0, self._looked_at + pause - monotonic()))
+                self._looked_at = monotonic()
                 await asyncio.to_thread(self.tail.refresh)
         now = self.tail.version
         if now == version:

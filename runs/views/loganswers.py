@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.cache import patch_vary_headers
 
 from runs.landmarks import Group
-from runs.logsearch import MOST_WORDS, PATIENCE_S, BadPattern, Query, TooSlow, search
+from runs.logsearch import MOST_WORDS, BadPattern, Query, TooSlow, search
 from runs.logtimes import LogTimes
 from runs.stores import log_store
 from runs.tails import message, numbered
@@ -138,8 +138,8 @@ def _found(key: str, query: Query) -> array[int]:
         raise Refused(f"'{query.text}' is no regular expression: {error}.") from error
     except TooSlow as error:
         raise Refused(
-            f"The search was stopped after {PATIENCE_S:.0f} s: '{query.text}' takes too long on "
-            "this log. Try a simpler pattern."
+            f"The search was stopped: '{query.text}' takes too long on this log. Try a simpler "
+            "pattern."
         ) from error
     with _lock:
         _searches[asked] = found

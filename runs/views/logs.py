@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -11,7 +10,7 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 
 from runs.models import Run
-from runs.selectors.files import Stream, run_streams
+from runs.selectors.files import run_streams
 from runs.selectors.live import run_log_view
 from runs.selectors.runs import run_attempt, run_get
 from runs.states import Status
@@ -36,9 +35,9 @@ PIECE_BYTES = 4 * 1024 * 1024
 @page
 def log(request: PageRequest, run_id: int) -> HttpResponse:
     """The end of a log, live while it grows, or the lines around the one that was asked for."""
-    run, place, streams = _asked(request, run_id)
+    run, place = _asked(request, run_id)
     context = run_frame(request, run, "log") | {
-        "streams": streams,
+        "streams": run_streams(run=run),
         "log_url": place.page_url,
         "is_live": not run.is_final,
     }
@@ -49,7 +48,7 @@ def log(request: PageRequest, run_id: int) -> HttpResponse:
 @page
 def raw(request: PageRequest, run_id: int) -> HttpResponseBase:
     """A log's bytes: all of them as a download, or from `offset` on."""
-    run, place, _ = _asked(request, run_id)
+    run, place = _asked(request, run_id)
     return raw_log(request, place.key, name=f"run-{run.pk}-{place.stream.replace('/', '-')}")
 
 
@@ -83,11 +82,10 @@ def states(request: PageRequest, run_id: int, line: int) -> HttpResponse:
     return states_response(request, _asked(request, run_id)[1], line)
 
 
-def _asked(request: HttpRequest, run_id: int) -> tuple[Run, LogPlace, list[Stream]]:
-    """The run, the log of it that the address names, and the logs that it has."""
+def _asked(request: HttpRequest, run_id: int) -> tuple[Run, LogPlace]:
+    """The run, and the log of it that the address names."""
     run = run_get(user=request.user, ref=str(run_id))  # type: ignore[arg-type]  # signed in
-    streams = run_streams(run=run)
-    stream = _asked_stream(request, run, streams)
+    stream = _asked_stream(request, run)
     view = run_log_view(run, stream)
     url = reverse("runs:log", args=[run.pk])
     place = LogPlace(
@@ -100,12 +98,12 @@ def _asked(request: HttpRequest, run_id: int) -> tuple[Run, LogPlace, list[Strea
         query="" if stream == MAIN else f"stream={quote(stream, safe='')}",
         version=f"{run_attempt(run=run).number}.{DRAWN}",
     )
-    return run, place, streams
+    return run, place
 
 
-def _asked_stream(request: HttpRequest, run: Run, known: Iterable[Stream]) -> str:
+def _asked_stream(request: HttpRequest, run: Run) -> str:
     stream = request.GET.get("stream") or MAIN
-    if stream != MAIN and stream not in {other.name for other in known}:
+    if stream != MAIN and stream not in {other.name for other in run_streams(run=run)}:
         raise NotFound(f"Run {run.pk} has no log '{stream}'.")
     return stream
 

@@ -2,8 +2,6 @@
 // failed run that went well come folded; one that holds an error never does by itself.
 import { addTo } from "./log-window.js";
 
-const EVERY_MS = 4000;
-
 export class LogMarks {
   constructor(owner, window) {
     this.owner = owner;
@@ -23,33 +21,12 @@ export class LogMarks {
     });
   }
 
-  async look() {
-    if (this.isLooking) return;
-    this.isLooking = true;
-    this.lookedAt = performance.now();
-    try {
-      const answer = await fetch(this.owner.part("marks/"));
-      if (answer.ok) this.take(await answer.json());
-    } catch {
-      // asked again when the log grows
-    }
-    this.isLooking = false;
-  }
-
-  grew() {
-    if (performance.now() - (this.lookedAt ?? 0) > EVERY_MS && !document.hidden) this.look();
-  }
-
-  take({ groups, errors, error_lines: lines, start, is_whole: isWhole }) {
+  take({ groups, errors, error_lines: lines, is_whole: isWhole }) {
     const isFirst = !this.wasLooked;
     this.wasLooked = true;
     this.groups = groups.map(([head, last, title, bad, seconds]) => ({ head, last, title, bad, seconds }));
     this.errors = lines;
     this.errorCount = errors;
-    if (start && !this.owner.view.start) {
-      this.owner.view.start = start;
-      this.owner.view.show();
-    }
     if (isFirst && this.owner.isFailed) this.foldPassed();
     this.heads = new Map(this.groups.map((group) => [group.head, group]));
     this.redraw();

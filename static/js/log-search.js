@@ -14,8 +14,7 @@ export class LogSearch {
     this.at = -1; // which of all hits is the present one
     if (!this.form) return;
     this.box = this.form.elements.q;
-    this.form.addEventListener("submit", (event) => {
-      event.preventDefault();
+    this.form.addEventListener("submit", () => {
       this.isFresh() ? this.walk(1) : this.ask();
     });
     this.form.addEventListener("input", () => {
@@ -30,6 +29,7 @@ export class LogSearch {
       if (isKeyForUs(event) && this.count && "nN".includes(event.key)) this.walk(event.key === "n" ? 1 : -1);
     };
     addEventListener("keydown", this.onKey);
+    if (this.box.value) this.ask(); // typed while this module was on its way
   }
 
   stop() {

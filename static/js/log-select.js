@@ -1,10 +1,6 @@
 // Lines as an address: #L1200 and #L1200-L1210. A click on a line's number chooses it, with Shift
 // up to there; the bar that appears copies the link or the lines.
-import { copy } from "./copy-button.js";
-import { clusterOf } from "./log-window.js";
-
 const HASH = /^#L(\d+)(?:-L?(\d+))?$/;
-const SAID_MS = 1500;
 
 export class LogSelect {
   constructor(owner, window) {
@@ -31,7 +27,7 @@ export class LogSelect {
   }
 
   async go() {
-    await this.window.show(this.range[0]);
+    await this.owner.goTo(this.range[0]);
     this.mark();
   }
 
@@ -88,25 +84,8 @@ export class LogSelect {
 
   async asked(what) {
     if (!what || !this.range) return;
-    if (what === "clear") return this.clear();
-    const text = what === "link" ? location.href : await this.text(...this.range);
-    await copy(text);
-    const button = this.bar.querySelector(`[data-log="${what}"]`);
-    const label = button.textContent;
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = label), SAID_MS);
-  }
-
-  // The text of lines, also of those that are not in the page.
-  async text(first, last) {
-    const pieces = [];
-    for (let k = clusterOf(first); k <= clusterOf(last); k++) {
-      const cluster = this.window.find(k) ?? (await this.window.fetch(k));
-      for (const row of cluster.children) {
-        if (Number(row.dataset.n) >= first && Number(row.dataset.n) <= last) pieces.push(row.textContent);
-      }
-    }
-    return pieces.join("").replace(/\n$/, "");
+    if (what === "clear") this.clear();
+    else (await import("./log-copy.js")).copyPicked(this, what);
   }
 }
 

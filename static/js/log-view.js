@@ -8,12 +8,12 @@ const SIZES = ["small", "", "large", "larger"];
 const WIDE_FROM = 100_000;
 
 export class LogView {
-  constructor(owner, box, changed) {
+  constructor(owner, box, changing) {
     this.owner = owner;
     this.box = box;
-    this.start = Number(owner.dataset.start || 0);
+    this.start = 0;
     this.liked = { wrap: true, numbers: true, times: "", size: "", ...kept() };
-    this.changed = changed;
+    this.changing = changing; // keeps the reader's place while heights change
     this.digits = 6; // of the line numbers, so that times stand below one another
     this.on("wrap", () => (this.liked.wrap = !this.liked.wrap));
     this.on("numbers", () => (this.liked.numbers = !this.liked.numbers));
@@ -27,8 +27,7 @@ export class LogView {
     this.owner.querySelector(`[data-log-${name}]`)?.addEventListener("click", () => {
       change();
       keep(this.liked);
-      this.show();
-      this.changed();
+      this.changing(() => this.show());
     });
   }
 
@@ -68,6 +67,13 @@ export class LogView {
     if (mode === "since") return this.start ? span(at - this.start) : "";
     const before = Number((row.previousElementSibling ?? row.parentElement?.previousElementSibling?.lastElementChild)?.dataset.t);
     return before ? `+${span(at - before)}` : "";
+  }
+
+  // When the log began; known a moment after the page.
+  startAt(seconds) {
+    if (!seconds || this.start) return;
+    this.start = seconds;
+    this.stamp(this.box.querySelectorAll(".l"));
   }
 
   widen(total) {

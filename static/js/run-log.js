@@ -1,14 +1,14 @@
 // <run-log data-name="run/42" data-stream="run.log" data-url="/runs/42/log/" …>: a log whose end,
 // or some stretch of it, came with the page. The page's socket tells how its end looks now, drawn
 // by the server once for everybody; without a socket it is asked for every two seconds. All other
-// lines are fetched by clusters where one scrolls (log-window.js).
-import { LogMarks } from "./log-marks.js";
-import { LogSearch } from "./log-search.js";
+// lines are fetched by clusters where one scrolls (log-window.js). What not every log or reader
+// needs is loaded when it is needed: search, marks, the states of progress bars.
 import { LogSelect } from "./log-select.js";
 import { LogView } from "./log-view.js";
 import { LogWindow, addTo } from "./log-window.js";
 
 const POLL_MS = 2000;
+const LOOK_MS = 4000;
 const NEAR_END_PX = 24;
 const FULL = 47; // of 50 clusters: more news would push out what somebody reads
 
@@ -19,7 +19,7 @@ class RunLog extends HTMLElement {
     ({ name: this.name, stream: this.stream } = this.dataset);
     this.isFailed = "failed" in this.dataset;
     this.wantedLine = Number(this.dataset.line || 0);
-    this.marks = { hidden: () => 0, drawn() {}, grew() {}, reveal() {} };
+    this.marks = { hidden: () => 0, drawn() {}, reveal() {} };
     this.window = new LogWindow(this.box, Number(this.dataset.total), {
       address: (k) => this.part(`cluster/${k}/`, `v=${this.dataset.version}`),
       drawn: (rows) => this.drawn(rows),
@@ -29,9 +29,7 @@ class RunLog extends HTMLElement {
       settled: () => this.say(),
     });
     this.seen = this.window.total;
-    this.view = new LogView(this, this.box, () => this.window.space());
-    this.marks = new LogMarks(this, this.window);
-    this.search = new LogSearch(this, this.window, isForUs);
+    this.view = new LogView(this, this.box, (change) => this.change(change));
     this.select = new LogSelect(this, this.window);
     this.button = this.querySelector("[data-log-end]");
     this.button?.addEventListener("click", () => this.goToEnd());
@@ -41,6 +39,9 @@ class RunLog extends HTMLElement {
     });
     this.querySelector("[data-log-last]")?.addEventListener("click", () => this.goToEnd());
     this.querySelector("[data-log-first]")?.addEventListener("click", () => this.goToStart());
+    const form = this.querySelector("[data-log-search]");
+    form?.addEventListener("focusin", () => this.loadSearch(), { once: true });
+    form?.addEventListener("submit", (event) => event.preventDefault());
     this.onKey = (event) => this.key(event);
     addEventListener("keydown", this.onKey);
     this.drawn(this.window.rows());
@@ -63,11 +64,41 @@ class RunLog extends HTMLElement {
     if (isNamed) await this.goTo(this.select.range[0]);
     else if (this.wantedLine) await this.goTo(this.wantedLine);
     this.say();
-    await this.marks.look();
+    await this.look();
     if (this.following) this.window.toEnd();
     await this.window.fill().catch(() => {});
     if (this.following) this.window.toEnd();
     this.say();
+  }
+
+  async loadSearch() {
+    const { LogSearch } = await import("./log-search.js");
+    if (this.isConnected) this.search = new LogSearch(this, this.window, isForUs);
+  }
+
+  // What stands out in the log: asked for at first, at its end, and now and then while it grows.
+  async look() {
+    this.lookAgain = this.isLooking;
+    if (this.isLooking) return;
+    this.isLooking = true;
+    this.lookedAt = performance.now();
+    try {
+      const answer = await fetch(this.part("marks/"));
+      if (answer.ok) await this.mark(await answer.json());
+    } catch {
+      // asked again when the log grows
+    }
+    this.isLooking = false;
+    if (this.lookAgain) await this.look();
+  }
+
+  async mark(told) {
+    this.view.startAt(told.start);
+    if (!this.marks.take && (told.errors || told.groups.length)) {
+      const { LogMarks } = await import("./log-marks.js");
+      this.marks = new LogMarks(this, this.window);
+    }
+    this.marks.take?.(told);
   }
 
   start() {
@@ -89,8 +120,8 @@ class RunLog extends HTMLElement {
     if (this.following || this.window.isAtEnd) this.draw(message);
     else this.window.grewTo(total);
     if (sealed) this.end();
-    this.marks.grew();
-    this.search.grew();
+    if (performance.now() - this.lookedAt > LOOK_MS && !document.hidden) this.look();
+    this.search?.grew();
     this.say();
   }
 
@@ -108,7 +139,7 @@ class RunLog extends HTMLElement {
   end() {
     this.isLive = false;
     this.querySelector("[data-log-state]")?.replaceChildren("complete");
-    this.marks.look();
+    this.look();
   }
 
   // Lines are missing between those in the page and the news: the whole end is asked for.
@@ -199,6 +230,17 @@ class RunLog extends HTMLElement {
     }
   }
 
+  change(change) {
+    const { window } = this;
+    const spaced = () => {
+      change();
+      window.space();
+    };
+    if (this.following || !window.topRow) spaced();
+    else window.keepPlace(window.topRow, spaced);
+    if (this.following) window.toEnd();
+  }
+
   key(event) {
     if (!isForUs(event) || this.box.contains(document.activeElement?.closest("button"))) return;
     const deed = { End: "goToEnd", G: "goToEnd", Home: "goToStart" }[event.key];
@@ -224,36 +266,13 @@ class RunLog extends HTMLElement {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "ups";
-    button.dataset.said = `${count(Number(row.dataset.u))} updates`;
-    button.ariaLabel = button.dataset.said;
+    button.dataset.said = button.ariaLabel = `${count(Number(row.dataset.u))} updates`;
     button.ariaExpanded = "false";
-    button.addEventListener("click", () => this.toggleStates(row, button));
+    button.addEventListener("click", async () => {
+      const { toggle } = await import("./log-states.js");
+      toggle(this, row, button);
+    });
     addTo(row, button);
-  }
-
-  async toggleStates(row, button) {
-    const open = row.querySelector(".states");
-    button.ariaExpanded = String(!open);
-    if (open) return open.remove();
-    const list = document.createElement("span");
-    list.className = "states";
-    row.append(list);
-    await this.moreStates(list, row.dataset.n);
-  }
-
-  async moreStates(list, line) {
-    const answer = await fetch(this.part(`states/${line}/?from=${list.querySelectorAll(".st").length}`)).catch(() => null);
-    if (!answer?.ok) return;
-    list.querySelector(".ups")?.remove();
-    list.insertAdjacentHTML("beforeend", await answer.text());
-    const left = Number(answer.headers.get("Runyard-States")) - list.querySelectorAll(".st").length;
-    if (left <= 0) return;
-    const more = document.createElement("button");
-    more.type = "button";
-    more.className = "ups";
-    more.dataset.said = more.ariaLabel = `${count(left)} more`;
-    more.addEventListener("click", () => this.moreStates(list, line));
-    list.append(more);
   }
 
   say() {

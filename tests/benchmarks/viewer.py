@@ -25,8 +25,8 @@ JUMPS, STEPS, FOLLOWERS = 40, 120, 100
 MILLION = (
     "import sys\nsay = sys.stdout.write\nfor n in range(1_000_000):\n"
     '    say(f"\\x1b[90m12:00:{n % 60:02d}\\x1b[0m \\x1b[32mINFO\\x1b[0m step {n} "\n'
-    '        f"loss={1 / (n + 1):.6f} "\n'
-    '        f"lr=0.0003 throughput={n % 977} samples/s batch {n * 7 % 1000}\\n")\n'
+    '        f"loss={1 / (n + 1):.6f} lr=0.0003 throughput={n % 977} samples/s "\n'
+    '        f"batch {n * 7 % 1000}\\n")\n'
 )
 FLOOD = (
     "import sys, time\nbegan = time.monotonic()\nfor n in range(300_000):\n"
@@ -82,7 +82,7 @@ def log_viewer(rig: Rig) -> Iterator[Row]:
         name, _, value = cookie.partition("=")
         context.add_cookies([{"name": name, "value": value, "url": rig.studio.record.url}])
         page = context.new_page()
-        devtools = context.new_cdp_session(page)
+        devtools = browser.new_browser_cdp_session()
         yield from _million(page, devtools, run)
         yield from _flooded(rig, page)
         browser.close()

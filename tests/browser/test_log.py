@@ -196,7 +196,7 @@ def test_bars_fold_and_open_and_groups_that_went_well_fold(
     expect(page.locator("#L3")).to_be_visible()
     bars = page.locator("#L9")
     assert (bars.text_content() or "").split() == ["outer", "1", "inner", "99"]
-    assert bars.get_attribute("data-to") == "209"
+    assert bars.get_attribute("data-to") == "210"
     bars.get_by_role("button", name="202 updates").click()
     expect(bars.locator(".st")).to_have_count(202)
     page.locator("[data-log-errors]").click()
