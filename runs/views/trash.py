@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 from django.contrib import messages
@@ -14,7 +15,6 @@ from runs.models import Run
 from runs.selectors.runs import TRASH_DAYS, trash_get, trash_page
 from runs.services.retention import run_deletion, run_purge
 from runs.templatetags.runyard import size
-from runs.views.rows import took_of
 from studio.models import Role
 from studio.pages import PageRequest, current_workspace, is_contributor, page
 from studio.selectors import require_role
@@ -30,7 +30,7 @@ def trash(request: PageRequest) -> HttpResponse:
     context = {
         "section": "runs",
         "found": found,
-        "rows": [(run, took_of(run), _days_left(run)) for run in found.items],
+        "rows": [(run, _days_left(run)) for run in found.items],
         "days": TRASH_DAYS,
         "may_change": is_contributor(request, workspace),
     }
@@ -64,7 +64,8 @@ def purge(request: PageRequest, run_id: int) -> HttpResponse:
 
 
 def _days_left(run: Run) -> int:
-    """Whole days in which it can still be restored; 0 on the last one."""
+    """Days in which it can still be restored, the begun one among them."""
     if run.deleted_at is None:
         return TRASH_DAYS
-    return max(0, (run.deleted_at + timedelta(days=TRASH_DAYS) - timezone.now()).days)
+    left = run.deleted_at + timedelta(days=TRASH_DAYS) - timezone.now()
+    return max(1, math.ceil(left / timedelta(days=1)))

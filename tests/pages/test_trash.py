@@ -36,7 +36,7 @@ def test_only_the_trash_shows_it(
     for visitor in (member, viewer):
         page = visitor.get("/runs/trash/")
         assert deleted.name in page.text
-        assert "6 days more" in page.text
+        assert "7 days more" in page.text
     assert "delete for ever" not in viewer.get("/runs/trash/").text
 
 
@@ -95,7 +95,7 @@ def test_what_is_not_in_the_trash_is_not_purged(member: Visitor, told: Run) -> N
 
 def test_the_days_that_are_left(member: Visitor, deleted: Run) -> None:
     Run.objects.filter(pk=deleted.pk).update(deleted_at=timezone.now() - timedelta(days=6.5))
-    assert "until tomorrow" in member.get("/runs/trash/").text
+    assert "1 day more" in member.get("/runs/trash/").text
 
 
 def test_an_empty_trash_says_what_it_is_for(member: Visitor, told: Run) -> None:
