@@ -21,6 +21,7 @@ VIEW_BYTES = 512 * 1024
 """Of larger texts the beginning is shown, which the page says."""
 HEAD_TEXT_BYTES = 256 * 1024
 IMAGE_BYTES = 20_000_000
+SMALL_BYTES = 8 * 1024
 _NOTHING = SafeString("")
 
 
@@ -63,11 +64,20 @@ def file_view(*, sha: str, name: str, size: int, is_data: bool = False) -> FileV
     return FileView(kind="code", lines=lines, count=count)
 
 
-@lru_cache(maxsize=64)
 def coloured_lines(sha: str, name: str) -> tuple[str, ...]:
     """The lines of a content in colours; it never changes under its hash, so they are kept."""
+    is_small = blob_store().path(sha).stat().st_size < SMALL_BYTES
+    return _small(sha, name) if is_small else _large(sha, name)
+
+
+def _read_coloured(sha: str, name: str) -> tuple[str, ...]:
     text = blob_store().path(sha).read_text(encoding="utf-8", errors="replace")
     return tuple(code_lines(text, name))
+
+
+# many small files must not push out the few that take long to colour
+_small = lru_cache(maxsize=1024)(_read_coloured)
+_large = lru_cache(maxsize=64)(_read_coloured)
 
 
 @lru_cache(maxsize=32)

@@ -124,11 +124,11 @@ def test_thousands_of_files_are_compared_quickly(member: Visitor, run_of: RunOf)
     files = {f"d{n % 50}/f{n}.py": b"def f():\n    return %d\n" % n for n in range(2000)}
     old = run_of(files)
     new = run_of(files | {f"d{n}/f{n}.py": b"def f():\n    return 0\n" for n in range(50)})
-    before = time.perf_counter()
+    before = time.process_time()
     page = member.get(f"/runs/{new.pk}/compare/", {"with": old.pk})
-    took = time.perf_counter() - before
+    took = time.process_time() - before
     assert len(added(page)) == 49
-    assert took < 1.5, took  # measured: 120 ms
+    assert took < 0.9, took  # of computing; measured: 40 ms when colours are known
 
 
 def test_a_patch_is_read_as_git_writes_it(member: Visitor, told: Run) -> None:
