@@ -11,6 +11,7 @@ from playwright.sync_api import Page, Route, expect
 from studio.client.folder import digest, scan
 from tests.browser.conftest import OpenTab
 from tests.studio_process import Studio
+from tests.waiting import eventually
 
 PLACE = "here"
 
@@ -136,7 +137,10 @@ def test_files_are_dropped_anywhere_and_sent_although_the_studio_starts_again(
 
     page.route("**/api/v1/blobs?*", meet)
     page.dispatch_event("h1", "dragenter")
-    page.wait_for_function("customElements.get('folder-upload')")
+    eventually(
+        lambda: page.evaluate("Boolean(customElements.get('folder-upload'))"),
+        what="the part for uploads to be there",
+    )
     page.evaluate(
         """() => {
             const transfer = new DataTransfer();
