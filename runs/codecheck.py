@@ -24,6 +24,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 MAX_FILE_BYTES = 2 << 20
@@ -192,13 +193,18 @@ def _told(error: SyntaxError, path: str, where: str) -> dict[str, Any]:
     }
 
 
+def _bound(what: int, most: int) -> None:
+    with suppress(ValueError, OSError):  # not every system can bound everything
+        resource.setrlimit(what, (most, most))
+
+
 def main() -> None:
     """Answer one question."""
     warnings.simplefilter("ignore")  # a doubtful escape sequence is no mistake
     question = json.load(sys.stdin)
     seconds = float(question["seconds"])
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 2, int(seconds) + 2))
+    _bound(resource.RLIMIT_AS, _MEMORY_BYTES)
+    _bound(resource.RLIMIT_CPU, int(seconds) + 2)
     reader = Reader(question["files"], seconds, question["python"])
     reader.read(question["start"])
     imports = [[name, *where] for name, where in reader.imports.items()]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +20,7 @@ T = TypeVar("T")
 _LIKELY = ("train.py", "main.py", "run.py", "train.ipynb", "train.sh", "run.sh", "main.sh")
 _READ_BYTES = 256 << 10
 _READ_FILES = 200
+_READ_S = 0.5
 _MAIN = b"__main__"
 
 
@@ -37,19 +40,18 @@ class Tree:
         return sum(self.sizes.values())
 
     def text(self, path: str, limit: int = 1 << 20) -> str | None:
-        """The beginning of a file as text; None when there is no such file."""
-        place = self.places.get(path)
-        if place is None:
-            return None
-        with place.open("rb") as file:
-            return file.read(limit).decode("utf-8", errors="replace")
+        """The beginning of a file as text; None when it is not there, or cannot be read."""
+        data = self._beginning(path, limit)
+        return None if data is None else data.decode("utf-8", errors="replace")
 
     @cached_property
     def scripts(self) -> list[str]:
         """What can be started, the likeliest first: then by depth and name."""
         found = [path for path in self.places if is_script(path)]
         found.sort(key=lambda path: (_rank(path), path.count("/"), path))
-        started = {path for path in found[:_READ_FILES] if self._starts_itself(path)}
+        until = time.monotonic() + _READ_S
+        read = itertools.takewhile(lambda _: time.monotonic() < until, found[:_READ_FILES])
+        started = {path for path in read if self._starts_itself(path)}
         return sorted(found, key=lambda path: (_rank(path), path not in started))
 
     @cached_property
@@ -62,8 +64,14 @@ class Tree:
     def _starts_itself(self, path: str) -> bool:
         if is_shell(path) or is_notebook(path):
             return True
-        with self.places[path].open("rb") as file:
-            return _MAIN in file.read(_READ_BYTES)
+        return _MAIN in (self._beginning(path, _READ_BYTES) or b"")
+
+    def _beginning(self, path: str, limit: int) -> bytes | None:
+        try:
+            with self.places[path].open("rb") as file:
+                return file.read(limit)
+        except (KeyError, OSError):
+            return None  # a server folder may change meanwhile
 
 
 def tree_of_manifest(manifest: Manifest, place: Callable[[str], Path], note: str = "") -> Tree:

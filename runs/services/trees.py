@@ -44,12 +44,19 @@ def submission_files(
     `looked` is a snapshot that was made of an archive or a repository a moment ago.
     """
     require_role(user, workspace, Role.CONTRIBUTOR)
+    if not _is_chosen(source):
+        return Seen(None, "No files are chosen yet.")
     try:
         return _seen(user, workspace, source, looked)
     except FolderRefused as error:
         return Seen(None, str(error), Refused(str(error), field="source"))
     except Refused as error:
         return Seen(None, error.sentence, error)
+
+
+def _is_chosen(source: Files | SavedSource) -> bool:
+    """Whether a form that is half filled in points at something."""
+    return any(getattr(source, name, "") for name in ("name", "path", "url", "digest", "file"))
 
 
 def _seen(user: User, workspace: Workspace, source: Files | SavedSource, looked: str) -> Seen:

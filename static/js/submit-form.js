@@ -10,9 +10,10 @@ const FILES = ["source", "saved", "folder", "git", "git_ref", "git_folder", "git
 const LOOKED_AT = [...FILES, "script", "arguments", "command", "environment", "target", "data_names", "gpus", "priority"];
 
 class SubmitForm extends HTMLElement {
-  #touched = new Set();
+  #refused = new Set(); // fields that the studio sent back
   #asking = new Map(); // what is under way, by address
   #timers = new Map();
+  #told = new Map(); // what each place shows
   #seen = "";
   #files = "";
 
@@ -20,9 +21,6 @@ class SubmitForm extends HTMLElement {
     this.form = this.closest("form");
     for (const kind of ["input", "change"])
       this.form.addEventListener(kind, ({ target }) => this.changed(target));
-    this.form.addEventListener("focusout", ({ target }) => {
-      if (target.value) this.touch(target);
-    });
     this.onKey = (event) => this.key(event);
     this.onLive = () => document.hidden || this.later("live", LIVE_MS, () => this.check());
     document.addEventListener("keydown", this.onKey);
@@ -31,7 +29,7 @@ class SubmitForm extends HTMLElement {
     for (const radio of this.querySelectorAll("[name=_plan]"))
       radio.addEventListener("change", () => this.showPlan());
     for (const field of this.form.querySelectorAll(".problem[id$=-problem]"))
-      this.#touched.add(field.id.replace(/^id_|-problem$/g, "")); // what the studio refused before
+      this.#refused.add(field.id.replace(/^id_|-problem$/g, ""));
     const first = this.form.querySelector("[data-select]");
     first?.focus();
     first?.select();
@@ -61,14 +59,8 @@ class SubmitForm extends HTMLElement {
     radio.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
-  changed(target) {
-    if (!target.name || target.name.startsWith("_")) return;
-    this.touch(target);
-    this.look();
-  }
-
-  touch({ name }) {
-    if (name) this.#touched.add(name);
+  changed({ name }) {
+    if (name && !name.startsWith("_")) this.look();
   }
 
   look() {
@@ -119,7 +111,10 @@ class SubmitForm extends HTMLElement {
     this.plan = plan;
     this.showPlan();
     for (const [name, text] of Object.entries(plan?.defaults ?? {})) this.form.elements[name].placeholder = text;
-    this.fill("outlook", targets);
+    if (this.fill("outlook", targets)) {
+      this.#seen = "";
+      this.later("preflight", PREFLIGHT_MS, () => this.preflight());
+    }
     this.fill("readiness", environments);
     const place = this.querySelector("[data-differences]");
     if (place) place.innerHTML = differences;
@@ -142,11 +137,18 @@ class SubmitForm extends HTMLElement {
     this.querySelector("[data-looking]").textContent = text;
   }
 
+  // Whether something is otherwise than it was told before.
   fill(kind, texts) {
+    let hasChanged = false;
     for (const place of this.form.querySelectorAll(`[data-${kind}]`)) {
       const text = texts[place.dataset[kind]];
-      if (text !== undefined && place.innerHTML.trim() !== text.trim()) place.innerHTML = text;
+      const before = this.#told.get(place);
+      if (text === undefined || text === before) continue;
+      this.#told.set(place, text);
+      place.innerHTML = text;
+      hasChanged ||= before !== undefined;
     }
+    return hasChanged;
   }
 
   showPlan() {
@@ -160,12 +162,12 @@ class SubmitForm extends HTMLElement {
     }
   }
 
-  // A field is told what is wrong once somebody was there; what is still empty is no mistake yet.
+  // What is still empty is no mistake yet, unless it was sent back for that.
   showProblems(problems) {
     for (const place of this.places()) {
-      const sentence = problems[place.name];
-      const isMeant = sentence && this.#touched.has(place.name) && (place.value || this.isWrongTogether(place.name));
-      this.mark(place, isMeant ? sentence : "");
+      const { name, value } = place;
+      const isMeant = value || this.#refused.has(name) || this.isWrongTogether(name);
+      this.mark(place, (isMeant && problems[name]) || "");
     }
   }
 

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from studio.client.folder import digest, scan
 from tests.browser.conftest import OpenTab
 from tests.studio_process import Studio
+from tests.waiting import eventually
 
 PLACE = "here"
 
@@ -119,3 +120,37 @@ def test_an_upload_that_is_stopped_goes_on(project: Path, open_tab: OpenTab) -> 
     page.get_by_role("button", name="Upload now").click()
     expect(state).to_contain_text("Uploaded as snapshot", timeout=30_000)
     assert page.locator("[name=uploaded]").input_value() == digest(scan(project))
+
+
+def test_files_are_dropped_anywhere_and_sent_although_the_studio_starts_again(
+    studio: Studio, open_tab: OpenTab
+) -> None:
+    page = open_tab("/submit/", forgive=("net::ERR_", "WebSocket", "502", "503"))
+    page.get_by_role("radio", name="On the server").check()
+    killed = []
+
+    def meet(route: Route) -> None:
+        if not killed:
+            killed.append(True)
+            studio.kill_part("web")
+        route.continue_()
+
+    page.route("**/api/v1/blobs?*", meet)
+    page.dispatch_event("h1", "dragenter")
+    eventually(
+        lambda: page.evaluate("Boolean(customElements.get('folder-upload'))"),
+        what="the part for uploads to be there",
+    )
+    page.evaluate(
+        """() => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([`print(${Math.random()})`], "dropped.py"));
+            const told = { dataTransfer: transfer, cancelable: true, bubbles: true };
+            document.querySelector("h1").dispatchEvent(new DragEvent("drop", told));
+        }"""
+    )
+    expect(page.get_by_role("radio", name="Upload")).to_be_checked()
+    state = page.locator("folder-upload [data-state]")
+    expect(state).to_contain_text("Uploaded as snapshot", timeout=60_000)
+    assert killed
+    expect(page.get_by_label("Script", exact=True)).to_have_value("dropped.py")  # the only one

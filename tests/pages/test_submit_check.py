@@ -124,6 +124,7 @@ def test_scripts_are_listed_the_likely_first(member: Visitor, given: dict[str, s
     page = member.post("/submit/files/", given)
     assert page.html.index('data-script="train.py"') < page.html.index('data-script="broken.py"')
     assert 'data-command="python -m pkg"' in page.html
+    assert "No files are chosen yet." in member.post("/submit/preflight/", {"source": "zip"}).text
     nothing = member.post("/submit/files/", given | {"folder": "/nowhere"})
     assert nothing.text == ""
 
