@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -297,13 +298,19 @@ class Site:
 
     def part(self, path: str, *, read_only: bool = False) -> Mount:
         """A part of the volume, at the path that it has in the helper too."""
-        target, api = f"{ROOT}/{path}", self.engine.api
+        target = f"{ROOT}/{path}"
         if self.engine.api_version >= _SUBPATH_SINCE:
             return Mount(
                 target, self.volume, type="volume", read_only=read_only, subpath=path, no_copy=True
             )
-        folder = api.inspect_volume(self.volume)["Mountpoint"]
+        folder = _mountpoint(self.engine, self.volume)
         return Mount(target, f"{folder}/{path}", type="bind", read_only=read_only)
+
+
+@lru_cache(maxsize=256)
+def _mountpoint(engine: Engine, volume: str) -> str:
+    """Where a volume lies on the engine's machine; it stays there as long as it lives."""
+    return str(engine.api.inspect_volume(volume)["Mountpoint"])
 
 
 def _for_everybody(entry: tarfile.TarInfo) -> tarfile.TarInfo:

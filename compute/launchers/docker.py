@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _ENVIRONMENTS = f"{ROOT}/envs/"
 _UV = "/opt/runyard/uv"
-TRUSTED = "/opt/runyard/trusted.pem"
+_TRUSTED = "/opt/runyard/trusted.pem"
 _MORE_S = 5.0
 """So much longer than its grace a keeper gets when the engine itself goes down."""
 _SECRETS_S = 10.0
@@ -116,7 +116,7 @@ class DockerLauncher:
                     "adds its folder to the target's data folders."
                 )
         with self._site.engine.reached():
-            made = self._site.create_task(
+            self._site.create_task(
                 spec.name,
                 role="run" if spec.build is None else "build",
                 runner_sha=self._session.runner_sha,
@@ -124,8 +124,6 @@ class DockerLauncher:
                 gpus=spec.gpus,
                 stop_s=float(spec.spec.get("grace_s") or 0) + _MORE_S,
             )
-            if made and spec.build is not None:
-                self._equip(made)
 
     def _mounts(self, spec: LaunchSpec) -> list[Mount]:
         """What a task sees beside its own folder: a build all environments, a run its own one."""
@@ -136,28 +134,19 @@ class DockerLauncher:
         environments = [self._site.part(path, read_only=True) for path in sorted(own)]
         return [*environments, *map(data_mount, spec.data)]
 
-    def _equip(self, container: str) -> None:
-        """Bring uv, and whom it may trust, into the container of a build."""
-        files = {_UV: find_uv_bin()}
-        trusted = os.environ.get("SSL_CERT_FILE", "")
-        if Path(trusted).is_file():
-            files[TRUSTED] = trusted
-        try:
-            self._site.bring(container, files)
-        except BaseException:
-            self._site.remove(container)
-            raise
-
     def _start(self, spec: LaunchSpec, *, has_secrets: bool) -> None:
         """Let the container go, and hand the secrets over, which are kept in memory alone."""
         engine, container = self._site.engine, self._site.container_name(spec.name)
         with engine.reached(), ExitStack() as held:
+            found = self._site.state(spec.name)
+            is_new = found is not None and found["State"]["Status"] == "created"
             if has_secrets:
                 path = f"/containers/{container}/attach?stream=1&stdin=1"
                 stdin = held.enter_context(engine.stream(path, {}))
-            found = self._site.state(spec.name)
-            if found is not None and found["State"]["Status"] == "created":
+            if is_new:
                 try:
+                    if spec.build is not None:
+                        self._site.bring(container, {_UV: find_uv_bin(), **_trusted()})
                     self._site.start(container)
                 except TargetRefused:
                     self._site.remove(container)
@@ -190,12 +179,19 @@ def _death(found: Mapping[str, Any] | None) -> tuple[str, str]:
 def _contained(spec: LaunchSpec) -> dict[str, Any]:
     """The spec as it is right within: GPUs that are lent by index are counted anew there."""
     found = dict(spec.spec)
-    if spec.build is not None and os.environ.get("SSL_CERT_FILE"):
-        found["env"] = {**found.get("env", {}), "SSL_CERT_FILE": TRUSTED}
+    if spec.build is not None:
+        trusted = {"SSL_CERT_FILE": _TRUSTED} if _trusted() else {}
+        found["env"] = {**found.get("env", {}), **trusted}
     if spec.gpus and all(gpu.isdigit() for gpu in spec.gpus):
         devices = ",".join(str(index) for index in range(len(spec.gpus)))
         found["env"] = {**found.get("env", {}), "CUDA_VISIBLE_DEVICES": devices}
     return found
+
+
+def _trusted() -> dict[str, str]:
+    """The authorities that the studio was told to trust: the path inside, and the one here."""
+    here = os.environ.get("SSL_CERT_FILE", "")
+    return {_TRUSTED: here} if Path(here).is_file() else {}
 
 
 def _build_inside(build: Mapping[str, Any] | None) -> dict[str, Any] | None:
