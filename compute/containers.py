@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import tarfile
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -27,7 +30,10 @@ _READY = b"ready"
 _MOST_SAID_BYTES = 64 * 1024
 _IDLE = (
     "import os, signal, sys\n"
-    "os.chown(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))\n"
+    "root, user = sys.argv[1], (int(sys.argv[2]), int(sys.argv[3]))\n"
+    "os.makedirs(root + '/envs', 0o755, exist_ok=True)\n"
+    "for path in (root, root + '/envs'):\n"
+    "    os.chown(path, *user)\n"
     "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"  # orphans vanish when they end
     "signal.signal(signal.SIGTERM, lambda *_: os._exit(0))\n"
     "os.write(1, b'ready')\n"
@@ -102,7 +108,7 @@ class Site:
 
     def helper_mounts(self) -> list[Mount]:
         """The whole volume, and the folders of data so that their paths can be looked at."""
-        return [Mount(ROOT, self.volume, type="volume"), *map(_read_only, self.data)]
+        return [Mount(ROOT, self.volume, type="volume"), *map(data_mount, self.data)]
 
     def remove(self, container: str) -> None:
         """Remove a container, dead or alive; one that is gone or on its way is no error."""
@@ -175,34 +181,37 @@ class Site:
 
     # -- the container of a run
 
-    def create_run(
+    def create_task(
         self,
         task: str,
         *,
+        role: str,
         runner_sha: str,
-        environment: str = "",
-        data: Sequence[str] = (),
+        mounts: Sequence[Mount] = (),
         gpus: Sequence[str] = (),
         stop_s: float,
-    ) -> bool:
-        """Make the container of a task, not started: whether it is new.
+    ) -> str:
+        """Make the container of a task, not started: its id, "" when there is one already.
 
-        It sees its own folder, and read-only the runner, its environment and its data.
+        Of the volume it sees its own folder, read-only the runner, and what else is mounted.
         """
-        mounts = [
-            self._part(f"tasks/{task}", read_only=False),
-            self._part(f"runner/{runner_sha}", read_only=True),
-            *([self._part(environment, read_only=True)] if environment else ()),
-            *(_read_only(path) for path in data),
-        ]
-        runner = f"{ROOT}/runner/{runner_sha}/runner.py"
-        command = [self.python, "-I", "-S", runner, "keep", f"{ROOT}/tasks/{task}"]
+        runner = f"{ROOT}/runner/{runner_sha}"
+        own = [self.part(f"tasks/{task}"), self.part(f"runner/{runner_sha}", read_only=True)]
+        config = self.run_config([*own, *mounts, *self.more_mounts()], gpus)
+        config["AutoRemove"] = role == "build"  # of a run, the engine may have more to tell
         try:
-            self.create(
+            return self.create(
                 self.container_name(task),
-                command=command,
-                host_config=self.run_config([*mounts, *self.more_mounts()], gpus),
-                labels={**self.labels("run"), f"{_LABEL}.task": task},
+                command=[
+                    self.python,
+                    "-I",
+                    "-S",
+                    f"{runner}/runner.py",
+                    "keep",
+                    f"{ROOT}/tasks/{task}",
+                ],
+                host_config=config,
+                labels={**self.labels(role), f"{_LABEL}.task": task},
                 user=self.user,
                 stdin_open=True,
                 stop_timeout=int(stop_s),
@@ -210,8 +219,16 @@ class Site:
         except APIError as error:
             if error.status_code != CONFLICT:
                 raise
-            return False
-        return True
+            return ""
+
+    def bring(self, container: str, files: Mapping[str, str]) -> None:
+        """Copy files of the studio's machine into a container that has not started."""
+        with tempfile.TemporaryFile() as archive:
+            with tarfile.open(fileobj=archive, mode="w") as tar:
+                for target, source in files.items():
+                    tar.add(source, target.lstrip("/"), filter=_for_everybody)
+            archive.seek(0)
+            self.engine.api.put_archive(container, "/", archive)
 
     def more_mounts(self) -> list[Mount]:
         """What else every run sees: nothing."""
@@ -279,18 +296,31 @@ class Site:
         """Whether an admin has said that data at this path may be mounted."""
         return any(PurePosixPath(path).is_relative_to(folder) for folder in self.data)
 
-    def _part(self, path: str, *, read_only: bool) -> Mount:
+    def part(self, path: str, *, read_only: bool = False) -> Mount:
         """A part of the volume, at the path that it has in the helper too."""
-        target, api = f"{ROOT}/{path}", self.engine.api
+        target = f"{ROOT}/{path}"
         if self.engine.api_version >= _SUBPATH_SINCE:
             return Mount(
                 target, self.volume, type="volume", read_only=read_only, subpath=path, no_copy=True
             )
-        folder = api.inspect_volume(self.volume)["Mountpoint"]
+        folder = _mountpoint(self.engine, self.volume)
         return Mount(target, f"{folder}/{path}", type="bind", read_only=read_only)
 
 
-def _read_only(path: str) -> Mount:
+@lru_cache(maxsize=256)
+def _mountpoint(engine: Engine, volume: str) -> str:
+    """Where a volume lies on the engine's machine; it stays there as long as it lives."""
+    return str(engine.api.inspect_volume(volume)["Mountpoint"])
+
+
+def _for_everybody(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.mode |= 0o444
+    return entry
+
+
+def data_mount(path: str) -> Mount:
+    """A path of the engine's machine, to be read under its own name."""
     return Mount(path, path, type="bind", read_only=True)
 
 

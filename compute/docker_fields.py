@@ -14,6 +14,8 @@ from compute.fields import Field, is_plain_absolute
 TLS_FILES = ("ca.pem", "cert.pem", "key.pem")
 """As the docker command names them in the folder DOCKER_CERT_PATH."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_SSH_NAME = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]{0,254}")
+_SSH_PATH = re.compile(r"/[A-Za-z0-9_./-]{1,106}")
 _USER = re.compile(r"[1-9][0-9]{0,8}:[0-9]{1,9}")
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _SOCKET_BYTES = 107
@@ -24,8 +26,8 @@ _NOT_DATA = ("/", "/proc", "/sys", "/dev", "/etc", "/run", "/var/run", "/var/lib
 def disagreement(config: Mapping[str, str]) -> tuple[str, str] | None:
     """Two settings that cannot stand together: the field to change, and a sentence."""
     parts = urlsplit(config["address"])
-    if parts.scheme == "unix" and config.get("tls"):
-        return "tls", "A socket of this machine needs no TLS folder: leave it empty."
+    if parts.scheme != "tcp" and config.get("tls"):
+        return "tls", f"{parts.scheme}:// needs no TLS folder: leave it empty."
     if parts.scheme == "tcp" and not config.get("tls") and parts.hostname not in _THIS_MACHINE:
         return "tls", (
             f"Without TLS anybody who reaches {parts.netloc} could command the engine: name the "
@@ -51,11 +53,13 @@ def _address_complaint(text: str) -> str:
             return f"'{text}' names no host: write tcp://host:2376."
         return ""
     if parts.scheme == "ssh":
-        return (
-            "An engine cannot be reached by ssh:// yet: forward its socket with "
-            "'ssh -L /path/docker.sock:/var/run/docker.sock host' and give unix:///path/docker.sock."
-        )
-    return f"'{text}' is no address of an engine: begin with unix:// or tcp://."
+        names = (parts.hostname or "", parts.username or "user")
+        if not all(map(_SSH_NAME.fullmatch, names)) or parts.password or port == 0:
+            return f"'{text}' names no host: write ssh://user@host, with a port if it is not 22."
+        if parts.path and not _SSH_PATH.fullmatch(parts.path):
+            return f"'{parts.path}' is no socket on {parts.hostname}: leave it out, or give a path."
+        return ""
+    return f"'{text}' is no address of an engine: begin with unix://, tcp:// or ssh://."
 
 
 def _tls_complaint(text: str) -> str:
@@ -132,7 +136,8 @@ FIELDS = (
     Field(
         name="address",
         label="Address",
-        help="its socket, unix:///var/run/docker.sock, or tcp://host:2376 with a TLS folder.",
+        help="its socket, unix:///var/run/docker.sock; tcp://host:2376 with a TLS folder; or "
+        "ssh://user@host, for which the studio's user has a key and knows the host.",
         is_required=True,
         check=_address_complaint,
     ),

@@ -17,6 +17,7 @@ from docker.errors import APIError, DockerException
 from docker.tls import TLSConfig
 from requests.exceptions import RequestException
 
+from compute.ssh_door import SshDoor, door_to
 from compute.transports.base import TargetRefused, TargetUnreachable
 
 ANSWER_S = 30
@@ -45,7 +46,7 @@ class Engine:
     """One engine by its address, with the files that prove to each other who is who over TLS."""
 
     address: str
-    """unix:///path or tcp://host:port"""
+    """unix:///path, tcp://host:port, or ssh://user@host:port"""
     ca: str = ""
     cert: str = ""
     key: str = ""
@@ -65,7 +66,7 @@ class Engine:
         if place not in _clients:
             self._dial(timeout_s).close()  # the SDK's own try would leave its socket open
             made = _Client(
-                base_url=self.address.replace("tcp://", "https://", 1) if self.ca else self.address,
+                base_url=self._url.replace("tcp://", "https://", 1) if self.ca else self._url,
                 version="auto",
                 timeout=timeout_s,
                 tls=self._tls() or False,
@@ -93,7 +94,8 @@ class Engine:
         except APIError as error:
             raise self._said(error.status_code or 500, str(error.explanation or error)) from error
         except (RequestException, DockerException, OSError) as error:
-            sentence = f"The Docker engine at {self.address} does not answer: {_why(error)}."
+            why = (self._ssh_door and self._ssh_door.last_words()) or _why(error)
+            sentence = f"The Docker engine at {self.address} does not answer: {why.rstrip('.')}."
             raise TargetUnreachable(sentence) from error
 
     def stream(self, path: str, body: Mapping[str, object]) -> socket.socket:
@@ -116,6 +118,16 @@ class Engine:
             raise
         return connection
 
+    @property
+    def _ssh_door(self) -> SshDoor | None:
+        return door_to(self.address) if self.address.startswith("ssh://") else None
+
+    @property
+    def _url(self) -> str:
+        """Where this process connects to."""
+        door = self._ssh_door
+        return f"unix://{door.path}" if door else self.address
+
     def _await_handover(self, connection: socket.socket) -> None:
         answer = _header(connection)
         status = int(answer.split(None, 2)[1])
@@ -123,7 +135,7 @@ class Engine:
             raise self._said(status, _message(connection, answer))
 
     def _dial(self, timeout_s: float) -> socket.socket:
-        parts = urlsplit(self.address)
+        parts = urlsplit(self._url)
         if parts.scheme == "unix":
             connection = socket.socket(socket.AF_UNIX)
             connection.settimeout(timeout_s)

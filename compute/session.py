@@ -123,13 +123,15 @@ class Session:
             return set(json.loads(error.payload))
         return set()
 
-    def prepare(self, name: str, spec: Mapping[str, Any]) -> None:
+    def prepare(
+        self, name: str, spec: Mapping[str, Any], build: Mapping[str, Any] | None = None
+    ) -> None:
         """Write what the task is to run, for a keeper that is started by other means.
 
         Raises:
             RunnerRefused: it was started, or stopped for ever, before (code "claimed").
         """
-        self._ask({"op": "prepare", "name": name, "spec": dict(spec)})
+        self._ask({"op": "prepare", "name": name, "spec": dict(spec), "build": build})
 
     def start(
         self,

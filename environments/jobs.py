@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from environments.services import build_stop
+from environments.services import build_settle, build_stop
 
 
 def stop(build_id: int) -> None:
     """Tell a build's target to end it."""
     build_stop(build_id=build_id)
+
+
+def settle(build_id: int) -> None:
+    """Ask the target itself about a build that its runner cannot see."""
+    build_settle(build_id=build_id)

@@ -26,6 +26,8 @@ class LaunchSpec:
     """Paths over there that it reads; places that contain their runs let it see these alone."""
     gpus: Sequence[str] = ()
     """The GPUs that are lent to it, by index or UUID."""
+    build: Mapping[str, Any] | None = None
+    """What a build is to make, as PROTOCOL.md words build.json."""
 
 
 @dataclass(frozen=True)

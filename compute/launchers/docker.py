@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docker.errors import APIError
+from docker.types import Mount
+from uv import find_uv_bin
 
 from compute.answers import RunnerRefused
-from compute.containers import ROOT, Site
+from compute.containers import ROOT, Site, data_mount
 from compute.launchers.base import Handle, LaunchSpec, Report
 from compute.transports.base import TargetRefused
 
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from compute.session import Session
 
 _ENVIRONMENTS = f"{ROOT}/envs/"
+_UV = "/opt/runyard/uv"
+_TRUSTED = "/opt/runyard/trusted.pem"
 _MORE_S = 5.0
 """So much longer than its grace a keeper gets when the engine itself goes down."""
 _SECRETS_S = 10.0
@@ -52,7 +58,9 @@ class DockerLauncher:
         }
         has_secrets = bool(spec.secrets or spec.mask)
         try:
-            self._session.prepare(name, {**_contained(spec), "stdin": has_secrets})
+            self._session.prepare(
+                name, {**_contained(spec), "stdin": has_secrets}, _build_inside(spec.build)
+            )
         except RunnerRefused as error:
             if error.code != "claimed":
                 raise
@@ -107,29 +115,38 @@ class DockerLauncher:
                     f"{path} lies in none of the folders that this target may mount: an admin "
                     "adds its folder to the target's data folders."
                 )
-        paths = [str(path) for path in spec.spec.get("path", [])]
-        environments = [path for path in paths if path.startswith(_ENVIRONMENTS)]
-        environment = "/".join(environments[0].split("/")[2:4]) if environments else ""
         with self._site.engine.reached():
-            self._site.create_run(
+            self._site.create_task(
                 spec.name,
+                role="run" if spec.build is None else "build",
                 runner_sha=self._session.runner_sha,
-                environment=environment,
-                data=spec.data,
+                mounts=self._mounts(spec),
                 gpus=spec.gpus,
                 stop_s=float(spec.spec.get("grace_s") or 0) + _MORE_S,
             )
+
+    def _mounts(self, spec: LaunchSpec) -> list[Mount]:
+        """What a task sees beside its own folder: a build all environments, a run its own one."""
+        if spec.build is not None:
+            return [self._site.part("envs")]
+        paths = [str(path) for path in spec.spec.get("path", [])]
+        own = {"/".join(p.split("/")[2:4]) for p in paths if p.startswith(_ENVIRONMENTS)}
+        environments = [self._site.part(path, read_only=True) for path in sorted(own)]
+        return [*environments, *map(data_mount, spec.data)]
 
     def _start(self, spec: LaunchSpec, *, has_secrets: bool) -> None:
         """Let the container go, and hand the secrets over, which are kept in memory alone."""
         engine, container = self._site.engine, self._site.container_name(spec.name)
         with engine.reached(), ExitStack() as held:
+            found = self._site.state(spec.name)
+            is_new = found is not None and found["State"]["Status"] == "created"
             if has_secrets:
                 path = f"/containers/{container}/attach?stream=1&stdin=1"
                 stdin = held.enter_context(engine.stream(path, {}))
-            found = self._site.state(spec.name)
-            if found is not None and found["State"]["Status"] == "created":
+            if is_new:
                 try:
+                    if spec.build is not None:
+                        self._site.bring(container, {_UV: find_uv_bin(), **_trusted()})
                     self._site.start(container)
                 except TargetRefused:
                     self._site.remove(container)
@@ -162,10 +179,24 @@ def _death(found: Mapping[str, Any] | None) -> tuple[str, str]:
 def _contained(spec: LaunchSpec) -> dict[str, Any]:
     """The spec as it is right within: GPUs that are lent by index are counted anew there."""
     found = dict(spec.spec)
+    if spec.build is not None:
+        trusted = {"SSL_CERT_FILE": _TRUSTED} if _trusted() else {}
+        found["env"] = {**found.get("env", {}), **trusted}
     if spec.gpus and all(gpu.isdigit() for gpu in spec.gpus):
         devices = ",".join(str(index) for index in range(len(spec.gpus)))
         found["env"] = {**found.get("env", {}), "CUDA_VISIBLE_DEVICES": devices}
     return found
+
+
+def _trusted() -> dict[str, str]:
+    """The authorities that the studio was told to trust: the path inside, and the one here."""
+    here = os.environ.get("SSL_CERT_FILE", "")
+    return {_TRUSTED: here} if Path(here).is_file() else {}
+
+
+def _build_inside(build: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A build with the uv that is brought along. Its cache lies where hard links can be made."""
+    return None if build is None else {**build, "uv": _UV, "cache": f"{_ENVIRONMENTS}.cache"}
 
 
 def _send(stdin: socket.socket, frame: Mapping[str, object]) -> None:

@@ -26,7 +26,9 @@ class ProcessLauncher:
     def launch(self, spec: LaunchSpec) -> Handle:
         """As promised by `Launcher`."""
         session = self._session
-        outcome = session.start(spec.name, spec.spec, secrets=spec.secrets, mask=spec.mask)
+        outcome = session.start(
+            spec.name, spec.spec, secrets=spec.secrets, mask=spec.mask, build=spec.build
+        )
         keeper = getattr(outcome, "keeper", {})
         return {
             "kind": "process",

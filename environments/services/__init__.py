@@ -4,6 +4,7 @@ from environments.services.builds import (
     build_cancel,
     build_finished,
     build_folder,
+    build_settle,
     build_stop,
     builds_to_stop,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "build_ensure",
     "build_finished",
     "build_folder",
+    "build_settle",
     "build_stop",
     "builds_to_stop",
     "environment_bootstrap_curated",

@@ -18,10 +18,11 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from uv import find_uv_bin
 
+from compute.launchers.base import Handle, LaunchSpec
 from compute.models import ComputeTarget
 from compute.services import target_place
 from compute.session import RunnerRefused, Session, session_for
-from compute.transports.base import TargetUnreachable
+from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.buildlog import build_error
 from environments.lock import registry_variables
 from environments.models import Build
@@ -60,6 +61,11 @@ def is_local(target: ComputeTarget) -> bool:
     return target.kind == "local"
 
 
+def has_our_uv(target: ComputeTarget) -> bool:
+    """Whether builds there use the studio's own uv, and packages from where the studio has them."""
+    return target.kind in {"local", "docker"}
+
+
 def build_launch(*, build: Build, session: Session, python: str, path: str) -> None:
     """Start a queued build if its target has a free build slot; `build` then shows how it is.
 
@@ -71,19 +77,27 @@ def build_launch(*, build: Build, session: Session, python: str, path: str) -> N
     token = _slot_take(build)
     if token:
         try:
-            session.start(
-                build_folder(build),
-                _spec(build, session),
-                secrets=registry_variables() if is_local(build.target) else {},
-                build=_order(build, session, python=python, path=path),
+            handle = session.place.launcher(session).launch(
+                LaunchSpec(
+                    name=build_folder(build),
+                    spec=_spec(build, session),
+                    secrets=registry_variables() if has_our_uv(build.target) else {},
+                    build=_order(build, session, python=python, path=path),
+                )
             )
-            _started(build)
+            _started(build, handle)
+        except TargetRefused as error:
+            _move(build.pk, Build.Status.FAILED, error=str(error), ended_at=timezone.now())
         except RunnerRefused as error:
             if error.code != "timeout":  # then it may have started: the next launch finds out
                 _move(build.pk, Build.Status.FAILED, error=str(error), ended_at=timezone.now())
         finally:
             Build.objects.filter(pk=build.pk, lease_token=token).update(lease_until=None)
     build.refresh_from_db(fields=["status", "error", "handle", "started_at"])
+
+
+def _handle(build: Build) -> Handle:
+    return build.handle or {"kind": build.target.kind, "name": build_folder(build)}
 
 
 @transaction.atomic
@@ -102,8 +116,7 @@ def _slot_take(build: Build) -> str:
 
 
 @transaction.atomic
-def _started(build: Build) -> None:
-    handle = {"kind": "process", "name": build_folder(build)}
+def _started(build: Build, handle: Handle) -> None:
     if _move(build.pk, Build.Status.RUNNING, handle=handle, started_at=timezone.now()):
         hint_monitor(f"target {build.target_id}")
     if Build.objects.filter(pk=build.pk).exclude(cancel_requested_at=None).exists():
@@ -130,7 +143,7 @@ def _order(build: Build, session: Session, *, python: str, path: str) -> dict[st
         "path": path,
         "key": build.key,
         "python": python,
-        "uv": find_uv_bin() if is_local(build.target) else session.facts["uv"],
+        "uv": find_uv_bin() if has_our_uv(build.target) else session.facts["uv"],
         "cache": f"{session.facts['root']}/uv-cache",
         "requirements": build.lock.text,
     }
@@ -161,12 +174,26 @@ def build_stop(*, build_id: int) -> None:
         return
     try:
         with session_for(target_place(target=build.target)) as session:
-            session.stop(build_folder(build), reason="canceled_by_user", grace_s=_GRACE_S)
-    except TargetUnreachable:
+            session.place.launcher(session).stop(
+                _handle(build), reason="canceled_by_user", grace_s=_GRACE_S
+            )
+    except (TargetUnreachable, TargetRefused):
         log.info("build %s: the wish to stop waits until the target is reachable", build_id)
         return
     if Build.objects.filter(_UNLEASED, pk=build_id).exists():
-        _started(build)  # its launcher died: the monitor sees what became of it
+        _started(build, _handle(build))  # its launcher died: the monitor sees what became of it
+
+
+def build_settle(*, build_id: int) -> None:
+    """Let the place itself say whether a build lives that its runner cannot see."""
+    build = Build.objects.select_related("target").get(pk=build_id)
+    if build.status in ENDED:
+        return
+    try:
+        with session_for(target_place(target=build.target)) as session:
+            session.place.launcher(session).settle(_handle(build))
+    except (TargetUnreachable, TargetRefused) as error:
+        log.info("build %s: nobody can say whether it lives: %s", build_id, error)
 
 
 def builds_to_stop() -> list[int]:

@@ -147,7 +147,8 @@ class LiveBuild:
         self._finish(event.exited, event.sealed)
 
     def unseen(self) -> None:
-        """Wait: a build beats again, or its folder goes."""
+        """Ask the place itself."""
+        enqueue("environments.jobs.settle", self.build.pk)
 
     def lost(self) -> None:
         """A build without a folder has failed."""

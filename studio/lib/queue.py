@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 _REMEMBERED_S = 0.5
 
 JOBS = {
+    "environments.jobs.settle": 60,
     "environments.jobs.stop": 60,
     "runs.jobs.collect": 4 * 3600,
     "runs.jobs.deliver": 60,

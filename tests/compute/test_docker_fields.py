@@ -8,6 +8,7 @@ import pytest
 
 from compute.backends import DOCKER
 from compute.containers import Limits, size_bytes
+from compute.ssh_door import ssh_command
 from compute.transports.docker import DockerTransport
 from studio.lib.refusal import Refused
 
@@ -55,12 +56,16 @@ def test_limits_and_folders_become_numbers_and_paths() -> None:
 @pytest.mark.parametrize(
     ("config", "field", "sentence"),
     [
-        ({"address": "docker.sock"}, "address", "begin with unix:// or tcp://"),
+        ({"address": "docker.sock"}, "address", "begin with unix://, tcp:// or ssh://"),
+        ({"address": "ssh://-oProxyCommand=x"}, "address", "names no host"),
+        ({"address": "ssh://-l@host"}, "address", "names no host"),
+        ({"address": "ssh://user:secret@host"}, "address", "names no host"),
+        ({"address": "ssh://host/x;reboot"}, "address", "no socket on host"),
+        ({"address": "ssh://host", "tls": "/"}, "tls", "cannot be read"),
         ({"address": "unix://var/run/docker.sock"}, "address", "names no socket"),
         ({"address": f"unix:///{'x' * 120}"}, "address", "too long"),
         ({"address": "tcp://"}, "address", "names no host"),
         ({"address": "tcp://host:99999"}, "address", "no port"),
-        ({"address": "ssh://host"}, "address", "ssh -L"),
         ({"address": "tcp://gpu-1:2376"}, "tls", "anybody who reaches gpu-1:2376"),
         ({"tls": "/certs"}, "tls", "'/certs/ca.pem' cannot be read"),
         ({"tls": "certs"}, "tls", "not an absolute path"),
@@ -95,7 +100,8 @@ def test_tls_files_are_taken_when_they_can_be_read(tmp_path: Path) -> None:
     assert isinstance(place.transport, DockerTransport)
     engine = place.transport.site.engine
     assert (engine.ca, engine.key) == (f"{tmp_path}/ca.pem", f"{tmp_path}/key.pem")
-    assert "TLS folder" in refused(tls=str(tmp_path)).sentence
+    for address in ("unix:///run/docker.sock", "ssh://host"):
+        assert "needs no TLS folder" in refused(tls=str(tmp_path), address=address).sentence
 
 
 @pytest.mark.parametrize(
@@ -103,3 +109,12 @@ def test_tls_files_are_taken_when_they_can_be_read(tmp_path: Path) -> None:
 )
 def test_sizes_are_read_as_the_docker_command_reads_them(text: str, size: int) -> None:
     assert size_bytes(text) == size
+
+
+def test_an_engine_behind_ssh_is_reached_by_words_that_no_shell_changes() -> None:
+    argv = ssh_command("ssh://me@gpu-1:2222/run/docker.sock", "/tmp/way")
+    assert argv[argv.index("--") :] == [
+        "--", "gpu-1", "docker", "--host", "unix:///run/docker.sock", "system", "dial-stdio",
+    ]  # fmt: skip
+    assert argv[argv.index("-p") : argv.index("--")] == ["-p", "2222", "-l", "me"]
+    assert DOCKER.clean({**LEAST, "address": "ssh://me@gpu-1"})["address"] == "ssh://me@gpu-1"

@@ -9,6 +9,8 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+from uv import find_uv_bin
+
 _PROGRAMS = ("dash", "cat", "env", "id", "ls", "setsid", "sleep", "touch", "true")
 _PYTHON = Path("/usr/bin/python3")
 _NOT_NEEDED = re.compile(r"/(test|tests|idlelib|tkinter|lib2to3|ensurepip|config-[^/]*)(/|$)")
@@ -22,7 +24,8 @@ def python_image(folder: Path) -> Path:
     extensions = [str(path) for path in (library / "lib-dynload").glob("*.so")]
     archive = folder / "image.tar"
     with tarfile.open(archive, "w") as tar:
-        for path in [*programs, str(python), *_libraries([*programs, str(python), *extensions])]:
+        needed = _libraries([*programs, str(python), *extensions, find_uv_bin()])
+        for path in [*programs, str(python), *needed]:
             tar.add(os.path.realpath(path), path.lstrip("/"), recursive=False)
         tar.add(library, str(library).lstrip("/"), filter=_needed)
         for name, leads_to in (("bin/sh", "dash"), ("usr/bin/python3", python.name)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,15 @@ def container_of(engine: DockerEngine, studio: Studio, run: int) -> str:
     return str(name).lstrip("/")
 
 
+def raw(studio: Studio, path: str) -> bytes:
+    """The bytes at an address of the API."""
+    request = urllib.request.Request(
+        f"{studio.record.url}api/v1{path}", headers={"Authorization": f"Bearer {studio.token}"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return bytes(answer.read())
+
+
 def ticking(studio: Studio, folder: Path) -> int:
     """A run on the engine that prints for ever, seen to print."""
     (folder / "tick.py").write_text(TICKS)
@@ -91,6 +102,30 @@ def test_the_same_folder_gives_the_same_here_and_there(studio: Studio, folder: P
     assert left["status"] == "completed"
     assert left["artifacts"].keys() == {"outputs/deep/model.bin"}
     assert left["log"] == b"--alpha 0.5 " + b"*" * len("a-secret-word") + b"\n"
+
+
+def test_an_environment_is_built_inside_once_and_its_runs_cannot_change_it(
+    studio: Studio, engine: DockerEngine, folder: Path
+) -> None:
+    (folder / "where.py").write_text(
+        "import sys\nfrom pathlib import Path\nprint(sys.prefix)\n"
+        "try:\n    (Path(sys.prefix) / 'x').touch()\nexcept OSError as error:\n"
+        "    print(error.strerror)\n"
+    )
+    words = ("--target", "engine", "--environment", "minimal", "where.py")
+    runs = [studio.submit(folder, *words) for _ in range(2)]
+    logs = []
+    for run in runs:
+        ended = studio.finished(run)
+        assert ended["status"] == "completed", ended
+        logs.append(studio.log(run).decode().splitlines())
+    prefix = logs[0][0]
+    assert prefix.startswith("/runyard/envs/")
+    assert logs == [[prefix, "Read-only file system"]] * 2
+    told = [event["text"] for run in runs for event in studio.api(f"/runs/{run}/events")]
+    assert {word for text in told for word in re.findall(r"build (\d+)", text)} <= {"1"}
+    assert b"is ready: " in raw(studio, "/builds/1/log")
+    eventually(lambda: not engine.api.containers(all=True, filters={"label": "runyard.role=build"}))
 
 
 def test_a_canceled_run_ends_with_its_container(

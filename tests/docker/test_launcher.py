@@ -177,7 +177,7 @@ def test_secrets_that_were_not_handed_over_are_by_the_next_launch(
     spec = task("echo $TOKEN > {there}/note", seen, secrets={"TOKEN": "hush-hush"}, mask=["hush"])
     launcher = DockerLauncher(session, site)
     session.prepare("t1", {**spec.spec, "stdin": True})
-    site.create_run("t1", runner_sha=session.runner_sha, stop_s=5)
+    site.create_task("t1", role="run", runner_sha=session.runner_sha, stop_s=5)
     site.start(site.container_name("t1"))  # and here its launcher died
     eventually(lambda: session.look(["t1"])["t1"].claimed)
     launcher.launch(spec)

@@ -127,7 +127,8 @@ def test_an_environment_is_built_once_and_then_ready(
     build = studio.building(version)
     assert build.status == Build.Status.RUNNING
     assert build.started_at is not None
-    assert build.handle == {"kind": "process", "name": build_folder(build)}
+    assert build.handle.items() >= {"kind": "process", "name": build_folder(build)}.items()
+    assert build.handle["runner"] == studio.session.runner_sha
     assert messages == [f"push build.{build.pk}", f"hint target {studio.target.pk}"]
     assert studio.building(version) == build, "whoever asks meanwhile waits for the same build"
 
