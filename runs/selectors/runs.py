@@ -106,15 +106,15 @@ def page_of(
     return RunPage(list(show(shown)), total, page, pages, counted["newest"] or 0)
 
 
-def trash_of(*, user: User, workspace: Workspace) -> QuerySet[Run]:
-    """A workspace's deleted runs that can still be restored, the last one deleted first."""
-    mine = Run.objects.filter(workspace__in=workspaces_of(user=user), workspace_id=workspace.pk)
+def trash_of(*, user: User) -> QuerySet[Run]:
+    """The deleted runs that the user may see and that can still be restored, the last one first."""
+    mine = Run.objects.filter(workspace__in=workspaces_of(user=user))
     return mine.exclude(deleted_at=None).order_by(*_LAST_DELETED)
 
 
 def trash_page(*, user: User, workspace: Workspace, page: int) -> RunPage:
     """A page of the trash."""
-    rows = trash_of(user=user, workspace=workspace)
+    rows = trash_of(user=user).filter(workspace=workspace)
     return page_of(rows, page, PAGE_SIZE, lambda shown: in_table(shown).order_by(*_LAST_DELETED))
 
 
@@ -124,8 +124,8 @@ def trash_get(*, user: User, run_id: int) -> Run:
     Raises:
         NotFound: it does not, or the user may not know.
     """
-    rows = Run.objects.filter(workspace__in=workspaces_of(user=user)).exclude(deleted_at=None)
-    found = rows.select_related("workspace", "target").filter(pk=run_id).first()
+    rows = trash_of(user=user).select_related("workspace", "target")
+    found = rows.filter(pk=run_id).first()
     if found is None:
         raise NotFound(
             f"Run {run_id} is not in the trash: it was restored, or its {TRASH_DAYS} days are over "
@@ -180,8 +180,7 @@ def _refuse_deleted(user: User, ref: str) -> None:
     """Say of a number that it means a run in the trash, to those who could see the run."""
     if not ref.isdecimal() or len(ref) >= 12:
         return
-    rows = Run.objects.filter(workspace__in=workspaces_of(user=user), pk=int(ref))
-    if rows.exclude(deleted_at=None).exists():
+    if trash_of(user=user).filter(pk=int(ref)).exists():
         raise NotFound(f"Run {ref} is deleted: for {TRASH_DAYS} days the trash can restore it.")
 
 

@@ -105,13 +105,10 @@ def _chosen(request: PageRequest, workspace: Workspace) -> tuple[list[Run], list
     """The runs that an action is for, and why others of them cannot be found."""
     is_restore = request.POST.get("do") == "restore"
     everything = (
-        trash_of(user=request.user, workspace=workspace)
-        if is_restore
-        else runs_of(user=request.user).order_by("pk")
+        trash_of(user=request.user) if is_restore else runs_of(user=request.user).order_by("pk")
     ).select_related("workspace")
     if request.POST.get("all") == "1":
-        rows = everything if is_restore else _matching(request, request.user, workspace)
-        runs = list(rows.order_by("pk"))
+        runs = list(_matching(request, request.user, workspace).order_by("pk"))
         check_count(runs)
         return runs, []
     numbers = numbers_of(request.POST.getlist("run"))

@@ -277,3 +277,10 @@ def test_it_is_posted_by_somebody_who_is_signed_in(
     page = nobody.get(f"/runs/{five[3].pk}/purge/")
     assert (page.status, page.location.split("?")[0]) == (302, "/sign-in/")
     assert not Run.objects.exclude(archived_at=None).exists()
+
+
+def test_a_run_is_restored_from_wherever_one_looks(owner: Visitor, five: list[Run]) -> None:
+    owner.post("/workspace/", {"workspace": "elsewhere"})
+    answer = owner.post(f"/runs/{five[3].pk}/delete/")
+    assert f"Run {five[3].pk} is deleted" not in undo(owner, owner.get(answer.location)).text
+    assert Run.objects.filter(pk=five[3].pk, deleted_at=None).exists()
