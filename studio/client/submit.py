@@ -53,7 +53,8 @@ def run(argv: Sequence[str]) -> int:
     asked = parser.parse(options)
     there = {"saved": asked.saved} if asked.saved else {"snapshot": asked.snapshot}
     if any(there.values()) and (asked.source or asked.git or asked.save_as or asked.dry_run):
-        parser.error(f"--{next(iter(there))} takes files that the studio has: leave the others out")
+        given = next(iter(there))
+        parser.error(f"--{given} takes the files that the studio has: leave the others out")
     if asked.saved and asked.snapshot:
         parser.error("give either --saved or --snapshot")
     if not rest and not asked.dry_run:

@@ -111,7 +111,7 @@ def test_uploading_again_sends_only_what_changed(
     expect(page.get_by_text("Its newest snapshot is now")).to_be_visible()
     page.get_by_role("link", name=re.compile("^since ")).click()
     expect(page.get_by_text("0 added, 0 removed, 1 modified")).to_be_visible()
-    expect(page.locator(".diff .del")).to_have_text("-hello from the folder")
+    expect(page.locator("tr.del .t")).to_have_text("hello from the folder")
     assert studio.api("/sources/lasso")["snapshot"] == digest(scan(project))
 
 
