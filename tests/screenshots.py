@@ -103,8 +103,7 @@ def addresses(runs: dict[str, int]) -> list[str]:
         for name in ("failed", "running", "queued")
         for tab in ("", "log/", "resources/")
     ]
-    every = [path.format(run=runs["run"]) for path in PAGES]
-    return [path.replace("/default/", "/ridge/") for path in [*every, *more]]
+    return [*(path.format(run=runs["run"]) for path in PAGES), *more]
 
 
 def pictures(browser: Browser, studio: Studio, paths: list[str], folder: Path) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """Every page that a person can come to: what is checked on all of them goes through this list.
 
-`{run}` stands for a run that is over.
+`{run}` stands for a run that is over, of the source `counted` in the experiment `ridge`.
 """
 
 from __future__ import annotations
 
+MISSING = "/no/such/page/"
 PAGES = (
     "/",
     "/runs/",
@@ -29,10 +30,10 @@ PAGES = (
     "/find/",
     "/find/?q=count",
     "/experiments/",
-    "/experiments/default/",
-    "/experiments/default/edit/",
+    "/experiments/ridge/",
+    "/experiments/ridge/edit/",
     "/new/experiment/",
-    "/no/such/page/",
+    MISSING,
     "/submit/",
     "/submit/?from={run}",
     "/sources/",

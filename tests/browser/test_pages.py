@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenTab
-from tests.browser.pages import PAGES
+from tests.browser.pages import MISSING, PAGES
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
@@ -30,7 +30,17 @@ AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 def ended(studio: Studio, scripts: Path) -> int:
     """A run that is over."""
     run = studio.submit(
-        scripts, *PLACE, "--tag", "k=v", "--save-as", "counted", "count.py", "5", "0"
+        scripts,
+        *PLACE,
+        "--tag",
+        "k=v",
+        "--experiment",
+        "ridge",
+        "--save-as",
+        "counted",
+        "count.py",
+        "5",
+        "0",
     )
     assert studio.finished(run)["status"] == "completed"
     return run
@@ -126,7 +136,9 @@ def test_pages_can_be_used_by_everybody(ended: int, open_tab: OpenTab) -> None:
     axe = AXE.read_text()
     found = {}
     for path in PAGES:
-        page.goto(path.format(run=ended))
+        answer = page.goto(path.format(run=ended))
+        assert answer is not None
+        assert answer.status == (404 if path == MISSING else 200), path
         page.evaluate(STAND_STILL)
         page.evaluate(axe)
         for theme in THEMES:
