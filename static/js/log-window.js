@@ -81,12 +81,13 @@ export class LogWindow {
   // From line `from` on the log looks like this now; false when lines between are not in the page.
   apply({ from, html, total }) {
     const [first, last] = this.span;
-    const fits = from <= last + 1 && from > first;
+    const fits = from <= last + 1 && from >= first;
     const isStart = (from - 1) % CLUSTER === 0;
     if (!fits && !isStart && last) return false;
     this.total = total;
     if (!fits) this.empty();
     else this.cut(from);
+    for (let k = clusterOf(from); k <= this.end; k++) this.clusterFor(k); // also those without a row
     const fresh = rowsOf(html);
     for (const row of fresh) this.clusterFor(clusterOf(Number(row.dataset.n))).append(row);
     for (const cluster of this.clusters) if (cluster.dataset.k >= clusterOf(from)) this.noteEnd(cluster);
@@ -263,8 +264,9 @@ export class LogWindow {
   }
 
   scrolled() {
-    const { scrollTop } = this.box;
-    if (scrollTop < this.top - 1) this.source.movedUp();
+    const { scrollTop, scrollHeight, clientHeight } = this.box;
+    const isAtBottom = scrollHeight - scrollTop - clientHeight < 2; // where a log that shrank ends
+    if (scrollTop < this.top - 1 && !isAtBottom) this.source.movedUp();
     this.top = scrollTop;
     if (this.isInEmptySpace()) {
       clearTimeout(this.resting);

@@ -210,6 +210,19 @@ def test_bars_fold_and_open_and_groups_that_went_well_fold(
     expect(page.locator("[data-log-times]")).to_have_attribute("aria-pressed", "true")
 
 
+def test_bars_that_move_stay_one_row(studio: Studio, scripts: Path, open_tab: OpenTab) -> None:
+    (scripts / "bars.py").write_text(BARS)
+    run = studio.submit(scripts, *PLACE, "bars.py")
+    page = open_tab(f"/runs/{run}/log/")
+    expect(page.locator("#L1[data-u]")).to_be_visible(timeout=20_000)
+    expect(page.locator("[data-log-state]")).to_have_text("complete", timeout=40_000)
+    rows = page.locator(".l")
+    expect(rows).to_have_count(2)
+    assert (rows.first.text_content() or "").split() == ["outer", "5", "inner", "599"]
+    expect(page.locator("#L1 .ups")).to_have_attribute("data-said", "1,200 updates")
+    expect(page.locator("[data-log-span]")).to_have_text(re.compile("lines 1.603 of 603"))
+
+
 def test_without_scripts_a_log_can_be_read(
     studio: Studio, scripts: Path, open_tab: OpenTab
 ) -> None:
@@ -238,4 +251,13 @@ for outer in range(2):
 say("\\n\\n1\\n2\\n\\n")
 say("\\x1b[31mERROR\\x1b[0m could not be saved\\n+++ End\\n")
 raise ValueError("no")
+"""
+
+BARS = """
+import sys, time
+for n in range(600):
+    sys.stdout.write(f"\\router {n // 100}\\n\\rinner {n}\\x1b[A")
+    sys.stdout.flush()
+    time.sleep(0.005)
+print("\\n\\ndone")
 """
