@@ -84,6 +84,11 @@ def listed(request: HttpRequest, query: Query[RunQuery]) -> RunPageOut:
     """
     user = caller(request)
     workspace = workspace_for(user=user, slug=query.workspace)
+    for name in request.GET.keys() - RunQuery.model_fields.keys():
+        raise Refused(
+            f"'{name}' is not known here: `filter` says which runs, like filter=status:failed.",
+            field=name,
+        )
     try:
         wanted = parse(query.filter)
     except QueryError as error:

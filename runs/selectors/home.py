@@ -18,16 +18,19 @@ from runs.states import LIVE, Status
 from studio.models import User, Workspace
 
 _SHOWN = 10
+_COMPLETED = 5
 
 
 @dataclass(frozen=True)
 class HomeFacts:
-    """My live runs, what failed lately, how busy the targets are; the newest of each."""
+    """My live runs and my last completed ones, what failed lately, how busy the targets are; the newest of each."""
 
     live: list[Run]
     waiting: dict[int, str]
     """What each of them waits for, by its number; empty when it does not."""
     live_count: int
+    completed: list[Run]
+    """My last ones."""
     failures: list[Run]
     failure_count: int
     targets: list[TargetLoad]
@@ -51,13 +54,15 @@ def home_facts(*, user: User, workspace: Workspace) -> HomeFacts:
     rows = runs_of(user=user).filter(workspace=workspace).select_related("experiment", "target")
     targets = target_loads(user=user, workspace=workspace)
     day_ago = timezone.now() - timedelta(hours=24)
-    live = rows.filter(status__in=LIVE, submitted_by=user)
+    mine = rows.filter(submitted_by=user)
+    live = mine.filter(status__in=LIVE)
     failures = rows.filter(status=Status.FAILED, ended_at__gt=day_ago, archived_at=None)
     shown = list(live.select_related("build", "environment_version__environment")[:_SHOWN])
     return HomeFacts(
         live=shown,
         waiting=runs_waiting(runs=shown),
         live_count=live.count(),
+        completed=list(mine.filter(status=Status.COMPLETED, archived_at=None)[:_COMPLETED]),
         failures=list(failures.order_by("-ended_at")[:_SHOWN]),
         failure_count=failures.count(),
         targets=targets,

@@ -32,6 +32,7 @@ def _facts(request: PageRequest) -> dict[str, object]:
         "workspace": workspace,
         "facts": facts,
         "live_rows": [(row, facts.waiting[row.run.pk]) for row in run_rows(facts.live)],
+        "completed_rows": run_rows(facts.completed),
         "address": request.build_absolute_uri("/"),
         "may_submit": is_contributor(request, workspace),
     }

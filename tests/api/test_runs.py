@@ -140,6 +140,7 @@ def test_the_list_filters_sorts_and_pages(member: Caller, make_run: MakeRun) -> 
         ("filter=status:asleep", "'asleep' is no status"),
         ("filter=sort:moon", "cannot be sorted by 'moon'"),
         ("filter=train+metrics>1", "metrics.NAME. (at character 7)"),
+        ("status=failed", "'status' is not known here: `filter` says which runs"),
         ("page=x", "`page` must be a whole number, not 'x'."),
     ],
 )

@@ -54,6 +54,20 @@ def test_my_live_runs_and_recent_failures(
     assert "KeyError: 'missing'" in others.text
 
 
+def test_my_last_completed_runs_are_one_click_away(
+    member: Visitor, viewer: Visitor, make_run: MakeRun
+) -> None:
+    assert "My last completed runs" not in member.get("/").text
+    for number in range(6):
+        run = make_run(name=f"done-{number}")
+        end(run, "completed", "exited_zero")
+        run.series.create(name="r2", count=1, last=0.25 + number)
+    page = member.get("/")
+    assert "done-5 r2 5.25" in page.text
+    assert "done-0" not in page.text
+    assert "My last completed runs" not in viewer.get("/").text
+
+
 def test_the_targets_strip(member: Visitor, make_run: MakeRun) -> None:
     make_run(status="running")
     make_run()
