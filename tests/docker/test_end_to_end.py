@@ -163,9 +163,8 @@ def test_twenty_runs_take_turns_on_four_slots(studio: Studio, folder: Path) -> N
     def have_ended() -> bool:
         nonlocal most
         most = max(most, studio.api("/targets/engine")["busy"])
-        return not {run["id"] for run in studio.api("/runs?filter=status:live")["items"]} & set(
-            runs
-        )
+        live = studio.api("/runs?filter=status:live")["items"]
+        return not {run["id"] for run in live} & set(runs)
 
     eventually(have_ended, timeout_s=100, what="twenty runs to end")
     assert 1 < most <= SLOTS
