@@ -23,7 +23,7 @@ _COMPLETED = 5
 
 @dataclass(frozen=True)
 class HomeFacts:
-    """My live runs and my last completed ones, what failed lately, how busy the targets are; the newest of each."""
+    """My runs, live and completed, what failed lately, how busy the targets are; newest first."""
 
     live: list[Run]
     waiting: dict[int, str]

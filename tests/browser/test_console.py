@@ -19,12 +19,14 @@ PAGES = ("/admin/", "/admin/runs/run/{run}/change/", "/admin/studio/user/add/",
 def test_runs_are_chosen_run_again_and_deleted(
     studio: Studio, scripts: Path, open_tab: OpenTab
 ) -> None:
-    run = studio.submit(scripts, "--environment", "here", "count.py", "1", "0")
+    run = studio.submit(scripts, "--environment", "here", "--name", "listed", "count.py", "1", "0")
     assert studio.finished(run)["status"] == "completed"
     page = open_tab("/")
-    page.locator(".menu summary").click()
+    page.locator(".topbar .menu summary").click()
     page.get_by_role("link", name="Admin console").click()
     page.get_by_role("link", name="Runs", exact=True).last.click()
+    page.locator("#searchbar").fill("listed")
+    page.locator("#searchbar").press("Enter")
     page.locator("#action-toggle").check()
     expect(page.locator(".action-counter")).to_have_text("1 of 1 selected")
     page.locator("select[name=action]").select_option("again")

@@ -102,7 +102,7 @@ def test_a_mistake_keeps_what_was_typed(scripts: Path, open_tab: OpenTab) -> Non
     page.get_by_label("Script", exact=True).fill("cuont.py")
     page.get_by_label("Name", exact=True).fill("kept")
     page.get_by_role("button", name="Submit").click()
-    expect(page.locator("#id_script-problem")).to_contain_text("did you mean count.py?")
+    expect(page.locator("#id_script-problem")).to_contain_text("did you mean count.py")
     expect(page.get_by_label("Name", exact=True)).to_have_value("kept")
 
 

@@ -32,7 +32,7 @@ def test_from_the_link_to_the_password(studio: Studio, open_tab: OpenTab) -> Non
     page.get_by_role("button", name="Set the password").click()
     page.wait_for_url("**/runs/?status=failed")
 
-    page.locator(".menu summary").click()
+    page.locator(".topbar .menu summary").click()
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("Name").fill("ada")
     page.get_by_label("Password").fill("wrong")
@@ -40,7 +40,7 @@ def test_from_the_link_to_the_password(studio: Studio, open_tab: OpenTab) -> Non
     expect(page.get_by_text("The name or the password is wrong.")).to_be_visible()
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.locator(".menu summary").click()
+    page.locator(".topbar .menu summary").click()
     page.get_by_role("link", name="Account").click()
     expect(page.get_by_role("heading", name="ada")).to_be_visible()
 

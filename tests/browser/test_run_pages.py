@@ -67,10 +67,12 @@ def test_commit_and_model_are_two_clicks_from_home(
     expect(page.locator("#run-head .run-line")).to_contain_text(head[:8])
     page.locator("#copies > summary").click()
     go.touch()
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download outputs/model.pkl").click()  # it comes by itself
-    assert Path(download.value.path()).stat().st_size > 10
+    model = page.get_by_role("link", name="Download outputs/model.pkl")
+    expect(model).to_be_visible(timeout=20_000)  # it comes by itself
     expect(page.locator("#copies")).to_have_attribute("open", "")  # nothing closed it meanwhile
+    with page.expect_download() as download:
+        model.click()
+    assert Path(download.value.path()).stat().st_size > 10
 
 
 def test_a_range_of_lines_has_an_address(fitted: int, open_tab: OpenTab) -> None:

@@ -67,7 +67,7 @@ def test_mistakes_are_told_as_one_types_and_keep_nobody(
     script = page.get_by_label("Script", exact=True)
     expect(page.locator("#id_script-problem")).to_have_count(0)
     script.fill("cuont.py")
-    expect(page.locator("#id_script-problem")).to_contain_text("did you mean count.py?")
+    expect(page.locator("#id_script-problem")).to_contain_text("did you mean count.py")
     expect(script).to_have_attribute("aria-invalid", "")
     script.fill("count.py")
     expect(page.locator("#id_script-problem")).to_be_hidden()
