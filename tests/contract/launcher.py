@@ -185,9 +185,12 @@ class LauncherContract:
     def test_settle_leaves_the_living_alone(self, launcher: Launcher, there: Path) -> None:
         count = "i=0; while :; do i=$((i+1)); echo $i > {there}/count; sleep 0.02; done"
         handle = launcher.launch(task(count, there))
-        seen = eventually(lambda: text_of(there / "count"))
+        seen = int(eventually(lambda: text_of(there / "count")))
         launcher.settle(handle)
-        eventually(lambda: text_of(there / "count") not in {"", seen}, what="it to go on")
+        eventually(
+            lambda: int(text_of(there / "count") or 0) > seen + 20 or not launcher.alive(handle),
+            what="it to go on",
+        )
         assert launcher.alive(handle)
         self._end(launcher, handle)
 
