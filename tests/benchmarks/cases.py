@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.benchmarks.containers import docker_run
 from tests.benchmarks.rig import Rig, Row
 from tests.benchmarks.sockets import socket_delays
 from tests.relay import relayed
@@ -203,4 +204,5 @@ CASES: dict[str, Callable[[Rig], Iterator[Row]]] = {
     "socket": line_to_socket,
     "many": many_runs,
     "log": big_log,
+    "docker": docker_run,
 }
