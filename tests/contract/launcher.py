@@ -202,6 +202,18 @@ class LauncherContract:
         launcher.settle(handle)
         launcher.settle({**handle, "name": "t9"})
 
+    def test_what_was_released_has_its_folder_and_does_not_start_again(
+        self, launcher: Launcher, another: Launcher, there: Path
+    ) -> None:
+        spec = task("echo ran >> {there}/note", there)
+        handle = launcher.launch(spec)
+        eventually(lambda: not launcher.alive(handle))
+        launcher.release(handle)
+        another.release(handle)
+        again = another.launch(spec)
+        eventually(lambda: not another.alive(again))
+        assert text_of(there / "note") == "ran\n"
+
     def test_clear_forgets_what_has_ended(self, launcher: Launcher, there: Path) -> None:
         spec = task("echo ran >> {there}/note", there)
         handle = launcher.launch(spec)

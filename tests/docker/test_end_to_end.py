@@ -177,7 +177,7 @@ def test_a_canceled_run_ends_with_its_container(
     name = container_of(engine, studio, run)
     studio.api(f"/runs/{run}/cancel", {})
     assert studio.finished(run)["status"] == "canceled"
-    eventually(lambda: not engine.api.inspect_container(name)["State"]["Running"])
+    assert not engine.api.containers(all=True, filters={"name": name})
 
 
 def test_a_run_whose_container_a_stranger_removed_says_so(
