@@ -14,7 +14,6 @@ import stat
 import subprocess
 import tempfile
 import threading
-from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +26,9 @@ _OPTIONS = (
     "ControlMaster=auto",
     "ControlPersist=60",
 )
+
+
+_doors: dict[tuple[str, int], SshDoor] = {}
 
 
 class SshDoor:
@@ -116,11 +118,9 @@ def ssh_command(address: str, way: str) -> list[str]:
 
 
 def door_to(address: str) -> SshDoor:
-    """The door of this process; a forked child makes its own."""
-    return _door(address, os.getpid())
-
-
-@lru_cache(maxsize=64)
-def _door(address: str, pid: int) -> SshDoor:
-    del pid
-    return SshDoor(address)
+    """The door of this process: a forked child makes its own, as does who finds it swept away."""
+    place = address, os.getpid()
+    door = _doors.get(place)
+    if door is None or not Path(door.path).exists():
+        door = _doors[place] = SshDoor(address)
+    return door

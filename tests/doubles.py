@@ -249,6 +249,9 @@ class LauncherInFront:
     def settle(self, handle: Handle) -> None:
         self.behind.settle(handle)
 
+    def release(self, handle: Handle) -> None:
+        self.behind.release(handle)
+
     def clear(self, handle: Handle) -> None:
         self.behind.clear(handle)
 

@@ -83,6 +83,13 @@ class Launcher(Protocol):
         """
         ...
 
+    def release(self, handle: Handle) -> None:
+        """Give up what the place still holds of a task that has ended, but not its folder.
+
+        It cannot start again. Releasing what is gone succeeds.
+        """
+        ...
+
     def clear(self, handle: Handle) -> None:
         """Remove the task's folder. Clearing what is gone succeeds.
 

@@ -98,6 +98,14 @@ class DockerLauncher:
         reason, sentence = _death(found)
         self._session.conclude(name, reason=reason, error=sentence)
 
+    def release(self, handle: Handle) -> None:
+        """As promised by `Launcher`: the container goes, with what was written beside the folder.
+
+        The folder stays claimed, so a second container would start nothing.
+        """
+        with self._site.engine.reached():
+            self._site.remove(self._site.container_name(handle["name"]))
+
     def clear(self, handle: Handle) -> None:
         """As promised by `Launcher`: the container first, then the folder."""
         name = handle["name"]

@@ -56,6 +56,10 @@ class ProcessLauncher:
         """Nothing: the runner sees the processes of its own machine itself."""
         del handle
 
+    def release(self, handle: Handle) -> None:
+        """Nothing: a process that has ended holds nothing."""
+        del handle
+
     def clear(self, handle: Handle) -> None:
         """As promised by `Launcher`."""
         self._session.clear(handle["name"])

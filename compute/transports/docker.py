@@ -20,6 +20,7 @@ from compute.launchers.docker import DockerLaunching
 from compute.place import Place
 from compute.transports.base import TargetRefused, TargetUnreachable
 
+_TRIES = 3
 _START_S = 30.0
 _END_S = 1.0
 """How long a command may take to end by itself once its input has ended."""
@@ -59,7 +60,7 @@ class DockerTransport:
 
     def _prepare(self, argv: Sequence[str]) -> tuple[str, str]:
         """The helper, and the id of a command that waits in it."""
-        while True:
+        for _ in range(_TRIES):
             helper = self.site.helper()
             try:
                 made = self.site.engine.api.exec_create(
@@ -71,6 +72,7 @@ class DockerTransport:
                 self.site.remove(helper)  # it went, or was paused, since we looked
                 continue
             return helper, str(made["Id"])
+        raise TargetUnreachable(f"Somebody stops the container {self.site.helper_name}.")
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,9 @@ def _receive(attempt_id: int) -> int | None:
             if ended:
                 _seal(attempt, session)
             found = _collect(attempt, session, settled_s=None if ended else SETTLED_S)
+            if ended:
+                handle = attempt.handle or {"name": attempt.folder}
+                session.place.launcher(session).release(handle)
     except (TargetUnreachable, TargetRefused):
         log.info("run %s: the target is unreachable, results will be collected later", run.pk)
         return None

@@ -146,7 +146,7 @@ def run_keep_file(*, user: User, run: Run, path: str) -> Artifact:
     try:
         with session_for(target_place(target=run.target)) as session, store.writer() as into:
             session.fetch(attempt.folder, path, into)
-    except (TargetUnreachable, RunnerRefused) as error:
+    except (TargetUnreachable, TargetRefused, RunnerRefused) as error:
         raise Refused(f"'{path}' could not be fetched: {error}", field="path") from error
     Blob.objects.update_or_create(
         workspace=run.workspace,

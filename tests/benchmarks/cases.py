@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.benchmarks.charts import charts
 from tests.benchmarks.lists import run_list
 from tests.benchmarks.paint import first_paint
+from tests.benchmarks.containers import docker_run
 from tests.benchmarks.rig import Rig, Row
 from tests.benchmarks.sockets import socket_delays
 from tests.benchmarks.viewer import log_viewer
@@ -211,4 +212,5 @@ CASES: dict[str, Callable[[Rig], Iterator[Row]]] = {
     "viewer": log_viewer,
     "list": run_list,  # last: so many runs are in nobody's way then
     "paint": first_paint,
+    "docker": docker_run,
 }

@@ -44,6 +44,7 @@ PAGES = (
     "/targets/local/",
     "/targets/local/edit/",
     "/new/target/",
+    "/new/target/?kind=docker",
     "/data/",
     "/new/data/",
     "/environments/",

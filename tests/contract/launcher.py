@@ -185,9 +185,12 @@ class LauncherContract:
     def test_settle_leaves_the_living_alone(self, launcher: Launcher, there: Path) -> None:
         count = "i=0; while :; do i=$((i+1)); echo $i > {there}/count; sleep 0.02; done"
         handle = launcher.launch(task(count, there))
-        seen = eventually(lambda: text_of(there / "count"))
+        seen = int(eventually(lambda: text_of(there / "count")))
         launcher.settle(handle)
-        eventually(lambda: text_of(there / "count") not in {"", seen}, what="it to go on")
+        eventually(
+            lambda: int(text_of(there / "count") or 0) > seen + 20 or not launcher.alive(handle),
+            what="it to go on",
+        )
         assert launcher.alive(handle)
         self._end(launcher, handle)
 
@@ -198,6 +201,18 @@ class LauncherContract:
         eventually(lambda: not launcher.alive(handle))
         launcher.settle(handle)
         launcher.settle({**handle, "name": "t9"})
+
+    def test_what_was_released_has_its_folder_and_does_not_start_again(
+        self, launcher: Launcher, another: Launcher, there: Path
+    ) -> None:
+        spec = task("echo ran >> {there}/note", there)
+        handle = launcher.launch(spec)
+        eventually(lambda: not launcher.alive(handle))
+        launcher.release(handle)
+        another.release(handle)
+        again = another.launch(spec)
+        eventually(lambda: not another.alive(again))
+        assert text_of(there / "note") == "ran\n"
 
     def test_clear_forgets_what_has_ended(self, launcher: Launcher, there: Path) -> None:
         spec = task("echo ran >> {there}/note", there)

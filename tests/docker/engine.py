@@ -86,6 +86,7 @@ class DockerEngine:
             *_END_WITH_US, "nsenter", "-t", str(self.holder_pid), "-n", "-m", "dockerd",
             f"--host={self.address}", f"--data-root={folder}/data", f"--exec-root={folder}/exec",
             f"--pidfile={folder}/pid", f"--cgroup-parent=/{self._group}", "--userland-proxy=false",
+            "--exec-opt=native.cgroupdriver=cgroupfs",
             *self._options, *options,
         ]  # fmt: skip
         with (folder / "log").open("ab") as log:

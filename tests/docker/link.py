@@ -28,7 +28,7 @@ class Link:
         number = os.getpid() % 60 * 4
         self._network = f"10.213.{100 + os.getpid() // 60 % 150}.{number}/30"
         here, there = list(ipaddress.ip_network(self._network).hosts())
-        self._here, self.address = str(here), str(there)
+        self.here, self.address = str(here), str(there)
         self._near, self._far = f"ryn{os.getpid()}", f"ryf{os.getpid()}"
 
     def __enter__(self) -> Link:
@@ -36,7 +36,7 @@ class Link:
             self._ip("route", "add", "blackhole", self._network, "metric", "9999")
             self._ip("link", "add", self._near, "type", "veth", "peer", "name", self._far)
             self._ip("link", "set", self._far, "netns", str(self._pid))
-            self._ip("addr", "add", f"{self._here}/30", "dev", self._near)
+            self._ip("addr", "add", f"{self.here}/30", "dev", self._near)
             self._ip("link", "set", self._near, "up")
             self._ip_there("addr", "add", f"{self.address}/30", "dev", self._far)
             self._ip_there("link", "set", "lo", "up")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import threading
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ import pytest
 
 from tests.chaos.conftest import free_port
 from tests.docker.engine import IMAGE, DockerEngine
+from tests.docker.link import Link
+from tests.environments.registry import Registry
 from tests.studio_process import Studio, migrate_once
 from tests.waiting import eventually
 
@@ -32,10 +37,36 @@ TICKS = (
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory, engine: DockerEngine) -> Iterator[Studio]:
+def registry(
+    tmp_path_factory: pytest.TempPathFactory, engine: DockerEngine
+) -> Iterator[dict[str, str]]:
+    """Where the only packages are, which the studio and containers reach: uv's variables."""
+    folder = tmp_path_factory.mktemp("registry")
+    Registry(folder / "simple" / "tool").wheel("tool", "2.1")
+    handler = partial(SilentHandler, directory=str(folder))
+    with (
+        Link(engine.holder_pid) as link,
+        ThreadingHTTPServer((link.here, 0), handler) as server,
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {"UV_DEFAULT_INDEX": f"http://{link.here}:{server.server_port}/simple"}
+        server.shutdown()
+
+
+class SilentHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def studio(
+    tmp_path_factory: pytest.TempPathFactory, engine: DockerEngine, registry: dict[str, str]
+) -> Iterator[Studio]:
     data_dir = tmp_path_factory.mktemp("studio") / "data"
     migrate_once(data_dir)
-    with Studio(data_dir, port=free_port(), link_root=tmp_path_factory.getbasetemp()) as studio:
+    studio = Studio(data_dir, port=free_port(), link_root=tmp_path_factory.getbasetemp())
+    studio.env |= registry
+    with studio:
         answer = studio.cli("env", "create", "inside", "--interpreter", "python")
         assert answer.code == 0, answer.stderr.decode()
         settings = {"address": engine.address, "image": IMAGE, "volume": "e2e", "memory": "256m"}
@@ -128,6 +159,17 @@ def test_an_environment_is_built_inside_once_and_its_runs_cannot_change_it(
     eventually(lambda: not engine.api.containers(all=True, filters={"label": "runyard.role=build"}))
 
 
+def test_packages_come_from_where_the_studio_has_them(studio: Studio, folder: Path) -> None:
+    (folder / "requirements.txt").write_text("tool\n")
+    (folder / "use.py").write_text("import tool\nprint(tool.version)\n")
+    made = studio.cli("env", "create", "tools", "-r", str(folder / "requirements.txt"))
+    assert made.code == 0, made.stderr.decode()
+    run = studio.submit(folder, "--target", "engine", "--environment", "tools", "use.py")
+    ended = studio.finished(run)
+    assert ended["status"] == "completed", f"{ended['error']} {raw(studio, '/builds/1/log')!r}"
+    assert studio.log(run) == b"2.1\n"
+
+
 def test_a_canceled_run_ends_with_its_container(
     studio: Studio, engine: DockerEngine, folder: Path
 ) -> None:
@@ -135,7 +177,7 @@ def test_a_canceled_run_ends_with_its_container(
     name = container_of(engine, studio, run)
     studio.api(f"/runs/{run}/cancel", {})
     assert studio.finished(run)["status"] == "canceled"
-    eventually(lambda: not engine.api.inspect_container(name)["State"]["Running"])
+    assert not engine.api.containers(all=True, filters={"name": name})
 
 
 def test_a_run_whose_container_a_stranger_removed_says_so(

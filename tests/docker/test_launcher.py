@@ -171,6 +171,19 @@ def test_a_container_that_is_stopped_from_outside_ends_its_command_in_order(
     assert (exited["status"], exited["reason"]) == ({"exited": 3}, "host_shutdown")
 
 
+def test_a_released_task_leaves_its_folder_and_no_container(
+    engine: DockerEngine, session: Session, site: SharingSite, seen: Path
+) -> None:
+    launcher = launched(session, site, task("echo said", seen))
+    ended(session)
+    launcher.release({"name": "t1"})
+    assert not engine.api.containers(all=True, filters={"label": "runyard.task=t1"})
+    launcher.settle({"name": "t1"})
+    exited = session.look(["t1"])["t1"].exited
+    assert exited is not None
+    assert exited["status"] == {"exited": 0}
+
+
 def test_secrets_that_were_not_handed_over_are_by_the_next_launch(
     engine: DockerEngine, session: Session, site: SharingSite, seen: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from compute.containers import ROOT
 from compute.engine import Engine
 from compute.launchers.docker import DockerLauncher
 from compute.session import Session
+from compute.ssh_door import door_to
 from compute.transports.base import TargetUnreachable
 from compute.transports.docker import DockerTransport
 from tests.contract.launcher import task, text_of
@@ -31,10 +33,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
         yield server
 
 
-def behind(server: SshServer, engine: DockerEngine, site: SharingSite) -> SharingSite:
+@pytest.fixture(scope="module")
+def far(server: SshServer, engine: DockerEngine, site: SharingSite) -> Iterator[SharingSite]:
     """The shared site, reached through the sshd."""
     socket = engine.address.removeprefix("unix://")
-    return replace(site, engine=Engine(f"ssh://{getpass.getuser()}@{server.host}{socket}"))
+    address = f"ssh://{getpass.getuser()}@{server.host}{socket}"
+    yield replace(site, engine=Engine(address))
+    shutil.rmtree(Path(door_to(address).path).parent)
 
 
 def ssh_with(monkeypatch: pytest.MonkeyPatch, folder: Path, *options: str) -> None:
@@ -55,28 +60,22 @@ def known(server: SshServer) -> tuple[str, ...]:
 
 
 def test_a_host_that_nobody_knows_is_told(
-    server: SshServer,
-    engine: DockerEngine,
-    site: SharingSite,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    far: SharingSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ssh_with(monkeypatch, tmp_path, "-F", "none", "-o", "UserKnownHostsFile=/dev/null")
     with pytest.raises(TargetUnreachable, match=r"Host key verification failed\.$"):
-        DockerTransport(behind(server, engine, site)).popen(["true"])
+        DockerTransport(far).popen(["true"])
 
 
 def test_a_run_behind_ssh(
     server: SshServer,
-    engine: DockerEngine,
-    site: SharingSite,
+    far: SharingSite,
     session: Session,
     seen: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ssh_with(monkeypatch, tmp_path, *known(server))
-    far = behind(server, engine, site)
     with Session(place_at(far)) as line:
         assert line.hello()["root"] == ROOT
         launcher = DockerLauncher(line, far)
