@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.benchmarks.charts import charts
+from tests.benchmarks.containers import docker_run
 from tests.benchmarks.lists import run_list
 from tests.benchmarks.paint import first_paint
-from tests.benchmarks.containers import docker_run
 from tests.benchmarks.rig import Rig, Row
 from tests.benchmarks.sockets import socket_delays
 from tests.benchmarks.viewer import log_viewer
