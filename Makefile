@@ -74,7 +74,7 @@ needs:
 	fi
 
 test: dev needs check
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+	$(BIN)/python -m pytest -n 3 --dist loadscope
 
 # with a data directory of its own: looking at the settings makes a key and opens the database
 check: export RUNYARD_DATA_DIR = $(abspath $(STAMPS))/data

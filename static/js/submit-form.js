@@ -31,8 +31,10 @@ class SubmitForm extends HTMLElement {
     for (const field of this.form.querySelectorAll(".problem[id$=-problem]"))
       this.#refused.add(field.id.replace(/^id_|-problem$/g, ""));
     const first = this.form.querySelector("[data-select]");
-    first?.focus();
-    first?.select();
+    if (first && first.value === first.defaultValue) {
+      first.focus();
+      first.select(); // unless somebody was faster than this script
+    }
     this.form.querySelector("details:has(variable-rows)")?.addEventListener("toggle", () => import("./variable-rows.js"));
     if (this.form.querySelector("details[open] variable-rows")) import("./variable-rows.js");
     this.look();

@@ -232,11 +232,11 @@ def test_without_scripts_a_log_can_be_read(
     assert shown(page)[-1] == 3_000
     expect(page.locator(".log-tools")).to_be_hidden()
     page.get_by_role("link", name="earlier lines").click()
-    assert shown(page)[0] == 1
+    eventually(lambda: shown(page)[0] == 1, what="the earlier lines")
     page.goto(f"/runs/{run}/log/?line=700")
     assert 700 in shown(page)
     page.get_by_role("link", name="end of the log").click()
-    assert shown(page)[-1] == 3_000
+    eventually(lambda: shown(page)[-1] == 3_000, what="the end")
 
 
 SHOWS = """

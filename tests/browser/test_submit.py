@@ -89,6 +89,7 @@ def test_one_argument_is_changed_and_run_again_in_three_clicks(
     page.locator(f"a[href='/runs/{run}/']").first.click()
     page.get_by_role("link", name="Duplicate and edit…").click()
     arguments = page.get_by_label("Arguments")
+    page.wait_for_function("document.activeElement.selectionEnd === 6")  # all of "2 slow"
     expect(arguments).to_be_focused()
     page.keyboard.type("3 0")  # what was there is selected
     expect(arguments).to_have_value("3 0")

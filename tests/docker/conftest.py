@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from docker.types import Mount
 
 from compute.containers import ROOT, Limits, Site
-from compute.engine import Engine
+from compute.engine import Engine, _clients
 from compute.launchers.docker import DockerLauncher, DockerLaunching
 from compute.place import Place
 from compute.session import Session
@@ -19,18 +21,26 @@ from compute.transports.docker import DockerTransport
 from tests.docker.engine import IMAGE, DockerEngine
 
 _numbers = itertools.count(1)
+_SOCKETS = "ignore:unclosed <socket:ResourceWarning"
+"""The SDK leaves sockets of engines that went away to the garbage collector."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/tests/docker/" in str(item.path):
             item.add_marker(pytest.mark.docker)
+            item.add_marker(pytest.mark.filterwarnings(_SOCKETS))
 
 
 @pytest.fixture(scope="package")
 def engine() -> Iterator[DockerEngine]:
     with DockerEngine() as engine:
         yield engine
+    while _clients:
+        _clients.popitem()[1].close()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
+        gc.collect()  # now, and not in somebody else's test
 
 
 @dataclass(frozen=True)
