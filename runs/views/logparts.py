@@ -17,6 +17,8 @@ from runs.views.marks import landmarks_of
 DRAWN = 1
 """Goes up whenever a cluster is drawn in another way: browsers keep final ones for ever."""
 PART_CLUSTERS = 10
+TAIL_CLUSTERS = 5
+"""Fewer at the end of a log, which is opened most: the browser fetches the others."""
 PART_BYTES = 2 * 1024 * 1024
 BEFORE = 2
 """So many clusters stand above the line that a page was opened at."""
@@ -88,7 +90,7 @@ class LogPart:
 def log_tail(lines: LogLines) -> LogPart:
     """The last clusters of a log, up to its present end."""
     count = lines.cluster_count
-    return _part(lines, range(count - 1, max(-1, count - 1 - PART_CLUSTERS), -1))
+    return _part(lines, range(count - 1, max(-1, count - 1 - TAIL_CLUSTERS), -1))
 
 
 def log_end(lines: LogLines, *, rows: int) -> LogPart:

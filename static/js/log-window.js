@@ -3,6 +3,7 @@
 // the page as a whole; of a longer one the clusters come and go as one scrolls.
 const CLUSTER = 200;
 const KEPT = 50;
+const IN_SIGHT = 80; // lines around one that a tall screen shows with it
 const AHEAD_PX = 1600;
 const TALLEST_PX = 8_000_000; // browsers end somewhere above; beyond, the spacers are drawn smaller
 const REST_MS = 60;
@@ -149,16 +150,21 @@ export class LogWindow {
   }
 
   async bring(line) {
-    if (!this.row(line)) await this.open(clusterOf(line));
+    if (!this.row(line)) await this.open(line);
     const inside = Number(this.find(clusterOf(line))?.dataset.startsIn ?? line);
     if (this.row(line) || inside >= line) return this.row(line);
-    await this.open(clusterOf(inside));
+    await this.open(inside);
     return this.row(inside);
   }
 
-  // Only these clusters: the one that is wanted, and its neighbours.
-  async open(k) {
-    const wanted = [k - 1, k, k + 1].filter((n) => n >= 0 && n <= this.end);
+  // Only the cluster of a line, and the one beside it that is in sight with the line; what else is
+  // near comes when the reader is there.
+  async open(line) {
+    const k = clusterOf(line);
+    const place = line - k * CLUSTER;
+    const wanted = [k];
+    if (place < IN_SIGHT && k > 0) wanted.unshift(k - 1);
+    if (place > CLUSTER - IN_SIGHT && k < this.end) wanted.push(k + 1);
     const turn = (this.turn = Symbol("turn"));
     const made = await Promise.all(wanted.map((n) => this.fetch(n)));
     if (turn !== this.turn) return;
@@ -285,7 +291,7 @@ export class LogWindow {
     if (this.isSettling || this.showing || !this.clusters.length) return;
     this.isSettling = true;
     try {
-      for (let more = true; more; ) more = await this.step();
+      for (let more = true; more && !this.showing; ) more = await this.step();
     } catch {
       // no connection: the next scroll, or the next word of the socket, asks again
     }
@@ -308,7 +314,7 @@ export class LogWindow {
     const [first, last] = this.span;
     const line = isAbove ? Math.round(share * (first - 1)) : last + Math.round(share * (this.total - last));
     const wanted = Math.max(1, Math.min(line, this.total));
-    await this.open(clusterOf(wanted));
+    await this.open(wanted);
     const row = this.row(wanted);
     if (row) this.place(row, "start");
     return false;

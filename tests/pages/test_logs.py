@@ -45,14 +45,16 @@ def test_a_long_log_shows_its_end_and_leads_to_the_rest(
 ) -> None:
     say(key, numbered(1, 5_500))
     page = member.get(f"/runs/{run.pk}/log/")
-    assert f"lines 3,601{DASH}5,500 of 5,500" in page.text
+    assert f"lines 4,601{DASH}5,500 of 5,500" in page.text
     assert "line 5500" in page.text
-    assert ">line 3600\n" not in page.html
-    seen, address = set(re.findall(r">line (\d+)\n", page.html)), f"/runs/{run.pk}/log/?from=1601"
+    assert ">line 4600\n" not in page.html
+    seen, address = set(re.findall(r">line (\d+)\n", page.html)), f"/runs/{run.pk}/log/?from=2601"
     assert f'href="{address}"' in page.html
     middle = member.get(address)
-    assert f"lines 1,601{DASH}3,600 of 5,500" in middle.text
-    seen |= set(re.findall(r">line (\d+)\n", middle.html))
+    assert f"lines 2,601{DASH}4,600 of 5,500" in middle.text
+    assert f'href="/runs/{run.pk}/log/?from=601"' in middle.html
+    for part in (middle, member.get(f"/runs/{run.pk}/log/?from=601")):
+        seen |= set(re.findall(r">line (\d+)\n", part.html))
     first = member.get(f"/runs/{run.pk}/log/?from=1")
     assert f"lines 1{DASH}2,000 of 5,500" in first.text
     assert f'href="/runs/{run.pk}/log/?from=2001"' in first.html
@@ -318,7 +320,7 @@ class TestMarks:
         assert 'data-line="4001"' in page.html
         assert ">ERROR</span> one" in page.html or ">ERROR one\n" in page.html
         last = member.get(f"/runs/{run.pk}/log/?end=1")
-        assert f"lines 7,201{DASH}9,001 of 9,001" in last.text
+        assert f"lines 8,201{DASH}9,001 of 9,001" in last.text
         end(run, "completed", "exited_zero")
         assert "Opened at" not in member.get(f"/runs/{run.pk}/log/").text
 
