@@ -1,6 +1,7 @@
 // <pick-script data-url data-for data-command>: the scripts among the files; a click names one.
 const SCRIPT = /\.(pyw?|sh|bash|ipynb)$/;
 const LIKELY = ["train.py", "main.py", "run.py", "train.ipynb", "train.sh", "run.sh"];
+const LISTED = 300;
 
 class PickScript extends HTMLElement {
   connectedCallback() {
@@ -53,7 +54,7 @@ class PickScript extends HTMLElement {
     const scripts = paths.filter((path) => SCRIPT.test(path)).sort((a, b) => likely(a) - likely(b));
     const list = document.createElement("ul");
     list.className = "script-list";
-    for (const path of scripts.slice(0, 300)) {
+    for (const path of scripts.slice(0, LISTED)) {
       const button = Object.assign(document.createElement("button"), { type: "button", textContent: path });
       button.dataset.script = path;
       const item = document.createElement("li");
@@ -61,6 +62,12 @@ class PickScript extends HTMLElement {
       list.append(item);
     }
     this.list.replaceChildren(list);
+    if (scripts.length > LISTED) {
+      const more = document.createElement("p");
+      more.className = "quiet small";
+      more.textContent = `${(scripts.length - LISTED).toLocaleString("en")} more scripts: type the path.`;
+      this.list.append(more);
+    }
     this.filled();
   }
 

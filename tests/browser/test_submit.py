@@ -155,3 +155,15 @@ def test_files_are_dropped_anywhere_and_sent_although_the_studio_starts_again(
     expect(state).to_contain_text("Uploaded as snapshot", timeout=60_000)
     assert killed
     expect(page.get_by_label("Script", exact=True)).to_have_value("dropped.py")  # the only one
+
+
+def test_scripts_that_are_not_listed_are_counted(tmp_path: Path, open_tab: OpenTab) -> None:
+    folder = tmp_path / "wide"
+    folder.mkdir()
+    for n in range(312):
+        (folder / f"step_{n}.py").write_text("")
+    page = open_tab("/submit/")
+    page.get_by_role("radio", name="Upload").check()
+    page.locator("folder-upload input[webkitdirectory]").set_input_files(folder)
+    picker = page.locator("pick-script")
+    expect(picker).to_contain_text("12 more scripts: type the path.", timeout=20_000)
