@@ -96,6 +96,8 @@ class Build(models.Model):
     version = models.ForeignKey(EnvironmentVersion, on_delete=models.CASCADE, related_name="builds")
     lock = models.ForeignKey(Lock, on_delete=models.CASCADE, related_name="builds")
     key = models.CharField(max_length=64)
+    key_parts = models.JSONField(default=dict)
+    """What the key was made from, by name: `KeyParts` says which names."""
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
     is_current = models.BooleanField(default=True)
     """False once a newer build of the same key on the same target replaced it."""

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from compute.models import ComputeTarget
 from compute.session import Session
-from environments.buildkey import build_key
+from environments.buildkey import KeyParts, build_key, key_parts
 from environments.interpreter import interpreter_from_facts
 from environments.lock import LockFailed
 from environments.models import Build, EnvironmentVersion, Lock
@@ -76,14 +76,15 @@ def build_ensure(
         )
     except LockFailed as error:
         return Failed(None, f"The packages of {version} cannot be resolved. {error}")
-    key = build_key(lock.text, interpreter)
+    parts = key_parts(lock.text, interpreter)
+    key = build_key(parts)
     path = f"{facts['root']}/envs/{key}"
     is_ready, why = session.env_ready(path)
     if is_ready:
         return _venv(path)
     if waited_for is not None and waited_for.key == key and waited_for.status in ENDED:
         return Failed(waited_for, _verdict(waited_for, why))
-    build = _current(target, version, lock, key)
+    build = _current(target, version, lock, parts)
     build_launch(build=build, session=session, python=interpreter.path, path=path)
     if build.status == Build.Status.FAILED:
         return Failed(build, _verdict(build, why))
@@ -121,9 +122,11 @@ def _verdict(build: Build, why_not_ready: str) -> str:
     return f"{about} failed. {build.error}"
 
 
-def _current(target: ComputeTarget, version: EnvironmentVersion, lock: Lock, key: str) -> Build:
+def _current(
+    target: ComputeTarget, version: EnvironmentVersion, lock: Lock, parts: KeyParts
+) -> Build:
     """The one build of this key that is under way; a new one when the last has ended."""
-    current: dict[str, Any] = {"target": target, "key": key, "is_current": True}
+    current: dict[str, Any] = {"target": target, "key": build_key(parts), "is_current": True}
     builds = Build.objects.select_related("version__environment", "target", "lock")
     known = builds.filter(**current).first()
     if known is not None and known.status not in ENDED:
@@ -132,6 +135,8 @@ def _current(target: ComputeTarget, version: EnvironmentVersion, lock: Lock, key
         with transaction.atomic():
             if known is not None:
                 Build.objects.filter(pk=known.pk).update(is_current=False)
-            return Build.objects.create(version=version, lock=lock, **current)
+            return Build.objects.create(
+                version=version, lock=lock, key_parts=parts.to_json(), **current
+            )
     except IntegrityError:
         return builds.get(**current)
