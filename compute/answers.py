@@ -60,6 +60,18 @@ class TaskState:
 
 
 @dataclass(frozen=True)
+class PythonThere:
+    """Whether a Python that can be used lies at a path; `why` not."""
+
+    is_usable: bool
+    why: str
+    path: str
+    """The real one, never a link."""
+    version: str
+    """In full, like 3.11.7."""
+
+
+@dataclass(frozen=True)
 class OutputFile:
     """A file that matches the output patterns; `path` is relative to the working directory."""
 

@@ -21,6 +21,7 @@ from compute.answers import (
     CouldNotStart,
     ExtraFile,
     OutputFile,
+    PythonThere,
     RunnerRefused,
     Started,
     TaskState,
@@ -226,10 +227,10 @@ class Session:
         """Remove an environment; one that is gone is no error."""
         self._ask({"op": "remove_env", "key": key}, timeout_s=_REMOVAL_S)
 
-    def interpreter(self, path: str) -> tuple[bool, str]:
-        """Whether a Python that can be used lies at `path`; why not."""
+    def interpreter(self, path: str) -> PythonThere:
+        """What lies at `path`: it is executed once to tell its version."""
         answer, _ = self._ask({"op": "interpreter", "path": path})
-        return bool(answer["ok"]), str(answer.get("why") or "")
+        return PythonThere(bool(answer["ok"]), answer["why"], answer["python"], answer["version"])
 
     def paths(self, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
         """What lies at each path: ("folder" or "file" or "", why it cannot be read)."""

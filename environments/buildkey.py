@@ -11,6 +11,8 @@ from environments.interpreter import Interpreter
 
 STEPS = "venv 1"
 """How the runner makes an environment; another way of making is another key."""
+CONDA_STEPS = "conda 1"
+"""The same where conda makes it; `lock` is then the digest of its environment.yml."""
 
 
 @dataclass(frozen=True)

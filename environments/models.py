@@ -36,16 +36,14 @@ class Environment(models.Model):
 
 
 class EnvironmentVersion(models.Model):
-    """An immutable definition.
-
-    {"kind": "requirements", "requirements": text}, a curated one with the digest of its
-    "lock"; or {"kind": "user-managed", "interpreter_path": path}.
-    """
+    """An immutable definition, as `environments.spec` makes it."""
 
     environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     spec = models.JSONField()
     spec_digest = models.CharField(max_length=64)
+    based_on = models.CharField(max_length=120, blank=True)
+    """The version from which it was copied, like "scikit-learn:1"; empty: none."""
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -94,7 +92,8 @@ class Build(models.Model):
 
     target = models.ForeignKey(ComputeTarget, on_delete=models.CASCADE, related_name="builds")
     version = models.ForeignKey(EnvironmentVersion, on_delete=models.CASCADE, related_name="builds")
-    lock = models.ForeignKey(Lock, on_delete=models.CASCADE, related_name="builds")
+    lock = models.ForeignKey(Lock, null=True, on_delete=models.CASCADE, related_name="builds")
+    """What is installed; null: conda resolves while it installs."""
     key = models.CharField(max_length=64)
     key_parts = models.JSONField(default=dict)
     """What the key was made from, by name: `KeyParts` says which names."""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from environments.quoting import short
 from studio.lib.refusal import Refused
 
 MAX_CHARACTERS = 256 * 1024
@@ -76,7 +77,19 @@ def requirements_read(text: str) -> list[RequirementLine]:
         )
     if "\0" in text:
         raise _refused("These requirements are not UTF-8 text (UTF-16?): save them as UTF-8.")
-    return [_read_line(number, line) for number, line in _logical_lines(text)]
+    return [
+        _Line(f"Line {number} of the requirements", line, "requirements").read()
+        for number, line in _logical_lines(text)
+    ]
+
+
+def requirement_read(text: str, *, where: str, field: str) -> RequirementLine:
+    """One package that something else than a requirements.txt asks for, judged by the same rules.
+
+    Raises:
+        Refused: begins with `where` and is about `field`.
+    """
+    return _Line(where, " ".join(text.replace("\0", " ").split()), field).read()
 
 
 def requirements_normalise(text: str) -> str:
@@ -103,90 +116,88 @@ def _stripped(number: int, line: str) -> Iterator[tuple[int, str]]:
         yield number, bare
 
 
-def _read_line(number: int, line: str) -> RequirementLine:
-    if variable := _VARIABLE.search(line):
-        raise _wrong(
-            number,
-            line,
-            f"uses the environment variable {variable[0]}",
-            "write the value itself, for requirements are the same for whoever builds them",
-        )
-    hashes = tuple(_HASH.findall(line))
-    wanted = _HASH.sub("", line)
-    for value in hashes:
-        if not _HASH_VALUE.fullmatch(value):
-            raise _wrong(
-                number,
-                line,
-                f"has a hash '{value}' that is not one",
-                "write --hash=sha256: and 64 hexadecimal digits",
+@dataclass(frozen=True)
+class _Line:
+    """Something that should be one requirement, and what it is called to whoever wrote it."""
+
+    where: str
+    """Like "Line 3 of the requirements"."""
+    text: str
+    field: str
+
+    def read(self) -> RequirementLine:
+        """The package that it asks for."""
+        if variable := _VARIABLE.search(self.text):
+            raise self._wrong(
+                f"uses the environment variable {variable[0]}",
+                "write the value itself, for requirements are the same for whoever builds them",
             )
-    if option := _OPTION.search(wanted):
-        raise _wrong(
-            number,
-            line,
-            f"uses the option {option[1]}",
-            _INSTEAD_OF_OPTION.get(option[1], "remove it, for only --hash may follow a package"),
-        )
-    return RequirementLine(
-        text=" ".join([wanted, *(f"--hash={value}" for value in hashes)]),
-        name=_package(number, line, wanted),
-        hashes=hashes,
-    )
-
-
-def _package(number: int, line: str, wanted: str) -> str:
-    """The package's canonical name, if the line can be used at all."""
-    if not _NAMED_ADDRESS.match(wanted):
-        if "://" in wanted:
-            raise _wrong(
-                number, line, "is an address without a package name", "write it as name @ https://…"
+        hashes = tuple(_HASH.findall(self.text))
+        wanted = _HASH.sub("", self.text)
+        for value in hashes:
+            if not _HASH_VALUE.fullmatch(value):
+                raise self._wrong(
+                    f"has a hash '{short(value)}' that is not one",
+                    "write --hash=sha256: and 64 hexadecimal digits",
+                )
+        if option := _OPTION.search(wanted):
+            raise self._wrong(
+                f"uses the option {option[1]}",
+                _INSTEAD_OF_OPTION.get(
+                    option[1], "remove it, for only --hash may follow a package"
+                ),
             )
-        if _PATH.search(wanted):
-            raise _wrong(
-                number,
-                line,
-                "is a path, which does not exist on the targets",
-                "put the package's name there, or import it from the run's folder",
+        return RequirementLine(
+            text=" ".join([wanted, *(f"--hash={value}" for value in hashes)]),
+            name=self._package(wanted),
+            hashes=hashes,
+        )
+
+    def _package(self, wanted: str) -> str:
+        """The package's canonical name, if the line can be used at all."""
+        if not _NAMED_ADDRESS.match(wanted):
+            if "://" in wanted:
+                raise self._wrong(
+                    "is an address without a package name", "write it as name @ https://…"
+                )
+            if _PATH.search(wanted):
+                raise self._wrong(
+                    "is a path, which does not exist on the targets",
+                    "put the package's name there, or import it from the run's folder",
+                )
+        try:
+            requirement = Requirement(wanted)
+        except InvalidRequirement as error:
+            raise self._wrong(
+                "is not a requirement", "write one package a line, like numpy>=2,<3"
+            ) from error
+        if requirement.url is not None:
+            self._check_address(requirement.url)
+        return canonicalize_name(requirement.name)
+
+    def _check_address(self, url: str) -> None:
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise self._wrong("has an address that is not one", "write https://…") from error
+        if parts.scheme.startswith("git+"):
+            raise self._wrong(
+                "installs from git, which cannot be held to a hash",
+                "give the https address of the archive of one commit instead",
             )
-    try:
-        requirement = Requirement(wanted)
-    except InvalidRequirement as error:
-        raise _wrong(
-            number, line, "is not a requirement", "write one package a line, like numpy>=2,<3"
-        ) from error
-    if requirement.url is not None:
-        _check_address(number, line, requirement.url)
-    return canonicalize_name(requirement.name)
+        if parts.scheme != "https":
+            raise self._wrong(
+                f"uses an address that begins with {parts.scheme or 'a path'}",
+                "only https:// addresses can be used",
+            )
+        if parts.username is not None or parts.password is not None:
+            raise self._wrong(
+                "has credentials in its address",
+                "remove them, for everybody in the workspace can read requirements",
+            )
 
-
-def _check_address(number: int, line: str, url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme.startswith("git+"):
-        raise _wrong(
-            number,
-            line,
-            "installs from git, which cannot be held to a hash",
-            "give the https address of the archive of one commit instead",
-        )
-    if parts.scheme != "https":
-        raise _wrong(
-            number,
-            line,
-            f"uses an address that begins with {parts.scheme or 'a path'}",
-            "only https:// addresses can be used",
-        )
-    if parts.username is not None or parts.password is not None:
-        raise _wrong(
-            number,
-            line,
-            "has credentials in its address",
-            "remove them, for everybody in the workspace can read requirements",
-        )
-
-
-def _wrong(number: int, line: str, what: str, instead: str) -> Refused:
-    return _refused(f"Line {number} of the requirements ('{_short(line)}') {what}: {instead}.")
+    def _wrong(self, what: str, instead: str) -> Refused:
+        return Refused(f"{self.where} ('{_short(self.text)}') {what}: {instead}.", field=self.field)
 
 
 def _refused(sentence: str) -> Refused:
@@ -195,5 +206,4 @@ def _refused(sentence: str) -> Refused:
 
 def _short(line: str) -> str:
     """Enough to recognise the line, without the credentials that some addresses carry."""
-    bare = _CREDENTIALS.sub("://***@", line)
-    return bare if len(bare) <= 80 else f"{bare[:79]}…"
+    return short(_CREDENTIALS.sub("://***@", line))

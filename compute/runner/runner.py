@@ -2678,7 +2678,9 @@ def facts(root: str) -> "Json":
         "disk_total_bytes": disk.f_blocks * disk.f_frsize,
         "disk_free_bytes": disk.f_bavail * disk.f_frsize,
         "gpus": _gpus(),
+        "pythons": pythons(),
         "uv": which("uv"),
+        "conda": which("micromamba") or which("mamba") or which("conda"),
         "docker": which("docker"),
         "slurm": which("sbatch"),
         "spark": which("spark-submit"),
@@ -2686,6 +2688,44 @@ def facts(root: str) -> "Json":
         "boot_id": boot_id(),
         "root": root,
     }
+
+
+def pythons() -> "list[Json]":
+    """The Pythons that lie where people install them, each once, by the version in its name.
+
+    Scripts are left out: they choose a Python by where they are started (pyenv's shims).
+    """
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    folders += ["/usr/local/bin", "/opt/homebrew/bin", "~/.local/bin"]
+    homes = [os.environ.get("UV_PYTHON_INSTALL_DIR") or os.path.join(data, "uv", "python")]
+    homes.append(os.path.join(os.environ.get("PYENV_ROOT") or "~/.pyenv", "versions"))
+    for home in map(os.path.expanduser, homes):
+        folders += [os.path.join(home, name, "bin") for name in _names(home)]
+    found = {}
+    for folder in map(os.path.expanduser, folders):
+        for name in _names(folder):
+            version = name[len("python") :]
+            if name.startswith("python3.") and version[2:].isdigit():
+                path = os.path.realpath(os.path.join(folder, name))
+                if path not in found and _is_program(path):
+                    found[path] = {"path": path, "version": version}
+    return list(found.values())
+
+
+def _names(folder: str) -> "list[str]":
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _is_program(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) != b"#!" and os.access(path, os.X_OK)
+    except OSError:
+        return False
 
 
 def _cores() -> int:
@@ -3215,8 +3255,27 @@ class Build:
         if os.path.lexists(self._path):
             say("Removing what an earlier build left: %s" % self._path)
         set_aside(self._path)
-        self._make()
+        if "conda" in self._order:
+            self._make_by_conda()
+        else:
+            self._make()
         self._complete()
+
+    def _make_by_conda(self) -> None:
+        file = os.path.join(self._folder, "environment.yml")
+        write_file(file, self._order["conda"].encode("utf-8"))
+        tool = self._order["tool"]
+        name = os.path.basename(tool)
+        words = ["create", "--yes"] if name == "micromamba" else ["env", "create"]
+        cache = os.path.dirname(self._order["cache"])
+        places = {
+            "CONDA_PKGS_DIRS": os.path.join(cache, "conda-pkgs"),
+            "MAMBA_ROOT_PREFIX": os.path.join(cache, "conda"),
+        }
+        what = "Installing the environment.yml with %s" % name
+        self._call(what, [tool, *words, "--prefix", self._path, "--file", file], places)
+        if not os.access(os.path.join(self._path, "bin", "python"), os.X_OK):
+            raise Refusal("The environment.yml brings no Python: add python=3.11 to it.")
 
     def _make(self) -> None:
         requirements = os.path.join(self._folder, "requirements.txt")
@@ -3229,21 +3288,27 @@ class Build:
         self._step("Installing the locked packages", "pip", "sync", *options, requirements)
 
     def _step(self, what: str, *arguments: str) -> None:
-        import subprocess
-
-        say(what)
         uv = self._order.get("uv") or which("uv")
         if not uv:
             raise Refusal("uv is not on this target: install it, or put it on its user's PATH.")
-        env = dict(os.environ, UV_CACHE_DIR=self._order["cache"], UV_PYTHON_DOWNLOADS="never")
+        env = {"UV_CACHE_DIR": self._order["cache"], "UV_PYTHON_DOWNLOADS": "never"}
+        self._call(what, [uv, "--color", "never", *arguments], env)
+
+    def _call(self, what: str, argv: "list[str]", env: "dict[str, str]") -> None:
+        """One step, in the root folder, as uv obeys any project above where it is started."""
+        import subprocess
+
+        say(what)
+        name = os.path.basename(argv[0])
         began = time.monotonic()
         try:
-            # in the root folder, as uv obeys any project above where it is started
-            code = subprocess.call([uv, "--color", "never", *arguments], cwd="/", env=env)
+            code = subprocess.call(argv, cwd="/", env=dict(os.environ, **env))
         except OSError as error:
-            raise Refusal("Cannot start %s: %s." % (uv, error.strerror)) from None
+            raise Refusal("Cannot start %s: %s." % (argv[0], error.strerror)) from None
         if code != 0:
-            raise Refusal("%s failed: uv ended with %d. What it said stands above." % (what, code))
+            raise Refusal(
+                "%s failed: %s ended with %d. What it said stands above." % (what, name, code)
+            )
         say("Done in %.1f s" % (time.monotonic() - began))
 
     def _complete(self) -> None:

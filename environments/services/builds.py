@@ -139,12 +139,13 @@ def _spec(build: Build, session: Session) -> dict[str, Any]:
 
 def _order(build: Build, session: Session, *, python: str, path: str) -> dict[str, Any]:
     """What `runner build` is to make, as PROTOCOL.md words it."""
+    order = {"path": path, "key": build.key, "cache": f"{session.facts['root']}/uv-cache"}
+    if build.lock is None:
+        return {**order, "conda": build.version.spec["conda"], "tool": python}
     return {
-        "path": path,
-        "key": build.key,
+        **order,
         "python": python,
         "uv": find_uv_bin() if has_our_uv(build.target) else session.facts["uv"],
-        "cache": f"{session.facts['root']}/uv-cache",
         "requirements": build.lock.text,
     }
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
 from compute.models import ComputeTarget
 from compute.session import Session
-from environments.buildkey import KeyParts, build_key, key_parts
-from environments.interpreter import interpreter_from_facts
+from environments.buildkey import CONDA_STEPS, KeyParts, build_key, key_parts
+from environments.fit import misfit
+from environments.interpreter import Interpreter, interpreter_from_facts
 from environments.lock import LockFailed
 from environments.models import Build, EnvironmentVersion, Lock
 from environments.services.builds import ENDED, build_launch, is_local
+from environments.services.interpreters import NoPython, interpreter_for
 from environments.services.locks import lock_ensure
-from environments.spec import OWN_PYTHON, USER_MANAGED
+from environments.spec import CONDA, IN_DOCKER, OWN_PYTHON, USER_MANAGED, Spec, spec_variables
 
 
 @dataclass(frozen=True)
@@ -63,25 +65,26 @@ def build_ensure(
     Raises:
         TargetUnreachable: the link broke; ask again.
     """
-    if version.spec["kind"] == USER_MANAGED:
-        return _user_managed(version, target, session)
+    spec = version.spec
     facts = session.facts
-    interpreter = interpreter_from_facts(facts)
+    problem = misfit(spec, called=str(version), target=target.name, kind=target.kind, facts=facts)
+    if problem:
+        return Failed(None, problem)
+    if spec["kind"] == USER_MANAGED:
+        return _user_managed(version, target, session)
+    if spec["kind"] in IN_DOCKER:
+        return Failed(None, f"The environment {version} is an image, which cannot be started yet.")
     try:
-        lock = lock_ensure(
-            version=version,
-            interpreter=interpreter,
-            may_build=is_local(target),
-            while_waiting=session.ping,
-        )
+        interpreter, lock, parts = _plan(version, target, session)
+    except NoPython as error:
+        return Failed(None, str(error))
     except LockFailed as error:
         return Failed(None, f"The packages of {version} cannot be resolved. {error}")
-    parts = key_parts(lock.text, interpreter)
     key = build_key(parts)
     path = f"{facts['root']}/envs/{key}"
     is_ready, why = session.env_ready(path)
     if is_ready:
-        return _venv(path)
+        return _folder(path, spec)
     if waited_for is not None and waited_for.key == key and waited_for.status in ENDED:
         return Failed(waited_for, _verdict(waited_for, why))
     build = _current(target, version, lock, parts)
@@ -91,9 +94,32 @@ def build_ensure(
     return Building(build)
 
 
-def _venv(path: str) -> Ready:
+def _plan(
+    version: EnvironmentVersion, target: ComputeTarget, session: Session
+) -> tuple[Interpreter, Lock | None, KeyParts]:
+    """With which Python it is made, of which packages, and what makes it one of its own.
+
+    Conda brings a Python and resolves while it installs, so there is no lock.
+    """
+    if version.spec["kind"] == CONDA:
+        own = interpreter_from_facts(session.facts)
+        tool = replace(own, path=str(session.facts["conda"]), version="")
+        return tool, None, key_parts(version.spec["conda"], tool, steps=CONDA_STEPS)
+    interpreter = interpreter_for(version=version, target=target, session=session)
+    lock = lock_ensure(
+        version=version,
+        interpreter=interpreter,
+        may_build=is_local(target),
+        while_waiting=session.ping,
+    )
+    return interpreter, lock, key_parts(lock.text, interpreter)
+
+
+def _folder(path: str, spec: Spec) -> Ready:
+    """An environment that the studio made, with what its commands find in their environment."""
     folder = f"{path}/bin"
-    return Ready(path, f"{folder}/python", folder, {"VIRTUAL_ENV": path})
+    own = {"CONDA_PREFIX" if spec["kind"] == CONDA else "VIRTUAL_ENV": path}
+    return Ready(path, f"{folder}/python", folder, {**spec_variables(spec), **own})
 
 
 def _user_managed(
@@ -102,15 +128,16 @@ def _user_managed(
     path = str(version.spec["interpreter_path"])
     if path == OWN_PYTHON:
         path = str(session.facts["python"])
-    is_usable, why = session.interpreter(path)
-    if not is_usable:
+    found = session.interpreter(path)
+    if not found.is_usable:
         return Failed(
             None,
-            f"The environment {version} cannot be used on {target.name}. {why} Install it there, "
-            "or give the environment another path.",
+            f"The environment {version} cannot be used on {target.name}. {found.why} Install it "
+            "there, or give the environment another path.",
         )
     folder = path.rpartition("/")[0]
-    return Ready(folder.rpartition("/")[0] or "/", path, folder or "/")
+    home = folder.rpartition("/")[0] or "/"
+    return Ready(home, path, folder or "/", spec_variables(version.spec))
 
 
 def _verdict(build: Build, why_not_ready: str) -> str:
@@ -123,7 +150,7 @@ def _verdict(build: Build, why_not_ready: str) -> str:
 
 
 def _current(
-    target: ComputeTarget, version: EnvironmentVersion, lock: Lock, parts: KeyParts
+    target: ComputeTarget, version: EnvironmentVersion, lock: Lock | None, parts: KeyParts
 ) -> Build:
     """The one build of this key that is under way; a new one when the last has ended."""
     current: dict[str, Any] = {"target": target, "key": build_key(parts), "is_current": True}

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
+from typing import Unpack, cast
 
 from django.db import transaction
+from django.utils.module_loading import import_string
 
+from compute.models import ComputeTarget
 from environments.catalog import Template, templates
 from environments.models import Environment, EnvironmentVersion, Lock
 from environments.selectors import version_get
 from environments.spec import (
+    Definition,
     Spec,
-    interpreter_spec,
+    definition_of,
     requirements_spec,
     spec_digest,
+    spec_make,
     template_spec,
 )
 from studio.lib.refusal import Refused
@@ -24,6 +31,8 @@ MINIMAL, NOTEBOOK = "minimal", "notebook"
 _NOTEBOOK_NEEDS = "papermill\nipykernel\n"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _FOLDER_PREFIX = "folder-"
+_CONTEXT_CHECK = "runs.services.snapshots.snapshot_check"
+"""Snapshots live in an app above this one, so they are asked for by name."""
 
 
 def environment_create(
@@ -31,22 +40,28 @@ def environment_create(
     user: User,
     workspace: Workspace,
     name: str,
-    requirements: str | None = None,
-    interpreter_path: str | None = None,
     description: str = "",
+    based_on: str = "",
+    **definition: Unpack[Definition],
 ) -> EnvironmentVersion:
-    """Define an environment by its packages, or by a Python that is there already.
+    """Define an environment: by packages, a Python that is there, an image or a Dockerfile.
 
-    The same definition as the newest version's changes nothing and answers with that
-    version; another definition becomes the next version.
+    `based_on` names another environment: what the definition leaves out is as there. The same
+    definition as the newest version's changes nothing and answers with that version; another
+    definition becomes the next version.
 
     Raises:
         Refused: the definition or the name cannot be used; nothing was written.
         Forbidden: the user may not write here.
     """
     require_role(user, workspace, Role.CONTRIBUTOR)
-    spec = _spec(requirements, interpreter_path)
     _check_name(name)
+    origin = version_get(workspace=workspace, reference=based_on) if based_on.strip() else None
+    spec = spec_make(
+        _based(origin.spec, definition) if origin else definition,
+        has_conda=partial(_has_conda, workspace),
+    )
+    _check_context(workspace, spec)
     with transaction.atomic():
         environment, _ = Environment.objects.get_or_create(
             workspace=workspace,
@@ -60,7 +75,7 @@ def environment_create(
             )
         if description and description != environment.description:
             Environment.objects.filter(pk=environment.pk).update(description=description)
-        return _version_ensure(environment, spec, user)
+        return _version_ensure(environment, spec, user, based_on=str(origin or ""))
 
 
 def environment_pick(
@@ -127,16 +142,21 @@ def _register(workspace: Workspace, template: Template, spec: Spec) -> None:
     )
 
 
-def _spec(requirements: str | None, interpreter_path: str | None) -> Spec:
-    if requirements is not None and interpreter_path is None:
-        return requirements_spec(requirements)
-    if interpreter_path is not None and requirements is None:
-        return interpreter_spec(interpreter_path)
-    raise Refused(
-        "Give either requirements or the path of an interpreter"
-        + (": neither was given." if requirements is None else ", not both."),
-        field="requirements",
-    )
+def _based(spec: Spec, definition: Definition) -> Definition:
+    """What is said, and for the rest what the other environment says."""
+    said = {name: value for name, value in definition.items() if value is not None}
+    return definition_of(spec, instead=cast("Definition", said))
+
+
+def _has_conda(workspace: Workspace) -> bool:
+    facts = ComputeTarget.objects.filter(workspace=workspace).values_list("facts", flat=True)
+    return any(known.get("conda") for known in facts)
+
+
+def _check_context(workspace: Workspace, spec: Spec) -> None:
+    if context := spec.get("context"):
+        check: Callable[..., None] = import_string(_CONTEXT_CHECK)
+        check(workspace=workspace, digest=context, field="context")
 
 
 def _check_name(name: str) -> None:
@@ -184,7 +204,9 @@ def _folder_register(workspace: Workspace, spec: Spec, name: str) -> Environment
     return _version_ensure(environment, spec, None)
 
 
-def _version_ensure(environment: Environment, spec: Spec, user: User | None) -> EnvironmentVersion:
+def _version_ensure(
+    environment: Environment, spec: Spec, user: User | None, *, based_on: str = ""
+) -> EnvironmentVersion:
     """The newest version if it says the same, else the next one; inside a transaction."""
     Environment.objects.select_for_update().get(pk=environment.pk)
     newest = environment.versions.first()
@@ -196,5 +218,6 @@ def _version_ensure(environment: Environment, spec: Spec, user: User | None) -> 
         number=newest.number + 1 if newest else 1,
         spec=spec,
         spec_digest=digest,
+        based_on=based_on,
         created_by=user,
     )

@@ -15,6 +15,7 @@ from django.utils import timezone
 from compute.services import target_place
 from compute.session import RunnerRefused, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
+from environments.models import EnvironmentVersion
 from runs.models import Artifact, Attempt, Blob, Run, Snapshot
 from runs.selectors.files import snapshot_manifest
 from runs.selectors.runs import TRASH_DAYS
@@ -219,10 +220,13 @@ def _drop_claims(workspace: Workspace) -> None:
 def _living_snapshots(workspace: Workspace) -> list[Snapshot]:
     """Snapshots that something uses; the others go once their files are unpinned."""
     fresh = timezone.now() - timedelta(hours=24)
+    contexts = EnvironmentVersion.objects.filter(
+        environment__workspace=workspace, spec__context__isnull=False
+    ).values_list("spec__context", flat=True)
     dead = Snapshot.objects.filter(
         workspace=workspace, runs=None, sources=None, created_at__lt=fresh
     )
-    dead.delete()
+    dead.exclude(digest__in=list(contexts)).delete()
     return list(Snapshot.objects.filter(workspace=workspace))
 
 

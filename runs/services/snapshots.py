@@ -143,6 +143,26 @@ def snapshot_store(*, workspace: Workspace, manifest: Manifest) -> Snapshot:
     return snapshot
 
 
+def snapshot_check(*, workspace: Workspace, digest: str, field: str) -> None:
+    """Refuse a snapshot that the workspace does not have; one that it has stays for a day at least.
+
+    Raises:
+        Refused: with the code by which clients know that it has to be sent.
+    """
+    known = Snapshot.objects.filter(workspace=workspace, digest=digest).first()
+    if known is None:
+        raise _unknown(digest, field)
+    _missing(workspace, snapshot_manifest(snapshot=known))
+
+
+def _unknown(digest: str, field: str) -> Refused:
+    return Refused(
+        f"The snapshot {digest[:12]} is not known here: send its manifest.",
+        field=field,
+        code="snapshot_missing",
+    )
+
+
 def source_freeze(
     *, workspace: Workspace, source: Files, beat: Callable[[str], None] = lambda _: None
 ) -> Frozen:
@@ -155,11 +175,7 @@ def source_freeze(
         if isinstance(source, SnapshotSource):
             snapshot = Snapshot.objects.filter(workspace=workspace, digest=source.digest).first()
             if snapshot is None:
-                raise Refused(
-                    f"The snapshot {source.digest[:12]} is not known here: send its manifest.",
-                    field="source",
-                    code="snapshot_missing",
-                )
+                raise _unknown(source.digest, "source")
             return snapshot, snapshot_manifest(snapshot=snapshot), {}
         if isinstance(source, FolderSource):
             folder = linked_folder(source.path)

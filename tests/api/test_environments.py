@@ -52,7 +52,7 @@ def test_the_list_has_the_curated_ones(member: Caller, run: Run) -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({"name": "e"}, "neither was given"),
+        ({"name": "e"}, "none was given"),
         ({"name": "e", "requirements": "x", "interpreter_path": "/p"}, "not both"),
         ({"name": "a b", "requirements": "x"}, "'a b' cannot name an environment"),
         ({"requirements": "x"}, "`name` is missing."),
@@ -102,3 +102,50 @@ def test_a_build_and_its_log(member: Caller, build: Build) -> None:
     for number in ("0", "99999999999999999999999"):
         assert member.get(f"/builds/{number}").status == 404
     assert member.get("/builds/x").status == 422
+
+
+def test_every_kind_comes_back_as_it_was_defined(member: Caller) -> None:
+    bodies: list[dict[str, Any]] = [
+        {"pyproject": '[project]\ndependencies = ["numpy"]\n[dependency-groups]\na = ["rich"]\n',
+         "groups": ["a"], "python": "3.12"},
+        {"conda": "channels: [x]\ndependencies: [pytorch=2.1]\n"},
+        {"image": "python:3.12-slim", "variables": {"A": "1"}, "secrets": ["HF_TOKEN"]},
+        {"dockerfile": "FROM python:3.12\n"},
+        {"requirements": "pyspark\n", "spark_packages": ["a:b:1"],
+         "spark_repositories": ["https://repo.example.org"]},
+    ]  # fmt: skip
+    made = [member.post("/environments", {"name": "e", **body}) for body in bodies]
+    assert [answer.status for answer in made] == [201] * 5
+    assert [len(answer.json["notes"]) for answer in made] == [0, 1, 0, 0, 0]
+    versions = member.get("/environments/e").json["versions"][::-1]
+    kinds = ["requirements", "requirements", "image", "dockerfile", "requirements"]
+    assert [version["kind"] for version in versions] == kinds
+    for body, version in zip(bodies, versions, strict=True):
+        assert version.items() >= body.items()
+    assert [version["requirements"] for version in versions[:3]] == [
+        "numpy\nrich\n", "torch==2.1.*\n", None,
+    ]  # fmt: skip
+
+
+def test_another_environment_can_be_the_base(member: Caller, run: Run) -> None:
+    made = member.post("/environments", {"name": "mine", "based_on": "scikit-learn"})
+    assert made.status == 201, made.json
+    changed = {"name": "mine", "based_on": "mine", "python": "3.12", "variables": {"A": "1"}}
+    assert member.post("/environments", changed).json["version"] == 2
+    second, first = member.get("/environments/mine").json["versions"]
+    assert (first["based_on"], second["based_on"]) == ("scikit-learn:1", "mine:1")
+    assert second["requirements"] == first["requirements"]
+    assert "scikit-learn" in first["requirements"]
+    assert (first["python"], second["python"]) == ("", "3.12")
+    other = {"name": "other", "based_on": "mine", "image": "python:3.12", "python": ""}
+    assert member.post("/environments", other).json["kind"] == "requirements"
+    assert member.post("/environments", {"name": "x", "based_on": "y"}).status == 404
+
+
+def test_a_build_context_is_a_snapshot_of_the_workspace(member: Caller, run: Run) -> None:
+    body = {"name": "e", "dockerfile": "FROM a\nCOPY . .\n", "context": "ab" * 32}
+    answer = member.post("/environments", body)
+    assert (answer.status, answer.json["code"]) == (409, "snapshot_missing")
+    assert answer.json["field"] == "context"
+    known = member.post("/environments", {**body, "context": run.snapshot.digest})
+    assert known.status == 201, known.json

@@ -83,5 +83,5 @@ def test_what_it_answers_is_looked_up_in_the_container(
         user=alice, workspace=workspace, name="engine", kind="docker", config=config
     )
     with session_for(target_place(target=target)) as session:
-        assert session.interpreter("/usr/bin/python3")[0]
-        assert not session.interpreter("/opt/python")[0]
+        assert session.interpreter("/usr/bin/python3").is_usable
+        assert not session.interpreter("/opt/python").is_usable

@@ -98,7 +98,7 @@ def test_a_description_can_be_given_later(member: User, workspace: Workspace) ->
         ({"name": "a:1", "requirements": "six"}, "cannot name an environment", "name"),
         ({"name": "folder-1", "requirements": "six"}, "folder's requirements.txt", "name"),
         ({"name": "minimal", "requirements": "six"}, "choose another name", "name"),
-        ({"name": "a"}, "neither was given", "requirements"),
+        ({"name": "a"}, "none was given", "requirements"),
         ({"name": "a", "requirements": "", "interpreter_path": "/x"}, "not both", "requirements"),
         ({"name": "a", "requirements": "-e ."}, "Line 1", "requirements"),
         ({"name": "a", "interpreter_path": "python3"}, "absolute path", "interpreter_path"),

@@ -171,3 +171,41 @@ def test_an_environment_being_built_is_not_removed(target: Target) -> None:
     assert session.ask("remove_env", key="key-1") == {"ok": True}
     assert session.ask("remove_env", key="key-1") == {"ok": True}
     assert session.ask("remove_env", key="../key")["code"] == "name"
+
+
+CONDA = f"""#!/bin/sh
+# stands where micromamba would: the same words, the same result on disk
+[ "$1 $2 $3 $5" = "create --yes --prefix --file" ] || exit 64
+echo "installing $(grep -c . "$6") lines into $4, packages under $CONDA_PKGS_DIRS"
+grep -q python "$6" || {{ mkdir -p "$4"; exit 0; }}
+grep -q nonesuch "$6" && {{ echo "error    nonesuch does not exist (perhaps a typo)" >&2; exit 1; }}
+exec {sys.executable} -m venv --without-pip "$4"
+"""
+
+
+def test_conda_makes_an_environment_from_its_own_file(target: Target) -> None:
+    tool = target.root / "micromamba"
+    target.root.mkdir()
+    tool.write_text(CONDA)
+    tool.chmod(0o755)
+    build = {
+        "path": str(target.root / "envs" / "key-1"),
+        "key": "key-1",
+        "cache": str(target.root / "uv-cache"),
+        "conda": "dependencies: [python=3.11, r-base]\n",
+        "tool": str(tool),
+    }
+    exited, log = build_it(target, build, "build-1")
+    assert exited["status"] == {"exited": 0}, log
+    assert "Installing the environment.yml with micromamba" in log
+    assert f"packages under {target.root}/conda-pkgs" in log
+    assert target.session().ask("env", path="key-1") == {"ready": True, "why": ""}
+    for number, text, said in (
+        (2, "dependencies: [python, nonesuch]\n", "micromamba ended with 1. What it said stands"),
+        (3, "dependencies: [r-base]\n", "brings no Python: add python=3.11 to it."),
+    ):
+        other = {**build, "path": f"{build['path']}{number}", "conda": text}
+        exited, log = build_it(target, other, f"build-{number}")
+        assert exited["status"] == {"exited": 2}
+        assert said in log
+        assert not target.session().ask("env", path=f"key-1{number}")["ready"]

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from compute.runner import runner
 from tests.runner.rig import HEAD, Target
 from tests.waiting import eventually
 
@@ -20,6 +22,45 @@ def test_hello_tells_what_the_target_is(target: Target) -> None:
     assert facts["memory_bytes"] > 1 << 20
     assert Path(facts["python"]).resolve() == Path(facts["python"])
     assert facts["boot_id"]
+
+
+def test_hello_lists_the_pythons_that_lie_there(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    home = tmp_path / "pyenv" / "versions" / "3.9.1" / "bin"
+    home.mkdir(parents=True)
+    shim = tmp_path / "bin" / "python3.8"
+    shim.write_text("#!/bin/sh\n")
+    shim.chmod(0o755)
+    (tmp_path / "bin" / "python3.12").symlink_to(sys.executable)
+    (home / "python3.9").write_bytes(b"\x7fELF")
+    (home / "python3.9").chmod(0o755)
+    (home / "python3.9-config").symlink_to("python3.9")
+    (home / "python3.7").write_bytes(b"\x7fELF")  # which nobody may execute
+    tool = tmp_path / "bin" / "micromamba"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    variables = {
+        "PATH": str(tmp_path / "bin"),
+        "PYENV_ROOT": str(tmp_path / "pyenv"),
+        "HOME": str(tmp_path),
+    }
+    facts = json.loads(
+        subprocess.check_output(
+            [sys.executable, "-c", _FACTS, str(Path(runner.__file__).parent)], env=variables
+        )
+    )
+    found = {row["version"]: row["path"] for row in facts["pythons"]}
+    assert found.items() >= {"3.12": os.path.realpath(sys.executable),
+                             "3.9": str(home / "python3.9")}.items()  # fmt: skip
+    assert "3.7" not in found
+    assert found.get("3.8") != str(shim)
+    assert facts["conda"] == str(tool)
+
+
+_FACTS = (
+    "import json, sys; sys.path.insert(0, sys.argv[1]); import runner; "
+    "print(json.dumps(runner.facts('/')))"
+)
 
 
 def test_a_session_survives_a_request_it_cannot_meet(target: Target) -> None:

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from compute.models import ComputeTarget
+from environments.services import environment_create
 from runs.models import Artifact, Blob, Run, Snapshot
 from runs.services.retention import (
     run_delete,
@@ -136,6 +137,22 @@ def test_prune_frees_what_nothing_needs_any_more(workspace: Workspace) -> None:
     studio_prune()
     assert not Snapshot.objects.filter(pk=snapshot.pk).exists()
     assert not any(blob_store().has(sha) for sha in (code, loose, snapshot.digest))
+
+
+def test_prune_keeps_the_build_context_of_an_environment(workspace: Workspace, alice: User) -> None:
+    snapshot, sha = snapshot_of(workspace, b"the context")
+    environment_create(
+        user=alice,
+        workspace=workspace,
+        name="image",
+        dockerfile="FROM a\nCOPY . .\n",
+        context=snapshot.digest,
+    )
+    age(sha)
+    age(snapshot.digest)
+    studio_prune()
+    assert Snapshot.objects.filter(pk=snapshot.pk).exists()
+    assert blob_store().has(sha)
 
 
 def test_prune_leaves_what_was_sent_today(workspace: Workspace) -> None:
