@@ -9,8 +9,9 @@ from django.db.models import Count, Max, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from environments.catalog import alias_target
+from environments.differences import LockChange, Place, lock_changes
 from environments.lock import lock_pins, pin_name
-from environments.models import Build, Environment, EnvironmentVersion, Lock
+from environments.models import Build, Environment, EnvironmentVersion, Lock, LockUpdate
 from environments.modules import distribution_for
 from environments.requirements import requirements_read
 from studio.lib.refusal import NotFound, Refused
@@ -185,6 +186,32 @@ def latest_versions(*, workspace: Workspace) -> QuerySet[EnvironmentVersion]:
     return EnvironmentVersion.objects.filter(
         environment__in=environments.values("pk"), number=Subquery(newest.order_by("-number")[:1])
     )
+
+
+def version_locks(*, version: EnvironmentVersion) -> dict[Place, str]:
+    """The texts of a version's locks by what they are for, the oldest first."""
+    locks = version.locks.order_by("pk")
+    return {Place(lock.python_version, lock.platform): lock.text for lock in locks}
+
+
+def update_get(*, user: User, update_id: int) -> LockUpdate:
+    """An update of packages in one of the user's workspaces.
+
+    Raises:
+        NotFound: there is none, or it is not theirs to see.
+    """
+    rows = LockUpdate.objects.select_related("version__environment", "created_by", "made")
+    mine = workspaces_of(user=user)
+    found = rows.filter(pk=update_id, version__environment__workspace__in=mine).first()
+    if found is None:
+        raise NotFound(f"There is no update {update_id}.")
+    return found
+
+
+def update_changes(*, update: LockUpdate) -> list[LockChange]:
+    """What a new version would have otherwise than the one that is brought up to date."""
+    new = {Place(lock["python_version"], lock["platform"]): lock["text"] for lock in update.locks}
+    return lock_changes(version_locks(version=update.version), new)
 
 
 def build_get(*, user: User, build_id: int) -> Build:

@@ -22,6 +22,12 @@ from environments.services.environments import (
     environment_pick,
 )
 from environments.services.labels import label_remove, label_set
+from environments.services.updates import (
+    update_apply,
+    update_resolve,
+    update_start,
+    updates_due,
+)
 
 __all__ = [
     "Building",
@@ -43,6 +49,10 @@ __all__ = [
     "environment_pick",
     "label_remove",
     "label_set",
+    "update_apply",
+    "update_resolve",
+    "update_start",
+    "updates_due",
     "version_archive",
     "version_delete",
 ]

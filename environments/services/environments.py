@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from django.db import transaction
+from django.db.models import F
 
 from environments.catalog import Template, templates
 from environments.models import Environment, EnvironmentVersion, Lock
@@ -173,7 +174,7 @@ def _folder_version(workspace: Workspace, requirements: str) -> EnvironmentVersi
         environment__origin=Environment.Origin.FOLDER,
         spec_digest=digest,
     )
-    found = known.first()
+    found = known.order_by(F("archived_at").desc(nulls_first=True), "-number").first()
     if found is None:
         return _folder_register(workspace, spec, f"{_FOLDER_PREFIX}{digest[:8]}")
     if found.environment.archived_at or found.archived_at:
