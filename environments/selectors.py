@@ -20,6 +20,8 @@ from studio.selectors import workspaces_of
 
 LATEST = "latest"
 """The label that always means the newest version in use; nobody can move it."""
+BUILD_GROUPS = {"live": (Build.Status.QUEUED, Build.Status.RUNNING)}
+"""Words for several statuses of builds."""
 _NUMBER = re.compile(r"[1-9]\d{0,8}")
 
 
@@ -194,6 +196,23 @@ def version_locks(*, version: EnvironmentVersion) -> dict[Place, str]:
     return {Place(lock.python_version, lock.platform): lock.text for lock in locks}
 
 
+def lock_get(*, version: EnvironmentVersion, python_version: str = "", platform: str = "") -> Lock:
+    """The version's lock for this Python and platform; without a wish the newest.
+
+    Raises:
+        NotFound: it has none, or none for these; the sentence says what there is.
+    """
+    locks = version.locks.order_by("-pk")
+    wanted = {"python_version": python_version, "platform": platform}
+    found = locks.filter(**{name: value for name, value in wanted.items() if value}).first()
+    if found is not None:
+        return found
+    places = [str(Place(lock.python_version, lock.platform)) for lock in locks]
+    if places:
+        raise NotFound(f"{version} has no such lock: there are those for {'; '.join(places)}.")
+    raise NotFound(f"{version} has no lock: its packages are resolved when it is first built.")
+
+
 def update_get(*, user: User, update_id: int) -> LockUpdate:
     """An update of packages in one of the user's workspaces.
 
@@ -227,8 +246,21 @@ def build_get(*, user: User, build_id: int) -> Build:
     return build
 
 
-def build_list(*, workspace: Workspace) -> QuerySet[Build]:
-    """All builds of a workspace, newest first."""
-    return Build.objects.select_related("target", "version__environment").filter(
-        target__workspace=workspace
-    )
+def build_list(
+    *, workspace: Workspace, status: str = "", target: str = "", environment: str = ""
+) -> QuerySet[Build]:
+    """The builds of a workspace, newest first: those with this status, on this target, of this
+    environment ("name" or "name:3"), each only where asked for.
+    """
+    builds = Build.objects.select_related("target", "version__environment")
+    builds = builds.filter(target__workspace=workspace).order_by("-pk")
+    if status:
+        builds = builds.filter(status__in=BUILD_GROUPS.get(status, (status,)))
+    if target:
+        builds = builds.filter(target__name=target)
+    name, _, number = environment.strip().partition(":")
+    if name:
+        builds = builds.filter(version__environment__name=name)
+    if number:
+        builds = builds.filter(version__number=number if _NUMBER.fullmatch(number) else 0)
+    return builds

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
-from environments.models import Build, Environment, EnvironmentVersion
+from environments.lock import lock_pins
+from environments.models import Build, Environment, EnvironmentVersion, Lock, VersionLabel
+from environments.selectors import LATEST
 
 _LIVE = (Build.Status.QUEUED, Build.Status.RUNNING)
 
@@ -32,6 +34,51 @@ class ExperimentUse:
     last_at: datetime
 
 
+@dataclass(frozen=True)
+class VersionRow:
+    """A version in the list of its environment."""
+
+    version: EnvironmentVersion
+    labels: list[str]
+    runs: int
+    """Without those in the trash."""
+
+    @property
+    def packages(self) -> int | None:
+        """How many are locked, if any lock is known."""
+        locks = list(self.version.locks.all())
+        return len(lock_pins(locks[0].text)) if locks else None
+
+
+def version_rows(*, environment: Environment) -> list[VersionRow]:
+    """All versions, newest first, with their labels; `latest` comes before the others."""
+    versions = list(
+        environment.versions.select_related("created_by", "updates", "environment")
+        .prefetch_related("labels", Prefetch("locks", Lock.objects.order_by("pk")))
+        .annotate(run_count=Count("runs", filter=Q(runs__deleted_at=None)))
+        .order_by("-number")
+    )
+    latest = next((version.pk for version in versions if version.archived_at is None), None)
+    return [
+        VersionRow(
+            version=version,
+            labels=[LATEST] * (version.pk == latest)
+            + [label.name for label in version.labels.all()],
+            runs=version.run_count,
+        )
+        for version in versions
+    ]
+
+
+def newest_versions(*, environments: Iterable[Environment]) -> dict[int, EnvironmentVersion]:
+    """What each environment means without a number: {its key: version}."""
+    versions = EnvironmentVersion.objects.filter(environment__in=environments).order_by("number")
+    found: dict[int, EnvironmentVersion] = {}
+    for version in sorted(versions, key=lambda version: version.archived_at is None):
+        found[version.environment_id] = version  # the last one counts: in use, then the highest
+    return found
+
+
 def uses_of_version(*, version: EnvironmentVersion) -> Uses:
     """Runs in this version, or in what was built for it."""
     return _uses(EnvironmentVersion.objects.filter(pk=version.pk))
@@ -47,6 +94,10 @@ def experiments_using(*, version: EnvironmentVersion) -> list[ExperimentUse]:
     rows = version.runs.filter(deleted_at=None).values("experiment__name")
     rows = rows.annotate(runs=Count("pk"), last_at=Max("created_at")).order_by("-last_at")
     return [ExperimentUse(row["experiment__name"], row["runs"], row["last_at"]) for row in rows]
+
+
+def _name(label: VersionLabel) -> str:
+    return label.name
 
 
 def _uses(versions: QuerySet[EnvironmentVersion]) -> Uses:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from compute.api import data_router as data
 from compute.api import router as targets
 from environments.api import router as environments
+from environments.api_versions import router as versions
 from runs.api.artifacts import router as artifacts
 from runs.api.builds import router as builds
 from runs.api.credentials import router as credentials
@@ -37,6 +38,7 @@ for prefix, router in (
     ("/targets", targets),
     ("/data", data),
     ("/environments", environments),
+    ("/environments", versions),
     ("/builds", builds),
     ("", people),
     ("/tokens", tokens),
