@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
 from django.utils import timezone
 
@@ -199,6 +201,16 @@ class Build(models.Model):
     def task(self) -> str:
         """Its name on watch streams and the start of its log keys."""
         return f"build/{self.pk}"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it waits or goes on."""
+        return self.status in {self.Status.QUEUED, self.Status.RUNNING}
+
+    @property
+    def length(self) -> timedelta | None:
+        """How long it took; None before its end, and when it never began."""
+        return self.ended_at - self.started_at if self.ended_at and self.started_at else None
 
     @property
     def log_key(self) -> str:

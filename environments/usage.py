@@ -10,7 +10,9 @@ from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
 from environments.lock import lock_pins
 from environments.models import Build, Environment, EnvironmentVersion, Lock, VersionLabel
+from environments.packages import Card, environment_cards
 from environments.selectors import LATEST
+from studio.models import Workspace
 
 _LIVE = (Build.Status.QUEUED, Build.Status.RUNNING)
 
@@ -67,6 +69,31 @@ def version_rows(*, environment: Environment) -> list[VersionRow]:
             runs=version.run_count,
         )
         for version in versions
+    ]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A curated environment as a card of the list."""
+
+    card: Card
+    version: EnvironmentVersion
+    ready_on: list[str]
+    """The targets where its newest version is built."""
+
+
+def offers(*, workspace: Workspace) -> list[Offer]:
+    """The curated environments in use, by name."""
+    cards = [card for card in environment_cards(workspace=workspace) if card.is_curated]
+    keys = [card.version_id for card in cards]
+    versions = EnvironmentVersion.objects.select_related("environment").in_bulk(keys)
+    ready: dict[int, set[str]] = {}
+    built = Build.objects.filter(version__in=keys, status=Build.Status.READY, is_current=True)
+    for version, target in built.values_list("version", "target__name"):
+        ready.setdefault(version, set()).add(target)
+    return [
+        Offer(card, versions[card.version_id], sorted(ready.get(card.version_id, ())))
+        for card in cards
     ]
 
 

@@ -7,6 +7,7 @@ from django.urls import path
 from runs.views import (
     actions,
     artifacts,
+    buildlist,
     builds,
     bulk,
     changes,
@@ -127,6 +128,8 @@ urlpatterns = [
     path("live/targets/", targets.targets_live, name="targets_live"),
     path("targets/<str:name>/", targets.target, name="target"),
     path("targets/<str:name>/live/", targets.target_live, name="target_live"),
+    path("builds/", buildlist.builds, name="builds"),
+    path("live/builds/", buildlist.builds_live, name="builds_live"),
     path("builds/<int:build_id>/", builds.build, name="build"),
     path("builds/<int:build_id>/live/", builds.live, name="build_live"),
     path("builds/<int:build_id>/log/raw/", builds.raw, name="build_raw"),

@@ -245,4 +245,6 @@ def _move(
     if not builds.update(status=to, **fields):
         return False
     push(f"build.{build_id}", {"type": "build.changed", "build": build_id})
+    workspace = Build.objects.values_list("target__workspace", flat=True).get(pk=build_id)
+    push(f"environments.{workspace}", {"type": "environments.changed"})
     return True

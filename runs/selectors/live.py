@@ -35,6 +35,11 @@ def workspace_group(user: User, slug: str) -> str:
     return f"workspace.{workspace_for(user=user, slug=slug).pk}"
 
 
+def environments_group(user: User, slug: str) -> str:
+    """The group that hears of every build and update of packages of a workspace."""
+    return f"environments.{workspace_for(user=user, slug=slug).pk}"
+
+
 def run_status(user: User, run_id: int) -> dict[str, Any]:
     """The few words that a page needs at once when a run moves."""
     run = run_get(user=user, ref=str(run_id))
