@@ -254,7 +254,8 @@ export class Chart {
   }
 
   // The chart as a picture on the page's ground, with its name.
-  picture(title) {
+  async picture(title) {
+    await null; // what was shown in this turn is drawn at its end
     const drawn = this.plot.ctx.canvas;
     const ratio = devicePixelRatio;
     const canvas = document.createElement("canvas");
