@@ -9,7 +9,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from environments.models import Build, Environment, EnvironmentVersion, Lock
+from environments.models import (
+    Build,
+    Environment,
+    EnvironmentVersion,
+    Lock,
+    LockUpdate,
+    VersionLabel,
+)
 from environments.services import build_cancel
 from studio.console import Records, act
 
@@ -32,6 +39,23 @@ class EnvironmentVersionAdmin(Records[EnvironmentVersion]):
     list_filter = ("environment__origin", "environment__workspace")
     search_fields = ("environment__name", "spec_digest")
     list_select_related = ("environment", "created_by")
+
+
+@admin.register(VersionLabel)
+class VersionLabelAdmin(Records[VersionLabel]):
+    list_display = ("name", "version", "moved_by", "moved_at")
+    list_filter = ("environment__workspace",)
+    search_fields = ("name", "environment__name")
+    list_select_related = ("version__environment", "moved_by")
+
+
+@admin.register(LockUpdate)
+class LockUpdateAdmin(Records[LockUpdate]):
+    list_display = ("id", "version", "status", "error", "created_by", "created_at", "ended_at")
+    list_filter = ("status", "created_at")
+    search_fields = ("=id", "version__environment__name", "error")
+    list_select_related = ("version__environment", "created_by")
+    exclude = ("lease_token",)
 
 
 @admin.register(Lock)

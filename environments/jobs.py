@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from environments.services import build_settle, build_stop
+from environments.services import build_settle, build_stop, update_resolve
 
 
 def stop(build_id: int) -> None:
@@ -13,3 +13,8 @@ def stop(build_id: int) -> None:
 def settle(build_id: int) -> None:
     """Ask the target itself about a build that its runner cannot see."""
     build_settle(build_id=build_id)
+
+
+def update(update_id: int) -> None:
+    """Resolve the packages of a version anew."""
+    update_resolve(update_id=update_id)

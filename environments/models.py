@@ -24,6 +24,8 @@ class Environment(models.Model):
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True, blank=True)
+    last_number = models.PositiveIntegerField(default=0)
+    """The highest number of a version that was deleted: no number is given twice."""
 
     class Meta:
         ordering = ("name",)
@@ -46,8 +48,12 @@ class EnvironmentVersion(models.Model):
     number = models.PositiveIntegerField()
     spec = models.JSONField()
     spec_digest = models.CharField(max_length=64)
+    updates = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
+    """The version whose definition it has with packages that were resolved anew."""
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    """New runs are refused since then; an archived environment archives all its versions."""
 
     class Meta:
         ordering = ("-number",)
@@ -57,6 +63,25 @@ class EnvironmentVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.environment}:{self.number}"
+
+
+class VersionLabel(models.Model):
+    """A word that means one version of its environment, until it is moved to another one."""
+
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="labels")
+    name = models.CharField(max_length=50)
+    version = models.ForeignKey(EnvironmentVersion, on_delete=models.CASCADE, related_name="labels")
+    moved_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    moved_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.UniqueConstraint(fields=["environment", "name"], name="one_label_a_name"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.environment}:{self.name}"
 
 
 class Lock(models.Model):
@@ -80,6 +105,53 @@ class Lock(models.Model):
 
     def __str__(self) -> str:
         return f"lock of {self.version} for {self.python_version} on {self.platform}"
+
+
+class LockUpdate(models.Model):
+    """The packages of a version, resolved anew beside it; a new version once somebody wants that.
+
+    queued -> running -> ready | failed; and ready -> applied
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "queued"
+        RUNNING = "running", "running"
+        READY = "ready", "ready"
+        FAILED = "failed", "failed"
+        APPLIED = "applied", "applied"
+
+    version = models.ForeignKey(
+        EnvironmentVersion, on_delete=models.CASCADE, related_name="lock_updates"
+    )
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
+    locks = models.JSONField(default=list)
+    """What was resolved so far: [{"python_version", "platform", "text"}]."""
+    error = models.TextField(blank=True)
+    made = models.ForeignKey(
+        EnvironmentVersion, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["version"],
+                condition=models.Q(status__in=["queued", "running"]),
+                name="one_live_update_a_version",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"update {self.pk} of {self.version}"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is still being resolved."""
+        return self.status in {self.Status.QUEUED, self.Status.RUNNING}
 
 
 class Build(models.Model):

@@ -1,5 +1,12 @@
 """Writing about environments and their builds."""
 
+from environments.services.archiving import (
+    delete_problem,
+    environment_archive,
+    environment_delete,
+    version_archive,
+    version_delete,
+)
 from environments.services.builds import (
     build_cancel,
     build_finished,
@@ -14,6 +21,13 @@ from environments.services.environments import (
     environment_create,
     environment_pick,
 )
+from environments.services.labels import label_remove, label_set
+from environments.services.updates import (
+    update_apply,
+    update_resolve,
+    update_start,
+    updates_due,
+)
 
 __all__ = [
     "Building",
@@ -27,7 +41,18 @@ __all__ = [
     "build_settle",
     "build_stop",
     "builds_to_stop",
+    "delete_problem",
+    "environment_archive",
     "environment_bootstrap_curated",
     "environment_create",
+    "environment_delete",
     "environment_pick",
+    "label_remove",
+    "label_set",
+    "update_apply",
+    "update_resolve",
+    "update_start",
+    "updates_due",
+    "version_archive",
+    "version_delete",
 ]

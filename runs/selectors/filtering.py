@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import reduce
@@ -160,7 +161,16 @@ def _flag(_term: Term, _value: str, _user: User, _now: datetime) -> Q:
 def _name(term: Term, value: str, user: User, _now: datetime) -> Q:
     if term.field == "user" and value == "me":
         return Q(submitted_by=user.pk)
+    if term.field == "environment" and ":" in value:
+        return _version(value)
     return Q(**{COLUMNS[term.field]: value})
+
+
+def _version(reference: str) -> Q:
+    """Runs in one version of an environment, by its number or by a label that it has now."""
+    name, _, which = reference.partition(":")
+    column = "number" if re.fullmatch(r"\d{1,9}", which, re.ASCII) else "labels__name"
+    return Q(**{COLUMNS["environment"]: name, f"environment_version__{column}": which})
 
 
 def _text(term: Term, value: str, _user: User, _now: datetime) -> Q:

@@ -7,6 +7,7 @@ import secrets
 from django.db import transaction
 
 from compute.selectors import target_pick
+from environments.selectors import version_require_use
 from runs.models import Run
 from runs.selectors.runs import run_attempt
 from runs.services.submit import run_enter
@@ -33,10 +34,12 @@ def run_again(*, user: User, run: Run) -> Run:
     """Queue a new run of the same snapshot, environment version, words and variables.
 
     Raises:
-        Refused: its target takes no runs of this user now; the sentence says what would help.
+        Refused: its environment is archived, or its target takes no runs of this user now; the
+            sentence says what would help.
         Forbidden: the user may not submit here.
     """
     require_role(user, run.workspace, Role.CONTRIBUTOR)
+    version_require_use(version=run.environment_version)
     target_pick(
         workspace=run.workspace, user=user, name=run.target.name, gpus=run.gpus, data=[*run.data]
     )

@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from environments.lock import lock_pins
 from environments.models import Lock
+from environments.pins import PinChange, pin_changes
 from runs.models import Run
-from runs.pins import PinChange, pin_changes
 from runs.templatetags.runyard import duration
 
 

@@ -151,8 +151,12 @@ def test_a_named_environment_comes_first(member: User, curated: Workspace) -> No
         ("scikit", "did you mean scikit-learn?"),
         ("pytorch", "there are minimal, notebook, scikit-learn."),
         ("scikit-learn:7", "has no version 7: the newest is 1."),
-        ("scikit-learn:0", "There is no environment 'scikit-learn:0'"),
-        ("scikit-learn:latest", "There is no environment"),
+        ("scikit-learn:0", "has no version 0: the newest is 1."),
+        (
+            "scikit-learn:prod",
+            "no version or label 'prod': the newest is 1, and",
+        ),
+        ("sklearn:latest", "did you mean scikit-learn?"),
     ],
 )
 def test_an_unknown_name_is_refused_with_what_is_near(
