@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 
 from environments.interpreter import Interpreter
 
-STEPS = "venv 1"
+STEPS = "venv 2"
 """How the runner makes an environment; another way of making is another key."""
 
 
