@@ -19,10 +19,19 @@ PAGE_SIZE = 50
 TRASH_DAYS = 7
 """How long a deleted run can be restored."""
 _LAST_DELETED = ("-deleted_at", "-pk")
-_NOT_IN_TABLES = (
-    "description", "origin", "git", "variables", "secret_variables", "outputs", "data",
-    "end_sentence", "extra_files", "environment_why",
+_NOT_IN_TABLES = frozenset(
+    {"description", "origin", "git", "variables", "secret_variables", "outputs", "data",
+     "end_sentence", "extra_files", "environment_why"}
 )  # fmt: skip
+_IN_TABLES = (
+    *(field.name for field in Run._meta.concrete_fields if field.name not in _NOT_IN_TABLES),
+    "experiment__name",
+    "target__name",
+    "submitted_by__username",
+    "environment_version__number",
+    "environment_version__environment__name",
+    "source__name",
+)
 
 
 Show = Callable[[QuerySet[Run]], QuerySet[Run]]
@@ -79,13 +88,10 @@ def _whole(rows: QuerySet[Run]) -> QuerySet[Run]:
 
 
 def in_table(rows: QuerySet[Run]) -> QuerySet[Run]:
-    """The rows with what columns of a table show, and nothing more."""
+    """The rows with what columns of a table show; of what they belong to, the names alone."""
     return rows.select_related(
         "experiment", "target", "submitted_by", "environment_version__environment", "source"
-    ).defer(
-        *_NOT_IN_TABLES, "target__facts", "target__config", "environment_version__spec",
-        "source__git",
-    )  # fmt: skip
+    ).only(*_IN_TABLES)
 
 
 def _query_page(
