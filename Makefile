@@ -12,7 +12,7 @@ PY ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
   "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
   && { echo "$$python"; break; }; done)
 
-.PHONY: help install dev up demo test check bench screenshots lock clean needs collected \
+.PHONY: help install dev up demo test check bench screenshots lock lock-curated clean needs collected \
   check-lint check-types check-floors check-templates check-django check-vendored
 .DEFAULT_GOAL := help
 
@@ -25,6 +25,7 @@ help:
 	@echo "make screenshots  every page in both themes, wide and narrow, into ./screenshots"
 	@echo "make install  only install; make dev: with the tools of the tests"
 	@echo "make lock     resolve the dependencies anew; make clean: remove what was installed"
+	@echo "make lock-curated  resolve the curated environments anew"
 
 install: $(STAMPS)/install
 	@:
@@ -116,6 +117,15 @@ lock: $(STAMPS)/uv
 	$(COMPILE) pyproject.toml --extra studio --group dev --constraint requirements.txt \
 	  --output-file requirements-dev.txt
 	echo uv | $(COMPILE) - --constraint requirements.txt --output-file requirements-uv.txt
+
+# one lock for every platform; UPGRADE=--upgrade takes newer versions, which are new versions there
+lock-curated: dev
+	for folder in environments/curated/*/; do \
+	  python=$$(sed -n 's/^lock_python = "\(.*\)"/\1/p' $${folder}template.toml); \
+	  $(BIN)/uv pip compile $(UPGRADE) $${folder}requirements.txt --universal --python $(BIN)/python \
+	    --python-version $$python --generate-hashes --quiet --no-header --no-annotate --no-config \
+	    --no-emit-index-url --no-emit-find-links --output-file $${folder}lock.txt || exit; \
+	done
 
 clean:
 	rm -rf $(VENV) staticfiles screenshots .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \

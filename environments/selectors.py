@@ -8,7 +8,7 @@ import re
 from django.db.models import Count, Max, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from environments.catalog import alias_target
+from environments.catalog import alias_target, installed_mb
 from environments.differences import LockChange, Place, lock_changes
 from environments.lock import lock_pins, pin_name
 from environments.models import Build, Environment, EnvironmentVersion, Lock, LockUpdate
@@ -163,11 +163,17 @@ def module_advice(*, workspace: Workspace, missing: str) -> tuple[str, str | Non
         latest_versions(workspace=workspace).select_related("environment").prefetch_related(with_it)
     )
     ranks = [
-        (version.environment.origin, len(packages), version.environment.name)
+        environment_rank(environment=version.environment, packages=len(packages))
         for version in versions
         if distribution in (packages := _packages(version))
     ]
-    return distribution, min(ranks)[2] if ranks else None
+    return distribution, min(ranks)[-1] if ranks else None
+
+
+def environment_rank(*, environment: Environment, packages: int) -> tuple[str, int, int, str]:
+    """Sorts what serves equally well: curated before others, small before large, then by name."""
+    name = environment.name
+    return environment.origin, installed_mb(name), packages, name
 
 
 def _packages(version: EnvironmentVersion) -> set[str]:
