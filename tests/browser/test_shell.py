@@ -211,3 +211,10 @@ def test_a_page_without_network_says_since_when(open_tab: OpenTab) -> None:
     page.context.set_offline(False)
     expect(state).to_have_text("live", timeout=15_000)
     expect(page.locator("#offline-bar")).to_be_hidden()
+
+
+def test_a_phone_shows_which_tab_one_is_on(ended: int, open_tab: OpenTab) -> None:
+    page = open_tab(f"/runs/{ended}/events/", viewport={"width": 390, "height": 844})
+    expect(page.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=0.9)
+    page.goto("/data/")
+    expect(page.locator(".topbar nav [aria-current]")).to_be_in_viewport(ratio=0.9)
