@@ -67,7 +67,7 @@ export class Chart {
     const { options } = this;
     return {
       ...this.size(),
-      padding: [8, 10, 0, 0],
+      padding: [8, 18, 0, 0],
       legend: { show: false },
       scales: {
         x: { time: options.axis === "time", distr: options.isLogX ? 3 : 1, range: (_, a, b) => this.range(a, b) },
