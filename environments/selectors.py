@@ -11,7 +11,15 @@ from django.db.models.functions import Coalesce
 from environments.catalog import alias_target, installed_mb
 from environments.differences import LockChange, Place, lock_changes
 from environments.lock import lock_pins, pin_name
-from environments.models import Build, Environment, EnvironmentVersion, Lock, LockUpdate
+from environments.models import (
+    Build,
+    BuildOrder,
+    BuiltEnvironment,
+    Environment,
+    EnvironmentVersion,
+    Lock,
+    LockUpdate,
+)
 from environments.modules import distribution_for
 from environments.requirements import requirements_read
 from studio.lib.refusal import NotFound, Refused
@@ -238,3 +246,22 @@ def build_list(*, workspace: Workspace) -> QuerySet[Build]:
     return Build.objects.select_related("target", "version__environment").filter(
         target__workspace=workspace
     )
+
+
+def build_fault(*, build: Build) -> str:
+    """Why what it made cannot be used any more, as it was last found; "" when it can."""
+    built = BuiltEnvironment.objects.filter(target=build.target_id, key=build.key)
+    return built.values_list("fault", flat=True).first() or ""
+
+
+def order_get(*, user: User, order_id: int) -> BuildOrder:
+    """An order in one of the user's workspaces.
+
+    Raises:
+        NotFound: there is none, or it is not theirs to see.
+    """
+    orders = BuildOrder.objects.select_related("target", "version__environment", "build")
+    order = orders.filter(pk=order_id, target__workspace__in=workspaces_of(user=user)).first()
+    if order is None:
+        raise NotFound(f"There is no order {order_id}.")
+    return order

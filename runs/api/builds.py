@@ -7,6 +7,7 @@ from datetime import datetime
 from django.http import HttpRequest, HttpResponseBase
 from ninja import Router, Schema
 
+from environments.history import build_reason
 from environments.selectors import build_get
 from runs.stores import log_store
 from studio.api_auth import caller
@@ -23,6 +24,7 @@ class BuildOut(Schema):
     environment: str
     target: str
     status: str
+    reason: str
     error: str
     created_at: datetime
     started_at: datetime | None
@@ -34,6 +36,7 @@ def show(request: HttpRequest, build_id: int) -> BuildOut:
     """One build."""
     build = build_get(user=caller(request), build_id=build_id)
     return BuildOut(
+        reason=build_reason(build=build),
         id=build.pk,
         environment=str(build.version),
         target=build.target.name,
