@@ -27,6 +27,10 @@ class ComputeTarget(models.Model):
     build_slots = models.PositiveIntegerField(default=1)
     declared_gpus = models.JSONField(null=True, blank=True)
     """[index or UUID] as an admin listed them, which wins; null: what `hello` finds."""
+    environments_gib = models.PositiveIntegerField(default=20)
+    """How much room built environments may take there; 0 for no bound."""
+    environments_stock = models.JSONField(default=dict)
+    """What they took when last measured: {bytes, cache_bytes, measured_at}."""
     enabled = models.BooleanField(default=True)
     open_to_members = models.BooleanField(default=False)
     """A local target has the server user's rights, so only the owner may open it to others."""

@@ -11,6 +11,8 @@ from django.urls import reverse
 
 from environments.models import (
     Build,
+    BuildOrder,
+    BuiltEnvironment,
     Environment,
     EnvironmentVersion,
     Lock,
@@ -86,3 +88,19 @@ class BuildAdmin(Records[Build]):
 
     def view_on_site(self, obj: Any) -> str:
         return reverse("runs:build", args=[obj.pk])
+
+
+@admin.register(BuildOrder)
+class BuildOrderAdmin(Records[BuildOrder]):
+    list_display = ("id", "version", "target", "user", "is_rebuild", "created_at", "ended_at")
+    list_filter = ("is_rebuild", "created_at", "target")
+    search_fields = ("version__environment__name", "error")
+    list_select_related = ("version__environment", "target__workspace", "user")
+
+
+@admin.register(BuiltEnvironment)
+class BuiltEnvironmentAdmin(Records[BuiltEnvironment]):
+    list_display = ("key", "target", "kind", "size_bytes", "used_at", "is_pinned", "fault")
+    list_filter = ("kind", "is_pinned", "target")
+    search_fields = ("key", "fault")
+    list_select_related = ("target__workspace",)

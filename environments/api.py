@@ -7,10 +7,17 @@ from datetime import datetime
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
+from compute.selectors import target_get
 from environments.lock import lock_pins
-from environments.models import Environment, EnvironmentVersion, Lock
-from environments.selectors import environment_get, environments_used, version_find
-from environments.services import environment_delete, version_delete
+from environments.models import BuildOrder, Environment, EnvironmentVersion, Lock
+from environments.selectors import (
+    environment_get,
+    environments_used,
+    order_get,
+    version_find,
+    version_get,
+)
+from environments.services import build_order, environment_delete, version_delete
 from environments.services.environments import environment_create
 from environments.usage import VersionRow, newest_versions, version_rows
 from studio.api_auth import caller
@@ -28,6 +35,25 @@ class EnvironmentIn(In):
     requirements: Text | None = None
     interpreter_path: Text | None = None
     description: Text = ""
+
+
+class OrderIn(In):
+    """A build ahead of the runs that will need it."""
+
+    target: Text
+    rebuild: bool = False
+    """Make it anew although it is ready."""
+
+
+class OrderOut(Schema):
+    """How far an order is: `build` is its number as soon as there is one."""
+
+    id: int
+    environment: str
+    target: str
+    status: str
+    build: int | None
+    error: str
 
 
 class EnvironmentOut(Schema):
@@ -163,3 +189,36 @@ def delete(request: HttpRequest, name: Text, workspace: Text = "") -> Status[Non
     else:
         environment_delete(user=user, environment=environment_get(workspace=where, name=name))
     return Status(204, None)
+
+
+@router.post("/{name}/build", response={202: OrderOut, **REFUSALS}, summary="Order a build")
+def order(
+    request: HttpRequest, name: Text, payload: OrderIn, workspace: Text = ""
+) -> Status[OrderOut]:
+    """Have an environment ("name" or "name:3") built on a target before any run needs it."""
+    here = _workspace(request, workspace)
+    target = target_get(user=caller(request), workspace=here, name=payload.target)
+    made = build_order(
+        user=caller(request),
+        version=version_get(workspace=here, reference=name),
+        target=target,
+        is_rebuild=payload.rebuild,
+    )
+    return Status(202, _order_out(made))
+
+
+@router.get("/orders/{order_id}", response={200: OrderOut, **REFUSALS}, summary="Show an order")
+def show_order(request: HttpRequest, order_id: int) -> OrderOut:
+    """How far an ordered build is."""
+    return _order_out(order_get(user=caller(request), order_id=order_id))
+
+
+def _order_out(order: BuildOrder) -> OrderOut:
+    return OrderOut(
+        id=order.pk,
+        environment=str(order.version),
+        target=order.target.name,
+        status=order.status,
+        build=order.build_id,
+        error=order.error or (order.build.error if order.build else ""),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from environments.services import build_settle, build_stop, update_resolve
+from environments.services import build_settle, build_stop, order_walk, target_clean, update_resolve
 
 
 def stop(build_id: int) -> None:
@@ -18,3 +18,13 @@ def settle(build_id: int) -> None:
 def update(update_id: int) -> None:
     """Resolve the packages of a version anew."""
     update_resolve(update_id=update_id)
+
+
+def order(order_id: int) -> None:
+    """Take an order of a build as far as it goes."""
+    order_walk(order_id=order_id)
+
+
+def clean(target_id: int) -> None:
+    """Look at what is built on a target, and remove what has no room."""
+    target_clean(target_id=target_id)

@@ -170,6 +170,14 @@ class Build(models.Model):
     version = models.ForeignKey(EnvironmentVersion, on_delete=models.CASCADE, related_name="builds")
     lock = models.ForeignKey(Lock, on_delete=models.CASCADE, related_name="builds")
     key = models.CharField(max_length=64)
+    key_parts = models.JSONField(default=dict)
+    """What the key was made from, by name: `KeyParts` says which names."""
+    base_key = models.CharField(max_length=64, blank=True)
+    """The key of its first generation: all generations hold the same."""
+    generation = models.PositiveIntegerField(default=0)
+    """What was ready once is never changed in place: it is built anew as the next generation."""
+    cause = models.TextField(blank=True)
+    """Why it was made although nothing in the key has changed, as a sentence."""
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
     is_current = models.BooleanField(default=True)
     """False once a newer build of the same key on the same target replaced it."""
@@ -193,6 +201,7 @@ class Build(models.Model):
                 name="one_current_build_a_key",
             ),
         )
+        indexes = (models.Index(fields=["target", "base_key"], name="build_base_key"),)
 
     def __str__(self) -> str:
         return f"build {self.pk}"
@@ -216,3 +225,67 @@ class Build(models.Model):
     def log_key(self) -> str:
         """Where its log lies in the log store."""
         return f"{self.task}/run.log"
+
+
+class BuildOrder(models.Model):
+    """Somebody's wish to have a version built on a target, without a run that needs it."""
+
+    version = models.ForeignKey(EnvironmentVersion, on_delete=models.CASCADE, related_name="orders")
+    target = models.ForeignKey(ComputeTarget, on_delete=models.CASCADE, related_name="build_orders")
+    user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    is_rebuild = models.BooleanField(default=False)
+    """Whether it is wanted anew although it is ready."""
+    build = models.ForeignKey(
+        Build, null=True, blank=True, on_delete=models.SET_NULL, related_name="orders"
+    )
+    error = models.TextField(blank=True)
+    """Why it did not even come to a build."""
+    created_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    """When it was found ready, or impossible, without a build."""
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"order of {self.version} on {self.target}"
+
+    @property
+    def status(self) -> str:
+        """As a build's: that of its own build as soon as there is one."""
+        if self.build is not None:
+            return self.build.status
+        if self.ended_at is None:
+            return Build.Status.QUEUED
+        return Build.Status.FAILED if self.error else Build.Status.READY
+
+
+class BuiltEnvironment(models.Model):
+    """An environment that lies on a target, as it was when somebody last looked there."""
+
+    class Kind(models.TextChoices):
+        FOLDER = "folder", "folder"
+        IMAGE = "image", "image"
+
+    target = models.ForeignKey(ComputeTarget, on_delete=models.CASCADE, related_name="built")
+    key = models.CharField(max_length=64)
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.FOLDER)
+    size_bytes = models.BigIntegerField(null=True)
+    used_at = models.DateTimeField(null=True)
+    """To the minute."""
+    used_by = models.JSONField(default=list)
+    """The tasks, like "run/42/1", that executed in it."""
+    is_pinned = models.BooleanField(default=False)
+    """Whether it stays however little room there is."""
+    fault = models.TextField(blank=True)
+    """Why it cannot be used any more: the next run builds it anew."""
+    verified_at = models.DateTimeField(null=True, blank=True)
+    """When the contents of all its files were last found to be right."""
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-used_at",)
+        constraints = (models.UniqueConstraint(fields=["target", "key"], name="one_built_a_key"),)
+
+    def __str__(self) -> str:
+        return f"{self.key[:12]} on {self.target}"

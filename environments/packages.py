@@ -13,7 +13,7 @@ from compute.models import ComputeTarget
 from environments.lock import lock_pins, pin_name
 from environments.models import Build, Environment, EnvironmentVersion, Lock
 from environments.requirements import requirements_read
-from environments.selectors import latest_versions, version_get
+from environments.selectors import environment_rank, latest_versions, version_get
 from environments.spec import USER_MANAGED
 from studio.models import Workspace
 
@@ -74,11 +74,11 @@ def contents_of(
 def environment_with(*, workspace: Workspace, packages: Collection[str]) -> str:
     """The smallest environment that has all of these, a curated one before others; "": none."""
     found = [
-        (version.environment.origin, len(known.packages or ()), version.environment.name)
+        environment_rank(environment=version.environment, packages=len(known.packages))
         for version in _with_locks(workspace)
         if (known := _contents(version)).packages is not None and known.packages >= set(packages)
     ]
-    return min(found)[2] if found else ""
+    return min(found)[-1] if found else ""
 
 
 def environment_cards(*, workspace: Workspace) -> list[Card]:

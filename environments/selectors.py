@@ -8,10 +8,18 @@ import re
 from django.db.models import Count, Max, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from environments.catalog import alias_target
+from environments.catalog import alias_target, installed_mb
 from environments.differences import LockChange, Place, lock_changes
 from environments.lock import lock_pins, pin_name
-from environments.models import Build, Environment, EnvironmentVersion, Lock, LockUpdate
+from environments.models import (
+    Build,
+    BuildOrder,
+    BuiltEnvironment,
+    Environment,
+    EnvironmentVersion,
+    Lock,
+    LockUpdate,
+)
 from environments.modules import distribution_for
 from environments.requirements import requirements_read
 from studio.lib.refusal import NotFound, Refused
@@ -165,11 +173,17 @@ def module_advice(*, workspace: Workspace, missing: str) -> tuple[str, str | Non
         latest_versions(workspace=workspace).select_related("environment").prefetch_related(with_it)
     )
     ranks = [
-        (version.environment.origin, len(packages), version.environment.name)
+        environment_rank(environment=version.environment, packages=len(packages))
         for version in versions
         if distribution in (packages := _packages(version))
     ]
-    return distribution, min(ranks)[2] if ranks else None
+    return distribution, min(ranks)[-1] if ranks else None
+
+
+def environment_rank(*, environment: Environment, packages: int) -> tuple[str, int, int, str]:
+    """Sorts what serves equally well: curated before others, small before large, then by name."""
+    name = environment.name
+    return environment.origin, installed_mb(name), packages, name
 
 
 def _packages(version: EnvironmentVersion) -> set[str]:
@@ -264,3 +278,22 @@ def build_list(
     if number:
         builds = builds.filter(version__number=number if _NUMBER.fullmatch(number) else 0)
     return builds
+
+
+def build_fault(*, build: Build) -> str:
+    """Why what it made cannot be used any more, as it was last found; "" when it can."""
+    built = BuiltEnvironment.objects.filter(target=build.target_id, key=build.key)
+    return built.values_list("fault", flat=True).first() or ""
+
+
+def order_get(*, user: User, order_id: int) -> BuildOrder:
+    """An order in one of the user's workspaces.
+
+    Raises:
+        NotFound: there is none, or it is not theirs to see.
+    """
+    orders = BuildOrder.objects.select_related("target", "version__environment", "build")
+    order = orders.filter(pk=order_id, target__workspace__in=workspaces_of(user=user)).first()
+    if order is None:
+        raise NotFound(f"There is no order {order_id}.")
+    return order

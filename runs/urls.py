@@ -139,4 +139,5 @@ urlpatterns = [
     path("builds/<int:build_id>/log/marks/", builds.marks, name="build_marks"),
     path("builds/<int:build_id>/log/states/<int:line>/", builds.states, name="build_states"),
     path("builds/<int:build_id>/cancel/", builds.cancel, name="build_cancel"),
+    path("builds/<int:build_id>/rebuild/", builds.rebuild, name="build_rebuild"),
 ]

@@ -15,6 +15,13 @@ from environments.services.builds import (
     build_stop,
     builds_to_stop,
 )
+from environments.services.cleaning import (
+    built_get,
+    built_pin,
+    built_remove,
+    target_clean,
+    targets_to_clean,
+)
 from environments.services.ensure import Building, EnvironmentState, Failed, Ready, build_ensure
 from environments.services.environments import (
     environment_bootstrap_curated,
@@ -22,6 +29,7 @@ from environments.services.environments import (
     environment_pick,
 )
 from environments.services.labels import label_remove, label_set
+from environments.services.orders import build_order, order_walk, orders_due
 from environments.services.updates import (
     update_apply,
     update_resolve,
@@ -38,9 +46,13 @@ __all__ = [
     "build_ensure",
     "build_finished",
     "build_folder",
+    "build_order",
     "build_settle",
     "build_stop",
     "builds_to_stop",
+    "built_get",
+    "built_pin",
+    "built_remove",
     "delete_problem",
     "environment_archive",
     "environment_bootstrap_curated",
@@ -49,6 +61,10 @@ __all__ = [
     "environment_pick",
     "label_remove",
     "label_set",
+    "order_walk",
+    "orders_due",
+    "target_clean",
+    "targets_to_clean",
     "update_apply",
     "update_resolve",
     "update_start",

@@ -25,7 +25,7 @@ from compute.session import RunnerRefused, Session, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.buildlog import build_error
 from environments.lock import registry_variables
-from environments.models import Build
+from environments.models import Build, BuiltEnvironment
 from studio.lib.holder import holder_token
 from studio.lib.push import hint_monitor, push
 from studio.lib.queue import enqueue
@@ -146,6 +146,7 @@ def _order(build: Build, session: Session, *, python: str, path: str) -> dict[st
         "uv": find_uv_bin() if has_our_uv(build.target) else session.facts["uv"],
         "cache": f"{session.facts['root']}/uv-cache",
         "requirements": build.lock.text,
+        "fresh": build.generation > 0,
     }
 
 
@@ -215,6 +216,10 @@ def build_finished(
     with transaction.atomic():
         _move(build.pk, status, error=error, receipt=dict(receipt), ended_at=timezone.now())
         enqueue("runs.jobs.dispatch", build.target_id)
+        if status == Build.Status.READY:
+            earlier = BuiltEnvironment.objects.filter(target=build.target_id, key=build.key)
+            earlier.update(fault="", verified_at=None)
+            enqueue("environments.jobs.clean", build.target_id)
 
 
 def _outcome(

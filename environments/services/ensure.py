@@ -7,12 +7,13 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from compute.answers import EnvState
 from compute.models import ComputeTarget
 from compute.session import Session
-from environments.buildkey import build_key
+from environments.buildkey import KeyParts, build_key, key_parts
 from environments.interpreter import interpreter_from_facts
 from environments.lock import LockFailed
-from environments.models import Build, EnvironmentVersion, Lock
+from environments.models import Build, BuiltEnvironment, EnvironmentVersion, Lock
 from environments.services.builds import ENDED, build_launch, is_local
 from environments.services.locks import lock_ensure
 from environments.spec import OWN_PYTHON, USER_MANAGED
@@ -53,12 +54,14 @@ def build_ensure(
     target: ComputeTarget,
     session: Session,
     waited_for: Build | None = None,
+    anew: str = "",
 ) -> EnvironmentState:
     """How far the environment is on the target; what is missing has been set going.
 
     However many ask at once, one build is made for a key on a target. A build that failed
     is the verdict only for those who waited for that very one (`waited_for`); whoever
-    comes later gets a new one. What is built is looked at each time, never assumed.
+    comes later gets a new one. What is built is looked at each time, never assumed. With
+    `anew`, a sentence that says why, it is built although it is ready.
 
     Raises:
         TargetUnreachable: the link broke; ask again.
@@ -76,18 +79,59 @@ def build_ensure(
         )
     except LockFailed as error:
         return Failed(None, f"The packages of {version} cannot be resolved. {error}")
-    key = build_key(lock.text, interpreter)
-    path = f"{facts['root']}/envs/{key}"
-    is_ready, why = session.env_ready(path)
-    if is_ready:
-        return _venv(path)
-    if waited_for is not None and waited_for.key == key and waited_for.status in ENDED:
-        return Failed(waited_for, _verdict(waited_for, why))
-    build = _current(target, version, lock, key)
+    folder = f"{facts['root']}/envs"
+    parts, found = _newest(target, key_parts(lock.text, interpreter), session, folder)
+    if found.is_ready and not anew:
+        return _venv(f"{folder}/{build_key(parts)}")
+    if waited_for is not None and _is_verdict(waited_for, parts):
+        return Failed(waited_for, _verdict(waited_for, found.why))
+    cause = anew
+    if found.was_ready:  # runs may be using it: it stays as it is, the next one is made beside
+        cause = cause or _damage_note(target, parts, found.why)
+        parts = parts.in_generation(_generation(parts) + 1)
+        if waited_for is not None and _is_verdict(waited_for, parts):
+            return Failed(waited_for, _verdict(waited_for, found.why))
+    build = _current(target, version, lock, parts, cause)
+    path = f"{folder}/{build.key}"
     build_launch(build=build, session=session, python=interpreter.path, path=path)
     if build.status == Build.Status.FAILED:
-        return Failed(build, _verdict(build, why))
+        return Failed(build, _verdict(build, found.why))
     return Building(build)
+
+
+def _newest(
+    target: ComputeTarget, parts: KeyParts, session: Session, folder: str
+) -> tuple[KeyParts, EnvState]:
+    """The newest generation that was ready once, or the first; and how it is now."""
+    ready = Build.objects.filter(
+        target=target, base_key=build_key(parts), status=Build.Status.READY
+    )
+    newest = ready.order_by("-generation").values_list("generation", flat=True).first()
+    parts = parts.in_generation(newest or 0)
+    found = session.env_state(f"{folder}/{build_key(parts)}")
+    if found.is_ready:
+        known = BuiltEnvironment.objects.filter(target=target, key=build_key(parts))
+        fault = known.values_list("fault", flat=True).first()
+        if fault:  # stat cannot see it
+            return parts, EnvState(is_ready=False, why=fault, was_ready=True)
+    return parts, found
+
+
+def _generation(parts: KeyParts) -> int:
+    return int(parts.generation or 0)
+
+
+def _is_verdict(waited_for: Build, parts: KeyParts) -> bool:
+    """Whether a build that was waited for has ended, and is the one that these parts ask for."""
+    return waited_for.status in ENDED and waited_for.key == build_key(parts)
+
+
+def _damage_note(target: ComputeTarget, parts: KeyParts, fault: str) -> str:
+    """Mark what lies there as unusable; why it has to be made again, as a sentence."""
+    BuiltEnvironment.objects.update_or_create(
+        target=target, key=build_key(parts), defaults={"fault": fault}
+    )
+    return f"What was built before cannot be used any more. {fault}"
 
 
 def _venv(path: str) -> Ready:
@@ -121,9 +165,11 @@ def _verdict(build: Build, why_not_ready: str) -> str:
     return f"{about} failed. {build.error}"
 
 
-def _current(target: ComputeTarget, version: EnvironmentVersion, lock: Lock, key: str) -> Build:
+def _current(
+    target: ComputeTarget, version: EnvironmentVersion, lock: Lock, parts: KeyParts, cause: str = ""
+) -> Build:
     """The one build of this key that is under way; a new one when the last has ended."""
-    current: dict[str, Any] = {"target": target, "key": key, "is_current": True}
+    current: dict[str, Any] = {"target": target, "key": build_key(parts), "is_current": True}
     builds = Build.objects.select_related("version__environment", "target", "lock")
     known = builds.filter(**current).first()
     if known is not None and known.status not in ENDED:
@@ -132,6 +178,14 @@ def _current(target: ComputeTarget, version: EnvironmentVersion, lock: Lock, key
         with transaction.atomic():
             if known is not None:
                 Build.objects.filter(pk=known.pk).update(is_current=False)
-            return Build.objects.create(version=version, lock=lock, **current)
+            return Build.objects.create(
+                version=version,
+                lock=lock,
+                key_parts=parts.to_json(),
+                base_key=build_key(parts.in_generation(0)),
+                generation=_generation(parts),
+                cause=cause,
+                **current,
+            )
     except IntegrityError:
         return builds.get(**current)

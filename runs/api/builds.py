@@ -8,6 +8,7 @@ from typing import Literal
 from django.http import HttpRequest, HttpResponseBase
 from ninja import Field, Query, Router, Schema
 
+from environments.history import build_reason
 from environments.models import Build
 from environments.selectors import build_get, build_list
 from runs.stores import log_store
@@ -40,6 +41,7 @@ class BuildOut(Schema):
     environment: str
     target: str
     status: str
+    reason: str
     error: str
     created_at: datetime
     started_at: datetime | None
@@ -48,6 +50,7 @@ class BuildOut(Schema):
 
 def _out(build: Build) -> BuildOut:
     return BuildOut(
+        reason=build_reason(build=build),
         id=build.pk,
         environment=str(build.version),
         target=build.target.name,

@@ -67,9 +67,8 @@ def query_filter(rows: QuerySet[Run], query: Query, *, user: User) -> QuerySet[R
     if not query.has("is"):
         rows = rows.filter(archived_at=None)
     for term in query.terms:
-        condition = _condition(term, user, now)
-        negated = term.negated != (term.op == "!=")
-        rows = rows.filter(~condition if negated else condition)
+        condition = _keyed(term) if term.key else _condition(term, user, now)
+        rows = rows.filter(~condition if _is_negated(term) else condition)
     return rows
 
 
@@ -101,15 +100,15 @@ def _directed(name: str, order: Order) -> object:
 
 
 def _value_of(order: Order, column: str) -> Subquery:
-    mine = _named(order.field, order.key).order_by()
+    mine = _named(order.field, order.key).filter(run=OuterRef("pk"))
     kind: Field[Any, Any] = CharField() if column == "text" else FloatField()
     return Subquery(mine.values(column)[:1], output_field=kind)
 
 
 def _named(field: str, key: str) -> QuerySet[Any]:
-    """The metric or parameter of this name of the run of a row."""
+    """The metrics or parameters of this name, of whichever run."""
     model = MetricSeries if field == "metrics" else RunParam
-    return model._default_manager.filter(run=OuterRef("pk"), name=key)
+    return model._default_manager.filter(name=key).order_by()
 
 
 def _length(now: datetime) -> Func:
@@ -133,6 +132,10 @@ class _Seconds(Func):
     def _as(self, compiler: Any, form: str) -> Any:
         parts = [compiler.compile(part) for part in self.source_expressions]
         return form.format(*(sql for sql, _ in parts)), [p for _, params in parts for p in params]
+
+
+def _is_negated(term: Term) -> bool:
+    return term.negated != (term.op == "!=")
 
 
 def _condition(term: Term, user: User, now: datetime) -> Q:
@@ -209,14 +212,23 @@ def _long(term: Term, value: str, _user: User, _now: datetime) -> Q:
     return Q(**{f"length__{_LOOKUPS.get(term.op, 'exact')}": seconds(value) or 0})
 
 
-def _value(term: Term, value: str, _user: User, _now: datetime) -> Q:
-    mine, column = _named(term.field, term.key), _KEYED[term.field][0]
+def _keyed(term: Term) -> Q:
+    """What holds if the run's metric or parameter of this name has any of the values."""
+    fits = reduce(operator.or_, (_has_value(term, value) for value in term.values))
+    mine = _named(term.field, term.key).filter(fits)
+    if _is_negated(term):  # PostgreSQL joins with what does not exist, but not with NOT IN
+        return Q(Exists(mine.filter(run=OuterRef("pk"))))
+    return Q(pk__in=mine.values("run"))  # SQLite reads one range of an index, not one row a run
+
+
+def _has_value(term: Term, value: str) -> Q:
+    column = _KEYED[term.field][0]
     number = number_of(value)
     if term.op in COMPARISONS:
-        return Q(Exists(mine.filter(**{f"{column}__{_LOOKUPS[term.op]}": number})))
+        return Q(**{f"{column}__{_LOOKUPS[term.op]}": number})
     if number is not None:
-        return Q(Exists(mine.filter(**{column: number})))
-    return Q(Exists(mine.filter(text__iexact=value[:VALUE_LENGTH])))
+        return Q(**{column: number})
+    return Q(text__iexact=value[:VALUE_LENGTH])
 
 
 _FITS: dict[Kind, Callable[[Term, str, User, datetime], Q]] = {
@@ -228,5 +240,4 @@ _FITS: dict[Kind, Callable[[Term, str, User, datetime], Q]] = {
     Kind.WHOLE: _whole,
     Kind.MOMENT: _moment,
     Kind.LENGTH: _long,
-    Kind.VALUE: _value,
 }

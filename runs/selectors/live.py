@@ -28,6 +28,8 @@ class LogView:
     group: str
     times: str = ""
     """The key of its target's notes on when it grew; empty for a log without them."""
+    attempt: int = 0
+    """Which attempt of a run wrote it; 0 for what has no attempts."""
 
 
 def workspace_group(user: User, slug: str) -> str:
@@ -82,7 +84,8 @@ def run_log_view(run: Run, stream: str) -> LogView:
     except (ValueError, OSError) as error:  # the store can have none of that name
         raise NotFound(f"Run {run.pk} has no log '{stream}'.") from error
     times = f"{attempt.task}/times" if attempt is not None and stream == "run.log" else ""
-    return LogView(key=key, group=f"run.{run.pk}", times=times)
+    number = attempt.number if attempt is not None else 0
+    return LogView(key=key, group=f"run.{run.pk}", times=times, attempt=number)
 
 
 def build_log_view(user: User, build_id: int) -> LogView:

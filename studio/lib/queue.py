@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 _REMEMBERED_S = 0.5
 
 JOBS = {
+    "environments.jobs.clean": 3600,
+    "environments.jobs.order": 600,
     "environments.jobs.settle": 60,
     "environments.jobs.stop": 60,
     "environments.jobs.update": 1800,

@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from compute.models import DataPath, NamedData
-from environments.models import Build
+from environments.models import Build, BuildOrder, BuiltEnvironment
 from runs.models import (
     Delivery,
     GitCredential,
@@ -91,6 +91,8 @@ def world(told: Run, build: Build, alice: User, bob: User, workspace: Workspace)
     Delivery.objects.create(user=bob, run=told, channel="webhook", uid="1", answer="200")
     data = NamedData.objects.create(workspace=workspace, name="mnist", variable="MNIST")
     DataPath.objects.create(data=data, target=told.target, path="/data/mnist")
+    BuildOrder.objects.create(version=build.version, target=told.target, build=build, user=bob)
+    BuiltEnvironment.objects.create(target=told.target, key="0", used_at=timezone.now())
     GpuLoan.objects.create(target=told.target, gpu="0", run=told, lent_at=timezone.now())
     GitCredential.objects.create(workspace=workspace, name="ci", host="x.org", secret=encrypt("t"))
     GitHost.objects.create(workspace=workspace, name="x.org", key_type="ssh-ed25519", key="AAAA")

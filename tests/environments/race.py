@@ -42,6 +42,7 @@ def main(folder: str) -> None:
 
     call_command("migrate", verbosity=0)
     from compute.models import ComputeTarget
+    from environments.buildkey import KeyParts
     from environments.models import Build, Lock
     from environments.services import environment_create, environment_pick
     from environments.services.ensure import _current
@@ -68,9 +69,10 @@ def main(folder: str) -> None:
     versions, same, picked = at_once(create), at_once(create_same), at_once(pick)
     version, _ = environment_pick(workspace=workspace, name="mine:1", folder_requirements=None)
     lock = Lock.objects.create(version=version, python_version="3.11", platform="any", text="")
-    builds = at_once(lambda number: _current(target, version, lock, "key").pk)
+    parts = KeyParts(lock="0")
+    builds = at_once(lambda number: _current(target, version, lock, parts).pk)
     Build.objects.update(status=Build.Status.FAILED)
-    after_failure = at_once(lambda number: _current(target, version, lock, "key").pk)
+    after_failure = at_once(lambda number: _current(target, version, lock, parts).pk)
     found = {
         "versions": versions,
         "same": same,

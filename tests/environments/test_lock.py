@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from environments import lock
-from environments.buildkey import build_key
+from environments.buildkey import KeyParts, build_key, key_parts
 from environments.buildlog import build_error
 from environments.interpreter import Interpreter, interpreter_from_facts, platform_name
 from environments.lock import LockFailed, lock_pins, lock_resolve, pin_name, registry_variables
@@ -192,16 +192,29 @@ def test_the_key_follows_lock_and_interpreter_alone() -> None:
         "libc": "glibc 2.36",
     }
     here = interpreter_from_facts(facts)
-    key = build_key("tool==1.0\n", here)
+    key = build_key(key_parts("tool==1.0\n", here))
     assert len(key) == 32
-    assert build_key("tool==1.0\n", interpreter_from_facts(dict(facts))) == key
-    assert build_key("tool==1.1\n", here) != key
+    assert build_key(key_parts("tool==1.0\n", interpreter_from_facts(dict(facts)))) == key
+    assert build_key(key_parts("tool==1.1\n", here)) != key
     for change in (
         {"python": "/opt/python3.11"},
         {"python_version": "3.11.8"},
         {"machine": "aarch64"},
     ):
-        assert build_key("tool==1.0\n", interpreter_from_facts(facts | change)) != key
+        other = interpreter_from_facts(facts | change)
+        assert build_key(key_parts("tool==1.0\n", other)) != key
+    assert build_key(key_parts("tool==1.0\n", here, image="sha256:0")) != key
+    assert build_key(key_parts("tool==1.0\n", here, steps="another way")) != key
+
+
+def test_the_parts_of_a_key_are_stored_by_name(interpreter: Interpreter) -> None:
+    parts = key_parts("tool==1.0\n", interpreter)
+    stored = parts.to_json()
+    assert stored["python_version"] == "3.11.7"
+    assert "image" not in stored
+    assert KeyParts.from_json(stored) == parts
+    assert KeyParts.from_json({**stored, "weather": "fine"}) == parts
+    assert KeyParts.from_json({}).lock == ""
 
 
 def test_a_failed_build_is_summed_up_from_the_end_of_its_log() -> None:

@@ -70,6 +70,7 @@ def changes(run: Run, build: Build) -> dict[str, str]:
     found = {f"runs:{name}": reverse(f"runs:{name}", args=[run.pk]) for name in RUN_ACTIONS}
     found["runs:import_cancel"] = reverse("runs:import_cancel", args=[an_import(run).pk])
     found["runs:build_cancel"] = reverse("runs:build_cancel", args=[build.pk])
+    found["runs:build_rebuild"] = reverse("runs:build_rebuild", args=[build.pk])
     for name in ("bring", "rename", "delete"):
         found[f"runs:source_{name}"] = reverse(f"runs:source_{name}", args=["ridge & lasso"])
     for name in ("edit", "archive"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.urls import reverse
 
-from environments.models import Build, Environment, Lock
+from environments.models import Build, BuildOrder, BuiltEnvironment, Environment, Lock
 from environments.services import environment_bootstrap_curated, environment_pick
 from runs.models import Run
 from studio.models import Workspace
@@ -116,3 +117,19 @@ def test_the_list_tells_the_last_build_and_the_runs(member: Visitor, run: Run) -
             target=run.target, version=run.environment_version, lock=lock, key=key, status=status
         )
     assert f"{environment.name} version 1 failed on local 1" in member.get("/environments/").text
+
+
+def test_a_build_says_why_and_is_made_anew_from_its_page(
+    member: Visitor, viewer: Visitor, build: Build
+) -> None:
+    address = reverse("runs:build", args=[build.pk])
+    name = build.version.environment.name
+    assert f"It is the first of {name} on local." in member.get(address).html
+    assert "Rebuild" not in viewer.get(address).html
+    BuiltEnvironment.objects.create(
+        target=build.target, key=build.key, fault="One file is damaged."
+    )
+    assert "One file is damaged. The next run builds it anew." in member.get(address).html
+    assert member.post(reverse("runs:build_rebuild", args=[build.pk])).status == 302
+    order = BuildOrder.objects.get()
+    assert (order.version, order.target, order.is_rebuild) == (build.version, build.target, True)
