@@ -55,9 +55,15 @@ def alias_target(name: str) -> str | None:
     return None
 
 
+def template_named(name: str) -> Template | None:
+    """The curated environment of that name; None for any other."""
+    return next((template for template in templates() if template.name == name), None)
+
+
 def installed_mb(name: str) -> int:
     """What the curated environment of that name takes on disk; 0 for any other."""
-    return next((t.installed_mb for t in templates() if t.name == name), 0)
+    template = template_named(name)
+    return template.installed_mb if template else 0
 
 
 def _read(folder: Path) -> Template:

@@ -23,6 +23,7 @@ urlpatterns = [
     path(f"{_VERSION}/", views.detail, name="version"),
     path(f"{_VERSION}/archive/", versions.archive, name="version_archive"),
     path(f"{_VERSION}/delete/", versions.delete, name="version_delete"),
+    path(f"{_VERSION}/build/", versions.build, name="build"),
     path(f"{_VERSION}/label/", versions.label, name="label"),
     path(f"{_VERSION}/locks/<int:lock_id>/", versions.lock, name="lock"),
     path(f"{_VERSION}/update/", versions.update_begin, name="update_begin"),

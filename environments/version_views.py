@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST
 
+from compute.selectors import target_get
 from environments.differences import definition_changes, lock_changes
 from environments.models import Environment, EnvironmentVersion, LockUpdate
 from environments.selectors import (
@@ -21,6 +22,7 @@ from environments.selectors import (
     version_locks,
 )
 from environments.services import (
+    build_order,
     delete_problem,
     environment_archive,
     environment_delete,
@@ -115,6 +117,19 @@ def unlabel(request: PageRequest, name: str) -> HttpResponseRedirect:
     label_remove(user=request.user, environment=environment, label=word)
     toast(request, f"The label {word} is removed; its version is still there.")
     return redirect("environments:detail", environment.name)
+
+
+@require_POST
+@page
+def build(request: PageRequest, name: str, number: int) -> HttpResponseRedirect:
+    """Have the version built on a target before any run needs it."""
+    version, workspace = _version(request, name, number), current_workspace(request)
+    require_role(request.user, workspace, Role.CONTRIBUTOR)
+    asked = request.POST.get("target", "")
+    target = target_get(workspace=workspace, user=request.user, name=asked)
+    build_order(user=request.user, version=version, target=target)
+    toast(request, f"{version} is built on {target.name}: its build appears among those below.")
+    return _shown(version)
 
 
 @require_POST

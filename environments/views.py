@@ -9,12 +9,13 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from compute.selectors import target_list
 from environments.forms import EnvironmentForm
 from environments.models import Environment, EnvironmentVersion
 from environments.selectors import build_list, environment_get, environments_used, version_find
-from environments.spec import REQUIREMENTS
+from environments.spec import REQUIREMENTS, USER_MANAGED
 from environments.usage import experiments_using, offers, version_rows
-from studio.models import Role
+from studio.models import Role, Workspace
 from studio.pages import PageRequest, current_workspace, is_contributor, page
 from studio.selectors import require_role
 
@@ -74,8 +75,18 @@ def detail(request: PageRequest, name: str, number: int | None = None) -> HttpRe
         "may_change": may_change,
         "may_edit": may_change and environment.origin == Environment.Origin.OWN,
         "may_update": may_change and _can_update(shown.version),
+        "build_targets": _build_targets(request, workspace, shown.version) if may_change else [],
     }
     return render(request, "environments/environment_detail.html", context)
+
+
+def _build_targets(
+    request: PageRequest, workspace: Workspace, version: EnvironmentVersion
+) -> list[str]:
+    """Where it can be built; nothing is ever built for somebody else's Python."""
+    if version.spec["kind"] == USER_MANAGED or version.archived_at:
+        return []
+    return [target.name for target in target_list(workspace=workspace, user=request.user)]
 
 
 def _can_update(version: EnvironmentVersion) -> bool:
