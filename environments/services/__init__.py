@@ -15,13 +15,15 @@ from environments.services.builds import (
     build_stop,
     builds_to_stop,
 )
-from environments.services.ensure import Building, EnvironmentState, Failed, Ready, build_ensure
+from environments.services.ensure import Building, EnvironmentState, Failed, Ready
 from environments.services.environments import (
     environment_bootstrap_curated,
     environment_create,
     environment_pick,
 )
 from environments.services.labels import label_remove, label_set
+from environments.services.readiness import build_ensure
+from environments.services.storing import build_store
 from environments.services.updates import (
     update_apply,
     update_resolve,
@@ -40,6 +42,7 @@ __all__ = [
     "build_folder",
     "build_settle",
     "build_stop",
+    "build_store",
     "builds_to_stop",
     "delete_problem",
     "environment_archive",

@@ -13,20 +13,26 @@ from environments.buildkey import KeyParts, build_key, key_parts
 from environments.interpreter import interpreter_from_facts
 from environments.lock import LockFailed
 from environments.models import Build, EnvironmentVersion, Lock
-from environments.services.builds import ENDED, build_launch, is_local
+from environments.services.builds import ENDED, build_launch, folder_work, is_local
 from environments.services.locks import lock_ensure
 from environments.spec import OWN_PYTHON, USER_MANAGED
 
 
 @dataclass(frozen=True)
 class Ready:
-    """It can be used now: its folder, its Python, and the folder that goes before the PATH."""
+    """It can be used now: its folder, its Python, and the folder that goes before the PATH.
+
+    Where it is an image, all of that lies in there, and runs are made from it.
+    """
 
     path: str
     python: str
     bin: str
     variables: dict[str, str] = field(default_factory=dict)
     """What a command in it finds in its environment."""
+    image: str = ""
+    """The id of the image that it is, and the path of the Python in it that keeps runs."""
+    keeper: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,11 +89,12 @@ def build_ensure(
     if is_ready:
         return _venv(path)
     if waited_for is not None and waited_for.key == key and waited_for.status in ENDED:
-        return Failed(waited_for, _verdict(waited_for, why))
-    build = _current(target, version, lock, parts)
-    build_launch(build=build, session=session, python=interpreter.path, path=path)
+        return Failed(waited_for, build_verdict(waited_for, why))
+    build = build_current(target=target, version=version, lock=lock, parts=parts)
+    work = folder_work(build, session, python=interpreter.path, path=path)
+    build_launch(build=build, session=session, work=work)
     if build.status == Build.Status.FAILED:
-        return Failed(build, _verdict(build, why))
+        return Failed(build, build_verdict(build, why))
     return Building(build)
 
 
@@ -113,7 +120,8 @@ def _user_managed(
     return Ready(folder.rpartition("/")[0] or "/", path, folder or "/")
 
 
-def _verdict(build: Build, why_not_ready: str) -> str:
+def build_verdict(build: Build, why_not_ready: str) -> str:
+    """Why what an ended build was to make cannot be used."""
     about = f"Build {build.pk} of {build.version}"
     if build.status == Build.Status.CANCELED:
         return f"{about} was canceled."
@@ -122,8 +130,13 @@ def _verdict(build: Build, why_not_ready: str) -> str:
     return f"{about} failed. {build.error}"
 
 
-def _current(
-    target: ComputeTarget, version: EnvironmentVersion, lock: Lock, parts: KeyParts
+def build_current(
+    *,
+    target: ComputeTarget,
+    version: EnvironmentVersion,
+    lock: Lock | None,
+    parts: KeyParts,
+    on_studio: bool = False,
 ) -> Build:
     """The one build of this key that is under way; a new one when the last has ended."""
     current: dict[str, Any] = {"target": target, "key": build_key(parts), "is_current": True}
@@ -136,7 +149,11 @@ def _current(
             if known is not None:
                 Build.objects.filter(pk=known.pk).update(is_current=False)
             return Build.objects.create(
-                version=version, lock=lock, key_parts=parts.to_json(), **current
+                version=version,
+                lock=lock,
+                key_parts=parts.to_json(),
+                on_studio=on_studio,
+                **current,
             )
     except IntegrityError:
         return builds.get(**current)

@@ -24,6 +24,7 @@ _REMEMBERED_S = 0.5
 JOBS = {
     "environments.jobs.settle": 60,
     "environments.jobs.stop": 60,
+    "environments.jobs.store": 3600,
     "environments.jobs.update": 1800,
     "runs.jobs.collect": 4 * 3600,
     "runs.jobs.deliver": 60,
