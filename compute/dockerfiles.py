@@ -1,9 +1,10 @@
 """Building an image from a Dockerfile by the docker command: a program of its own.
 
-Usage: python -m compute.dockerfiles ORDER, in a folder with `Dockerfile` and the build context
-`code`. ORDER is a JSON file {"cli", "engine": {"address", "tls"}, "tag", "labels", "secrets"};
-the variables that `secrets` names are there in RUN steps that mount them, and in no layer.
-RUNYARD_REGISTRY_LOGINS may hold {host: {"username", "password"}}.
+Usage: python -m compute.dockerfiles ORDER, in a folder with `order/Dockerfile` and the build
+context `code`. ORDER is a JSON file
+{"cli", "engine": {"address", "tls"}, "tag", "labels", "secrets"}; the variables that `secrets`
+names are there in RUN steps that mount them, and in no layer. RUNYARD_REGISTRY_LOGINS may hold
+{host: {"username", "password"}}.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def main(path: str) -> int:
 
 
 def _words(order: Mapping[str, Any]) -> Iterator[str]:
-    yield from ("build", "--progress=plain", "--file=Dockerfile", f"--tag={order['tag']}")
+    yield from ("build", "--progress=plain", "--file=order/Dockerfile", f"--tag={order['tag']}")
     for name, value in order["labels"].items():
         yield f"--label={name}={value}"
     for name in order["secrets"]:

@@ -95,10 +95,10 @@ def beside_studio(
 ) -> Work:
     """One of our programs with its order in a file, under the studio's own Python."""
     return Work(
-        argv=[sys.executable, "-m", module, "order.json"],
+        argv=[sys.executable, "-m", module, "order/order.json"],
         secrets=secrets,
         more={
-            "files": {"order.json": json.dumps(order), **(files or {})},
+            "files": {"order/order.json": json.dumps(order), **(files or {})},
             "pythonpath": [str(settings.BASE_DIR)],
             "path": [os.environ.get("PATH", os.defpath)],
         },

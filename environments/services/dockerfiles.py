@@ -61,7 +61,7 @@ def dockerfile_launch(*, build: Build, target: ComputeTarget, labels: dict[str, 
         "compute.dockerfiles",
         order,
         secrets={**index, dockerfiles.LOGINS: json.dumps(logins)},
-        files={"Dockerfile": build.version.spec["dockerfile"]},
+        files={"order/Dockerfile": build.version.spec["dockerfile"]},
     )
     with session_for(studio_place()) as session:
         if context := build.version.spec.get("context"):
