@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compute.api import data_router as data
 from compute.api import router as targets
+from compute.api_registries import router as registries
 from environments.api import router as environments
 from runs.api.artifacts import router as artifacts
 from runs.api.builds import router as builds
@@ -32,6 +33,7 @@ for prefix, router in (
     ("/runs", artifacts),
     ("/imports", imports),
     ("/credentials", credentials),
+    ("/registries", registries),
     ("/sources", sources),
     ("/experiments", experiments),
     ("/targets", targets),
