@@ -77,6 +77,31 @@ class ComputeTarget(models.Model):
         return gpus_text(self.declared_gpus)
 
 
+class RegistryLogin(models.Model):
+    """What opens a registry of images to a workspace. Its secret is written once, never shown."""
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="registry_logins"
+    )
+    host = models.CharField(max_length=255)
+    """With its port, unless that is the usual one: it is sent nowhere else."""
+    username = models.CharField(max_length=255)
+    secret = models.TextField()
+    """Ciphertext."""
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("host",)
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "host"], name="one_login_a_registry"),
+        )
+
+    def __str__(self) -> str:
+        return self.host
+
+
 class NamedData(models.Model):
     """Data that runs of a workspace ask for by name; each target says where it has it."""
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from environments.models import (
+    BaseImage,
     Build,
     BuildOrder,
     BuiltEnvironment,
@@ -65,6 +66,14 @@ class LockAdmin(Records[Lock]):
     list_display = ("version", "python_version", "platform", "created_at")
     search_fields = ("version__environment__name", "text")
     list_select_related = ("version__environment",)
+
+
+@admin.register(BaseImage)
+class BaseImageAdmin(Records[BaseImage]):
+    list_display = ("reference", "version", "target", "image", "created_at")
+    list_filter = ("target",)
+    search_fields = ("reference", "image", "version__environment__name")
+    list_select_related = ("version__environment", "target")
 
 
 @admin.register(Build)

@@ -50,7 +50,11 @@ def build_reason(*, build: Build) -> str:
         return build.cause
     environment, target = build.version.environment, build.target
     before = Build.objects.filter(
-        version__environment=environment, target=target, status=Build.Status.READY, pk__lt=build.pk
+        version__environment=environment,
+        target=target,
+        status=Build.Status.READY,
+        pk__lt=build.pk,
+        on_studio=build.on_studio,  # an image is pulled for other reasons than it is built
     )
     last = before.select_related("lock").order_by("-pk").first()
     if last is None:
@@ -64,7 +68,7 @@ def build_reason(*, build: Build) -> str:
 def _changes(last: Build, build: Build) -> list[str]:
     old, new = KeyParts.from_json(last.key_parts), KeyParts.from_json(build.key_parts)
     said = []
-    if old.lock != new.lock:
+    if old.lock != new.lock and last.lock and build.lock:
         said.append(_packages_told(last.lock.text, build.lock.text))
     if (old.python, old.python_version) != (new.python, new.python_version):
         was, now = (f"Python {each.python_version} at {each.python}" for each in (old, new))

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from environments.services import build_settle, build_stop, order_walk, target_clean, update_resolve
+from environments.services import (
+    build_settle,
+    build_stop,
+    build_store,
+    order_walk,
+    target_clean,
+    update_resolve,
+)
 
 
 def stop(build_id: int) -> None:
     """Tell a build's target to end it."""
     build_stop(build_id=build_id)
+
+
+def store(build_id: int) -> None:
+    """Store the image that a build made, and remove what it left."""
+    build_store(build_id=build_id)
 
 
 def settle(build_id: int) -> None:

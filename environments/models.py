@@ -156,6 +156,35 @@ class LockUpdate(models.Model):
         return self.status in {self.Status.QUEUED, self.Status.RUNNING}
 
 
+class BaseImage(models.Model):
+    """The image that a name meant on a target when a version needed it first: it stays that one."""
+
+    version = models.ForeignKey(
+        EnvironmentVersion, on_delete=models.CASCADE, related_name="base_images"
+    )
+    target = models.ForeignKey(ComputeTarget, on_delete=models.CASCADE, related_name="base_images")
+    reference = models.CharField(max_length=512)
+    """As somebody wrote it, like python:3.12-slim."""
+    image = models.CharField(max_length=80)
+    """The digest of what is in it, under which the engine knows it."""
+    address = models.CharField(max_length=512, blank=True)
+    """Where a registry has exactly this, as name@sha256:…; "" when it came otherwise."""
+    facts = models.JSONField(default=dict)
+    """What was found in it: its Python, its platform, its variables."""
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["version", "target", "reference"], name="one_image_a_reference"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.reference} ({self.image.removeprefix('sha256:')[:12]})"
+
+
 class Build(models.Model):
     """The making of one environment on one target: a supervised task like a run."""
 
@@ -168,7 +197,8 @@ class Build(models.Model):
 
     target = models.ForeignKey(ComputeTarget, on_delete=models.CASCADE, related_name="builds")
     version = models.ForeignKey(EnvironmentVersion, on_delete=models.CASCADE, related_name="builds")
-    lock = models.ForeignKey(Lock, on_delete=models.CASCADE, related_name="builds")
+    lock = models.ForeignKey(Lock, null=True, on_delete=models.CASCADE, related_name="builds")
+    """None where nothing is installed: an image that is brought there, or made by a Dockerfile."""
     key = models.CharField(max_length=64)
     key_parts = models.JSONField(default=dict)
     """What the key was made from, by name: `KeyParts` says which names."""
@@ -178,6 +208,8 @@ class Build(models.Model):
     """What was ready once is never changed in place: it is built anew as the next generation."""
     cause = models.TextField(blank=True)
     """Why it was made although nothing in the key has changed, as a sentence."""
+    on_studio = models.BooleanField(default=False)
+    """It goes on beside the studio and tells the target's engine what to do, not on the target."""
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
     is_current = models.BooleanField(default=True)
     """False once a newer build of the same key on the same target replaced it."""

@@ -8,7 +8,7 @@ import re
 from django.db.models import Count, Max, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from environments.catalog import alias_target, installed_mb
+from environments.catalog import alias_target, installed_mb, templates
 from environments.differences import LockChange, Place, lock_changes
 from environments.lock import lock_pins, pin_name
 from environments.models import (
@@ -191,6 +191,14 @@ def _packages(version: EnvironmentVersion) -> set[str]:
     asked = requirements_read(version.spec.get("requirements", ""))
     pinned = [pin for lock in version.locks.all() for pin in lock_pins(lock.text)]
     return {line.name for line in asked} | {pin_name(pin) for pin in pinned}
+
+
+def version_smoke(version: EnvironmentVersion) -> str:
+    """A script that fails when what was built is of no use; "" when nobody wrote one."""
+    if version.environment.origin != Environment.Origin.CURATED:
+        return ""
+    named = [known for known in templates() if known.name == version.environment.name]
+    return next((known.smoke.read_text() for known in named), "")
 
 
 def latest_versions(*, workspace: Workspace) -> QuerySet[EnvironmentVersion]:

@@ -13,6 +13,9 @@ from studio.lib.refusal import Refused
 
 REQUIREMENTS = "requirements"
 USER_MANAGED = "user-managed"
+CONDA = "conda"
+IMAGE = "image"
+DOCKERFILE = "dockerfile"
 OWN_PYTHON = "python"
 """As the path of an interpreter: the Python that the target's own runner uses."""
 

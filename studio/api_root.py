@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compute.api import data_router as data
 from compute.api import router as targets
+from compute.api_registries import router as registries
 from environments.api import router as environments
 from environments.api_versions import router as versions
 from runs.api.artifacts import router as artifacts
@@ -33,6 +34,7 @@ for prefix, router in (
     ("/runs", artifacts),
     ("/imports", imports),
     ("/credentials", credentials),
+    ("/registries", registries),
     ("/sources", sources),
     ("/experiments", experiments),
     ("/targets", targets),

@@ -35,6 +35,8 @@ if PUBLIC_URL and (_public.scheme not in {"http", "https"} or not _public.hostna
 
 # What pages and runs may use.
 LINK_ROOTS = env_paths("RUNYARD_LINK_ROOTS")
+DOCKER_CLI = env_text("RUNYARD_DOCKER_CLI")
+"""The docker command that builds Dockerfiles; "" for one on the PATH that has BuildKit."""
 SNAPSHOT_MAX_BYTES = env_number("RUNYARD_SNAPSHOT_MAX_BYTES", 1 << 30, least=1, most=1 << 50)
 SNAPSHOT_MAX_FILES = env_number("RUNYARD_SNAPSHOT_MAX_FILES", 20_000, least=1, most=10_000_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 << 20  # the manifest of a full snapshot is one JSON body

@@ -3555,13 +3555,19 @@ class Build:
         write_file(requirements, self._order["requirements"].encode("utf-8"))
         base = self._order["python"]
         uv = Uv(self._order, lock)
-        uv.do("Making the environment with %s" % base, "venv", "--python", base, self._path)
+        more = ["--system-site-packages"] if self._order.get("system_packages") else []
+        uv.do("Making the environment with %s" % base, "venv", "--python", base, *more, self._path)
         python = os.path.join(self._path, "bin", "python")
-        sync = ["pip", "sync", "--python", python, "--require-hashes", "--link-mode", "hardlink"]
+        link_mode = self._order.get("link_mode", "hardlink")
+        sync = ["pip", "sync", "--python", python, "--require-hashes", "--link-mode", link_mode]
         sync += ["--compile-bytecode", "--allow-empty-requirements", requirements]
         uv.do("Installing the locked packages", *sync)
         if self._order.get("fresh"):
             self._mend(uv, sync)
+        if self._order.get("smoke"):
+            smoke = os.path.join(self._folder, "smoke.py")
+            write_file(smoke, self._order["smoke"].encode("utf-8"))
+            step("Trying it out", [python, "-I", smoke], dict(os.environ))
 
     def _mend(self, uv: "Uv", sync: "list[str]") -> None:
         """Install anew what came damaged out of the cache, which somebody wrote into."""
@@ -3602,22 +3608,27 @@ class Uv:
 
     def do(self, what: str, *arguments: str) -> None:
         """One step, said in the log with its time; Refusal when it fails."""
-        import subprocess
-
-        say(what)
         if not self._program:
             raise Refusal("uv is not on this target: install it, or put it on its user's PATH.")
         env = dict(os.environ, UV_CACHE_DIR=self._cache, UV_PYTHON_DOWNLOADS="never")
-        command = [self._program, "--color", "never", *arguments]
-        began = time.monotonic()
-        try:
-            # in the root folder, as uv obeys any project above where it is started
-            code = subprocess.call(command, cwd="/", env=env, pass_fds=self._held)
-        except OSError as error:
-            raise Refusal("Cannot start %s: %s." % (self._program, error.strerror)) from None
-        if code != 0:
-            raise Refusal("%s failed: uv ended with %d. What it said stands above." % (what, code))
-        say("Done in %.1f s" % (time.monotonic() - began))
+        step(what, [self._program, "--color", "never", *arguments], env, self._held)
+
+
+def step(what: str, argv: "list[str]", env: "dict[str, str]", held: "Iterable[int]" = ()) -> None:
+    """One step of a build, said in the log with its time; Refusal when it fails."""
+    import subprocess
+
+    say(what)
+    began = time.monotonic()
+    try:
+        # in the root folder, as uv obeys any project above where it is started
+        code = subprocess.call(argv, cwd="/", env=env, pass_fds=tuple(held))
+    except OSError as error:
+        raise Refusal("Cannot start %s: %s." % (argv[0], error.strerror)) from None
+    if code != 0:
+        said = "%s failed: %s ended with %d. What it said stands above."
+        raise Refusal(said % (what, os.path.basename(argv[0]), code))
+    say("Done in %.1f s" % (time.monotonic() - began))
 
 
 def say(sentence: str) -> None:

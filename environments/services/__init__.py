@@ -22,7 +22,7 @@ from environments.services.cleaning import (
     target_clean,
     targets_to_clean,
 )
-from environments.services.ensure import Building, EnvironmentState, Failed, Ready, build_ensure
+from environments.services.ensure import Building, EnvironmentState, Failed, Ready
 from environments.services.environments import (
     environment_bootstrap_curated,
     environment_create,
@@ -30,6 +30,8 @@ from environments.services.environments import (
 )
 from environments.services.labels import label_remove, label_set
 from environments.services.orders import build_order, order_walk, orders_due
+from environments.services.readiness import build_ensure
+from environments.services.storing import build_store
 from environments.services.updates import (
     update_apply,
     update_resolve,
@@ -49,6 +51,7 @@ __all__ = [
     "build_order",
     "build_settle",
     "build_stop",
+    "build_store",
     "builds_to_stop",
     "built_get",
     "built_pin",

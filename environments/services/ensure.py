@@ -14,20 +14,26 @@ from environments.buildkey import KeyParts, build_key, key_parts
 from environments.interpreter import interpreter_from_facts
 from environments.lock import LockFailed
 from environments.models import Build, BuiltEnvironment, EnvironmentVersion, Lock
-from environments.services.builds import ENDED, build_launch, is_local
+from environments.services.builds import ENDED, build_launch, folder_work, is_local
 from environments.services.locks import lock_ensure
 from environments.spec import OWN_PYTHON, USER_MANAGED
 
 
 @dataclass(frozen=True)
 class Ready:
-    """It can be used now: its folder, its Python, and the folder that goes before the PATH."""
+    """It can be used now: its folder, its Python, and the folder that goes before the PATH.
+
+    Where it is an image, all of that lies in there, and runs are made from it.
+    """
 
     path: str
     python: str
     bin: str
     variables: dict[str, str] = field(default_factory=dict)
     """What a command in it finds in its environment."""
+    image: str = ""
+    """The id of the image that it is, and the path of the Python in it that keeps runs."""
+    keeper: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,18 +90,19 @@ def build_ensure(
     if found.is_ready and not anew:
         return _venv(f"{folder}/{build_key(parts)}")
     if waited_for is not None and _is_verdict(waited_for, parts):
-        return Failed(waited_for, _verdict(waited_for, found.why))
+        return Failed(waited_for, build_verdict(waited_for, found.why))
     cause = anew
     if found.was_ready:  # runs may be using it: it stays as it is, the next one is made beside
         cause = cause or _damage_note(target, parts, found.why)
-        parts = parts.in_generation(_generation(parts) + 1)
+        parts = next_generation(parts)
         if waited_for is not None and _is_verdict(waited_for, parts):
-            return Failed(waited_for, _verdict(waited_for, found.why))
-    build = _current(target, version, lock, parts, cause)
+            return Failed(waited_for, build_verdict(waited_for, found.why))
+    build = build_current(target=target, version=version, lock=lock, parts=parts, cause=cause)
     path = f"{folder}/{build.key}"
-    build_launch(build=build, session=session, python=interpreter.path, path=path)
+    work = folder_work(build, session, python=interpreter.path, path=path)
+    build_launch(build=build, session=session, work=work)
     if build.status == Build.Status.FAILED:
-        return Failed(build, _verdict(build, found.why))
+        return Failed(build, build_verdict(build, found.why))
     return Building(build)
 
 
@@ -103,11 +110,7 @@ def _newest(
     target: ComputeTarget, parts: KeyParts, session: Session, folder: str
 ) -> tuple[KeyParts, EnvState]:
     """The newest generation that was ready once, or the first; and how it is now."""
-    ready = Build.objects.filter(
-        target=target, base_key=build_key(parts), status=Build.Status.READY
-    )
-    newest = ready.order_by("-generation").values_list("generation", flat=True).first()
-    parts = parts.in_generation(newest or 0)
+    parts = newest_generation(target, parts)
     found = session.env_state(f"{folder}/{build_key(parts)}")
     if found.is_ready:
         known = BuiltEnvironment.objects.filter(target=target, key=build_key(parts))
@@ -115,6 +118,20 @@ def _newest(
         if fault:  # stat cannot see it
             return parts, EnvState(is_ready=False, why=fault, was_ready=True)
     return parts, found
+
+
+def newest_generation(target: ComputeTarget, parts: KeyParts) -> KeyParts:
+    """The newest that was ready once on the target, or the first."""
+    ready = Build.objects.filter(
+        target=target, base_key=build_key(parts), status=Build.Status.READY
+    )
+    newest = ready.order_by("-generation").values_list("generation", flat=True).first()
+    return parts.in_generation(newest or 0)
+
+
+def next_generation(parts: KeyParts) -> KeyParts:
+    """What is built anew beside what runs may be using."""
+    return parts.in_generation(_generation(parts) + 1)
 
 
 def _generation(parts: KeyParts) -> int:
@@ -156,7 +173,8 @@ def _user_managed(
     return Ready(folder.rpartition("/")[0] or "/", path, folder or "/")
 
 
-def _verdict(build: Build, why_not_ready: str) -> str:
+def build_verdict(build: Build, why_not_ready: str) -> str:
+    """Why what an ended build was to make cannot be used."""
     about = f"Build {build.pk} of {build.version}"
     if build.status == Build.Status.CANCELED:
         return f"{about} was canceled."
@@ -165,8 +183,14 @@ def _verdict(build: Build, why_not_ready: str) -> str:
     return f"{about} failed. {build.error}"
 
 
-def _current(
-    target: ComputeTarget, version: EnvironmentVersion, lock: Lock, parts: KeyParts, cause: str = ""
+def build_current(
+    *,
+    target: ComputeTarget,
+    version: EnvironmentVersion,
+    lock: Lock | None,
+    parts: KeyParts,
+    on_studio: bool = False,
+    cause: str = "",
 ) -> Build:
     """The one build of this key that is under way; a new one when the last has ended."""
     current: dict[str, Any] = {"target": target, "key": build_key(parts), "is_current": True}
@@ -185,6 +209,7 @@ def _current(
                 base_key=build_key(parts.in_generation(0)),
                 generation=_generation(parts),
                 cause=cause,
+                on_studio=on_studio,
                 **current,
             )
     except IntegrityError:

@@ -15,7 +15,8 @@ from compute.services import target_health, target_place
 from compute.session import RunnerRefused, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.models import Build, BuildOrder, EnvironmentVersion
-from environments.services.ensure import Building, Failed, build_ensure
+from environments.services.ensure import Building, Failed
+from environments.services.readiness import build_ensure
 from environments.spec import USER_MANAGED
 from studio.lib.queue import enqueue
 from studio.lib.refusal import Refused

@@ -57,6 +57,8 @@ def attempt_launch(*, run: Run, token: str, environment: Ready, session: Session
             secrets=hidden.variables,
             mask=hidden.mask,
             data=sorted(set(run.data.values())),
+            image=environment.image,
+            python=environment.keeper,
             gpus=[loan.gpu for loan in run.gpu_loans.filter(returned_at=None)],
         )
     )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from compute.watch import Ended
@@ -180,5 +181,15 @@ def live_tasks(*, target_id: int) -> list[LiveTask]:
         run__status__in=(Status.STARTING, Status.RUNNING, Status.FINALIZING),
         ended_at=None,
     )
-    builds = Build.objects.filter(target_id=target_id, status=Build.Status.RUNNING)
+    builds = _running_builds().filter(target_id=target_id, on_studio=False)
     return [*map(LiveAttempt, attempts), *map(LiveBuild, builds)]
+
+
+def live_beside_studio(*, holder: str) -> list[LiveTask]:
+    """What goes on beside the studio for the targets that this monitor has leased."""
+    builds = _running_builds().filter(on_studio=True, target__monitor_token=holder)
+    return list(map(LiveBuild, builds))
+
+
+def _running_builds() -> QuerySet[Build]:
+    return Build.objects.select_related("target").filter(status=Build.Status.RUNNING)

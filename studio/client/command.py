@@ -31,6 +31,7 @@ COMMANDS = {
     "token": ("tokens", "your keys: token create NAME, token revoke ID"),
     "people": ("people", "your colleagues: people add NAME, role, remove"),
     "credentials": ("credentials", "what opens private git repositories"),
+    "registry": ("registry", "what opens private registries of images"),
 }
 _USAGE, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
 

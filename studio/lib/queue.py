@@ -26,6 +26,7 @@ JOBS = {
     "environments.jobs.order": 600,
     "environments.jobs.settle": 60,
     "environments.jobs.stop": 60,
+    "environments.jobs.store": 3600,
     "environments.jobs.update": 1800,
     "runs.jobs.collect": 4 * 3600,
     "runs.jobs.deliver": 60,

@@ -12,8 +12,8 @@ from django.contrib import admin
 from django.db.models import Model
 from django.utils import timezone
 
-from compute.models import DataPath, NamedData
-from environments.models import Build, BuildOrder, BuiltEnvironment
+from compute.models import DataPath, NamedData, RegistryLogin
+from environments.models import BaseImage, Build, BuildOrder, BuiltEnvironment
 from runs.models import (
     Delivery,
     GitCredential,
@@ -95,6 +95,10 @@ def world(told: Run, build: Build, alice: User, bob: User, workspace: Workspace)
     BuiltEnvironment.objects.create(target=told.target, key="0", used_at=timezone.now())
     GpuLoan.objects.create(target=told.target, gpu="0", run=told, lent_at=timezone.now())
     GitCredential.objects.create(workspace=workspace, name="ci", host="x.org", secret=encrypt("t"))
+    RegistryLogin.objects.create(workspace=workspace, host="ghcr.io", secret=encrypt("t"))
+    BaseImage.objects.create(
+        version=build.version, target=build.target, reference="python:3", image="sha256:0"
+    )
     GitHost.objects.create(workspace=workspace, name="x.org", key_type="ssh-ed25519", key="AAAA")
     SourceImport.objects.create(
         workspace=workspace, user=bob, url="https://x.org/p.git", request=encrypt("{}")

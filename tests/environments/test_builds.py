@@ -136,7 +136,11 @@ def test_an_environment_is_built_once_and_then_ready(
     assert build.started_at is not None
     assert build.handle.items() >= {"kind": "process", "name": build_folder(build)}.items()
     assert build.handle["runner"] == studio.session.runner_sha
-    assert messages == [f"push build.{build.pk}", f"hint target {studio.target.pk}"]
+    assert messages == [
+        f"push build.{build.pk}",
+        f"push environments.{studio.target.workspace_id}",
+        f"hint target {studio.target.pk}",
+    ]
     assert studio.building(version) == build, "whoever asks meanwhile waits for the same build"
 
     messages.clear()
@@ -145,6 +149,7 @@ def test_an_environment_is_built_once_and_then_ready(
     assert build.ended_at is not None
     assert messages == [
         f"push build.{build.pk}",
+        f"push environments.{studio.target.workspace_id}",
         f"runs.jobs.dispatch {studio.target.pk}",
         f"environments.jobs.clean {studio.target.pk}",
     ]
