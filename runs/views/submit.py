@@ -122,7 +122,8 @@ def _form_page(
     return render(request, "runs/submit.html", context, status=status)
 
 
-_MORE = ("gpus", "data_names", "priority", "time_limit", "variables", "outputs", "tags",
+_MORE = ("gpus", "data_names", "priority", "time_limit", "variables", "secrets", "outputs",
+         "tags",
          "description")  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from runs.selectors.runs import run_get
 from runs.selectors.sources import source_list
 from studio.models import Workspace
 from studio.pages import PageRequest
+from studio.selectors import secret_list
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,12 @@ def submit_form(
 ) -> SubmitForm:
     """The form; `given` is what Django's forms take."""
     data = data_list(workspace=workspace, user=request.user)
+    secrets = secret_list(user=request.user, workspace=workspace)
     return SubmitForm(
         data_names=list(data.values_list("name", flat=True)),
         targets=[outlook.target for outlook in offer.outlooks],
         environments=[card.name for card in offer.cards],
+        secrets=list(secrets.values_list("name", flat=True)),
         credentials=credential_names(user=request.user, workspace=workspace),
         saved=[source.name for source in offer.sources],
         earlier=request.GET.get("from", ""),

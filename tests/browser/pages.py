@@ -64,4 +64,5 @@ PAGES = (
     "/account/",
     "/people/",
     "/credentials/",
+    "/secrets/",
 )
