@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from compute.models import ComputeTarget
+from environments.differences import EVERYWHERE, Place
 from studio.models import User, Workspace
 
 
@@ -89,7 +90,7 @@ class VersionLabel(models.Model):
 class Lock(models.Model):
     """Exact, hashed packages of a version for one Python and platform; never moves by itself."""
 
-    ANY_PLATFORM = "any"
+    ANY_PLATFORM = EVERYWHERE
     """A universal lock, which curated environments ship with: for `python_version` and newer."""
 
     version = models.ForeignKey(EnvironmentVersion, on_delete=models.CASCADE, related_name="locks")
@@ -107,6 +108,11 @@ class Lock(models.Model):
 
     def __str__(self) -> str:
         return f"lock of {self.version} for {self.python_version} on {self.platform}"
+
+    @property
+    def place(self) -> Place:
+        """What it is for; in words as text."""
+        return Place(self.python_version, self.platform)
 
 
 class LockUpdate(models.Model):

@@ -215,7 +215,7 @@ def latest_versions(*, workspace: Workspace) -> QuerySet[EnvironmentVersion]:
 def version_locks(*, version: EnvironmentVersion) -> dict[Place, str]:
     """The texts of a version's locks by what they are for, the oldest first."""
     locks = version.locks.order_by("pk")
-    return {Place(lock.python_version, lock.platform): lock.text for lock in locks}
+    return {lock.place: lock.text for lock in locks}
 
 
 def lock_get(*, version: EnvironmentVersion, python_version: str = "", platform: str = "") -> Lock:
@@ -229,7 +229,7 @@ def lock_get(*, version: EnvironmentVersion, python_version: str = "", platform:
     found = locks.filter(**{name: value for name, value in wanted.items() if value}).first()
     if found is not None:
         return found
-    places = [str(Place(lock.python_version, lock.platform)) for lock in locks]
+    places = [str(lock.place) for lock in locks]
     if places:
         raise NotFound(f"{version} has no such lock: there are those for {'; '.join(places)}.")
     raise NotFound(f"{version} has no lock: its packages are resolved when it is first built.")

@@ -14,7 +14,7 @@ from environments.forms import EnvironmentForm
 from environments.models import Environment, EnvironmentVersion
 from environments.selectors import build_list, environment_get, environments_used, version_find
 from environments.spec import REQUIREMENTS, USER_MANAGED
-from environments.usage import experiments_using, offers, version_rows
+from environments.usage import VersionRow, experiments_using, offers, version_rows
 from studio.models import Role, Workspace
 from studio.pages import PageRequest, current_workspace, is_contributor, page
 from studio.selectors import require_role
@@ -65,7 +65,7 @@ def detail(request: PageRequest, name: str, number: int | None = None) -> HttpRe
         "version": shown.version,
         "locks": list(shown.version.locks.all()),
         "is_single": len(rows) == 1,
-        "previous": next((r.version for r in rows if r.version.number < version.number), None),
+        "previous": _compared_with(rows, version),
         "experiments": experiments[:SHOWN_EXPERIMENTS],
         "more_experiments": max(0, len(experiments) - SHOWN_EXPERIMENTS),
         "builds": builds[:SHOWN_BUILDS],
@@ -87,6 +87,15 @@ def _build_targets(
     if version.spec["kind"] == USER_MANAGED or version.archived_at:
         return []
     return [target.name for target in target_list(workspace=workspace, user=request.user)]
+
+
+def _compared_with(
+    rows: list[VersionRow], version: EnvironmentVersion
+) -> EnvironmentVersion | None:
+    """The version before it; for the first one the newest."""
+    others = [row.version for row in rows if row.version != version]
+    before = (other for other in others if other.number < version.number)
+    return next(before, others[0] if others else None)
 
 
 def _can_update(version: EnvironmentVersion) -> bool:

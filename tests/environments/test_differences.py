@@ -7,15 +7,10 @@ from typing import Any
 import pytest
 
 from environments.differences import EVERYWHERE, Place, definition_changes, lock_changes
-from environments.models import Lock
 from environments.pins import Pin, PinChange, pin_changes, pin_read
 
 HERE, THERE = Place("3.11", "x86_64-manylinux_2_36"), Place("3.12", "aarch64-apple-darwin")
 ANY = Place("3.11", EVERYWHERE)
-
-
-def test_the_word_for_every_platform_is_that_of_the_records() -> None:
-    assert EVERYWHERE == Lock.ANY_PLATFORM
 
 
 @pytest.mark.parametrize(

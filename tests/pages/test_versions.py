@@ -58,6 +58,14 @@ def test_two_versions_are_compared(member: Visitor, mine: Environment) -> None:
     assert (wrong.status, "no version or label 'x'" in wrong.text) == (404, True)
 
 
+def test_each_version_is_offered_to_compare_with_another(
+    member: Visitor, mine: Environment
+) -> None:
+    for path, other in (("/environments/mine/", "mine:1"), ("/environments/mine/1/", "mine:2")):
+        (chosen,) = re.findall(r'<input[^>]*name="from"[^>]*checked', member.get(path).html)
+        assert f'value="{other}"' in chosen
+
+
 def test_a_lock_is_a_file(member: Visitor, mine: Environment) -> None:
     lock = Lock.objects.get(version__environment=mine, version__number=2)
     page = member.get(f"/environments/mine/2/locks/{lock.pk}/")
@@ -77,6 +85,7 @@ def test_what_is_archived_says_so_and_comes_back(member: Visitor, mine: Environm
     shown = member.get("/environments/mine/")
     assert "new runs in it are refused until it is restored" in shown.text
     assert "Submit a run with it" not in shown.text
+    assert "New version" not in shown.text
     member.post("/environments/mine/archive/", {"archived": "0"})
     assert "Submit a run with it" in member.get("/environments/mine/").text
 
