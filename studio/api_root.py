@@ -14,6 +14,7 @@ from runs.api.logs import router as logs
 from runs.api.metrics import router as metrics
 from runs.api.preflight import router as preflight
 from runs.api.runs import router as runs
+from runs.api.secrets import router as secrets
 from runs.api.snapshots import router as snapshots
 from runs.api.sources import router as sources
 from studio.api import api
@@ -32,6 +33,7 @@ for prefix, router in (
     ("/runs", artifacts),
     ("/imports", imports),
     ("/credentials", credentials),
+    ("/secrets", secrets),
     ("/sources", sources),
     ("/experiments", experiments),
     ("/targets", targets),

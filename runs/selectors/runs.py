@@ -20,7 +20,7 @@ TRASH_DAYS = 7
 """How long a deleted run can be restored."""
 _LAST_DELETED = ("-deleted_at", "-pk")
 _NOT_IN_TABLES = frozenset(
-    {"description", "origin", "git", "variables", "secret_variables", "outputs", "data",
+    {"description", "origin", "git", "variables", "secret_variables", "secrets", "outputs", "data",
      "end_sentence", "extra_files", "environment_why"}
 )  # fmt: skip
 _IN_TABLES = (

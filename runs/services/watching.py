@@ -13,6 +13,7 @@ from compute.watch import Ended
 from environments.models import Build
 from environments.services import build_finished, build_folder
 from runs.models import Attempt
+from runs.selectors.secrets import attempt_mask
 from runs.services.finish import attempt_ended, attempt_lost
 from runs.services.metrics import metrics_ingest
 from runs.services.move import run_move
@@ -20,7 +21,6 @@ from runs.states import Status
 from runs.stores import log_store
 from studio.lib.push import push
 from studio.lib.queue import enqueue
-from studio.lib.vault import decrypt
 
 _TAIL_BYTES = 64 * 1024
 
@@ -76,8 +76,10 @@ class LiveAttempt:
         self.was_started = self.attempt.run.status != Status.STARTING
 
     def secrets(self) -> list[str]:
-        """Values of the run's secret variables."""
-        return [decrypt(text) for text in self.attempt.run.secret_variables.values()]
+        """Values of the run's secret variables, and of the secrets that it was given."""
+        given = Attempt.objects.filter(pk=self.attempt.pk).values_list("secret_values", flat=True)
+        self.attempt.secret_values = given.first() or {}  # it may be followed before its launch
+        return attempt_mask(self.attempt)
 
     def started(self, started: Mapping[str, Any]) -> None:
         """Catch up for a worker that died right after it had started the command."""

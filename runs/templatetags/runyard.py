@@ -237,6 +237,7 @@ def nav(context: Mapping[str, Any]) -> dict[str, Any]:
         "workspaces": workspaces,
         "workspace": workspace,
         "is_admin": workspace and role_here(request, workspace) == Role.ADMIN,
+        "may_submit": workspace and role_here(request, workspace) in {Role.CONTRIBUTOR, Role.ADMIN},
         "section": context.get("section", ""),
     }
 

@@ -31,6 +31,8 @@ COMMANDS = {
     "token": ("tokens", "your keys: token create NAME, token revoke ID"),
     "people": ("people", "your colleagues: people add NAME, role, remove"),
     "credentials": ("credentials", "what opens private git repositories"),
+    "secrets": ("secrets", "names of the secrets that runs can be given"),
+    "secret": ("secret", "keep or delete one: secret set NAME, secret delete NAME"),
 }
 _USAGE, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
 

@@ -58,4 +58,5 @@ PAGES = (
     "/account/",
     "/people/",
     "/credentials/",
+    "/secrets/",
 )

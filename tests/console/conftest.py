@@ -27,7 +27,7 @@ from runs.models import (
     SourceImport,
 )
 from studio.lib.vault import encrypt
-from studio.models import AuditEvent, Membership, User, Workspace
+from studio.models import AuditEvent, Membership, User, Workspace, WorkspaceSecret
 from studio.services import instance_key, login_link_create, token_create
 from tests.pages.conftest import (  # noqa: F401
     build,
@@ -104,6 +104,7 @@ def world(told: Run, build: Build, alice: User, bob: User, workspace: Workspace)
     version = told.environment_version
     version.environment.labels.create(name="prod", version=version, moved_by=bob)
     version.lock_updates.create(created_by=bob)
+    WorkspaceSecret.objects.create(workspace=workspace, name="HUB_TOKEN", value=encrypt("v"))
     token_create(user=alice, name="laptop")
     login_link_create(user=alice)
     instance_key()

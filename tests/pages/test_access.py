@@ -21,7 +21,7 @@ RUN_ACTIONS = ("cancel", "archive", "keep", "again", "delete", "labels", "turn")
 WITH_FORMS = {"runs:experiment_edit", "runs:source_delete", "compute:delete",
               "compute:edit", "compute:data_edit", "compute:data_delete"}  # fmt: skip
 FOR_CONTRIBUTORS = ("runs:submit", "runs:source_create", "runs:folders", "environments:create",
-                    "runs:experiment_create")  # fmt: skip
+                    "runs:experiment_create", "runs:secrets")  # fmt: skip
 
 
 def an_import(run: Run) -> SourceImport:
@@ -87,6 +87,7 @@ def test_no_page_is_forgotten_here(told: Run, build: Build) -> None:
     known = set(OPEN) | set(FOR_CONTRIBUTORS) | set(pages(told, build)) | set(changes(told, build))
     known |= {"runs:example", "runs:workspace", "compute:create", "compute:data_create"}
     known |= {"runs:credential_remove", "runs:host_forget"}  # tried in tests/gitsources
+    known |= {"runs:secret_delete"}  # tried in test_secrets
     known |= {"runs:notices_secret", "runs:notices_test"}
     known |= {"runs:run_changes"}
     known |= {"runs:bulk", "runs:purge", "runs:view_save", "runs:view_change", "runs:view_delete"}
