@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from compute.gpus import gpus_text
+from studio.lib.cipherfields import CipherField
 from studio.models import User, Workspace
 
 
@@ -86,7 +87,7 @@ class RegistryLogin(models.Model):
     host = models.CharField(max_length=255)
     """With its port, unless that is the usual one: it is sent nowhere else."""
     username = models.CharField(max_length=255)
-    secret = models.TextField()
+    secret = CipherField()
     """Ciphertext."""
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)

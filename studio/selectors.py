@@ -105,6 +105,11 @@ def secret_list(*, user: User, workspace: Workspace) -> QuerySet[WorkspaceSecret
     return rows.defer("value")
 
 
+def secret_names(*, workspace: Workspace) -> list[str]:
+    """What forms offer to those who may submit."""
+    return list(workspace.secrets.values_list("name", flat=True))
+
+
 def secrets_known(*, workspace: Workspace, names: Collection[str]) -> None:
     """Refuse the name of a secret that the workspace does not have.
 

@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from studio.lib.embedded import embedded_socket
 from studio.lib.env import env_networks, env_number, env_paths, env_text
-from studio.lib.secret_key import key_from_file
+from studio.lib.secret_key import key_from_file, older_keys
 
 django_stubs_ext.monkeypatch()  # lets admin and form classes name their model as a type argument
 
@@ -67,6 +67,11 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = _email["EMAIL_USE_TLS"], _email["EMAIL_USE_SSL"]
 # Safety. TLS is ended by a proxy, which says so in X-Forwarded-Proto; uvicorn believes loopback.
 DEBUG = False
 SECRET_KEY = env_text("RUNYARD_SECRET_KEY") or key_from_file(DATA_DIR / "secret.key")
+# Keys that still read what has not been encrypted anew; Django takes its signatures too.
+SECRET_KEY_FALLBACKS = [
+    *env_text("RUNYARD_SECRET_KEY_FALLBACKS").split(),
+    *older_keys(DATA_DIR / "secret.key"),
+]
 _served_by_tls = _public.scheme == "https"
 # One who opens the studio to a network without naming it must be found under any name.
 _names = _public.hostname or ("*" if HOST in {"0.0.0.0", "::"} else HOST)  # noqa: S104

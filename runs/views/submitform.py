@@ -15,6 +15,7 @@ from runs.selectors.runs import run_get
 from runs.selectors.sources import source_list
 from studio.models import Workspace
 from studio.pages import PageRequest
+from studio.selectors import secret_names
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def submit_form(
         data_names=sorted(workspace.data.values_list("name", flat=True)),
         targets=[outlook.target for outlook in offer.outlooks],
         environments=[card.name for card in offer.cards],
-        secrets=sorted(workspace.secrets.values_list("name", flat=True)),
+        secrets=secret_names(workspace=workspace),
         credentials=credential_names(user=request.user, workspace=workspace),
         saved=[source.name for source in offer.sources],
         earlier=request.GET.get("from", ""),

@@ -84,6 +84,7 @@ def console(owner: Visitor) -> Console:  # noqa: F811
 def world(told: Run, build: Build, alice: User, bob: User, workspace: Workspace) -> list[Model]:  # noqa: F811
     """One record of every model at least; the answer is one of each."""
     Run.objects.filter(pk=told.pk).update(secret_variables={"API_TOKEN": encrypt("hidden")})
+    told.attempts.update(secret_values={"HUB_TOKEN": encrypt("hidden")})
     series = told.series.get()
     MetricChunk.objects.create(series=series, index=0, points=b"\0" * 24)
     hidden = {"secret_url": encrypt("https://x.org/key"), "secret_key": encrypt("whsec_x")}
