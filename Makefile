@@ -12,7 +12,8 @@ PY ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
   "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
   && { echo "$$python"; break; }; done)
 
-.PHONY: help install dev up demo test check bench screenshots lock clean needs
+.PHONY: help install dev up demo test check bench screenshots lock lock-curated clean needs collected \
+  check-lint check-types check-floors check-templates check-django check-vendored
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +25,7 @@ help:
 	@echo "make screenshots  every page in both themes, wide and narrow, into ./screenshots"
 	@echo "make install  only install; make dev: with the tools of the tests"
 	@echo "make lock     resolve the dependencies anew; make clean: remove what was installed"
+	@echo "make lock-curated  resolve the curated environments anew"
 
 install: $(STAMPS)/install
 	@:
@@ -50,7 +52,8 @@ $(STAMPS)/install: requirements.txt pyproject.toml $(STAMPS)/uv
 	@touch $@
 
 $(STAMPS)/dev: requirements-dev.txt $(STAMPS)/install
-	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements-dev.txt
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --compile-bytecode --require-hashes \
+	  -r requirements-dev.txt
 	@touch $@
 
 up: install
@@ -63,8 +66,8 @@ demo: install
 # What the tests start beside Python. Debian's own packages, and only for those who may install.
 needs:
 	@if [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
-	  missing=$$(for package in chromium docker.io fonts-dejavu-core git iproute2 openssh-server postgresql \
-	    python3; do \
+	  missing=$$(for package in chromium docker.io docker-registry fonts-dejavu-core git iproute2 \
+	    openssh-server postgresql python3; do \
 	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' \
 	      || echo $$package; done); \
 	  if [ -n "$$missing" ]; then \
@@ -73,20 +76,34 @@ needs:
 	  fi; \
 	fi
 
-test: dev needs check
+# Byte code is kept, whatever the environment wants of Python: each worker would compile it again.
+test: export PYTHONDONTWRITEBYTECODE =
+test: dev needs
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target check collected
 	$(BIN)/python -m pytest -n 3 --dist loadscope
 
-# with a data directory of its own: looking at the settings makes a key and opens the database
-check: export RUNYARD_DATA_DIR = $(abspath $(STAMPS))/data
-check: dev
+# while types are checked on one core, the tests are compiled on the other
+collected: dev
+	@$(BIN)/python -m pytest --collect-only -q >/dev/null || $(BIN)/python -m pytest --collect-only -q
+
+check: check-lint check-types check-floors check-templates check-django check-vendored
+check-lint: dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+check-types: export RUNYARD_DATA_DIR = $(abspath $(STAMPS))/data-types
+check-types: dev
 	$(BIN)/mypy studio compute environments runs
+check-floors: dev
 	$(BIN)/lint-imports
+check-templates: dev
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/djlint templates --check --quiet
+# with a data directory of its own: looking at the settings makes a key and opens the database
+check-django: export RUNYARD_DATA_DIR = $(abspath $(STAMPS))/data
+check-django: dev
 	$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 0
 	$(BIN)/python manage.py check --deploy --fail-level WARNING
+check-vendored: dev
 	$(BIN)/python -m pytest -q tests/test_vendored.py
 
 bench: dev
@@ -100,6 +117,15 @@ lock: $(STAMPS)/uv
 	$(COMPILE) pyproject.toml --extra studio --group dev --constraint requirements.txt \
 	  --output-file requirements-dev.txt
 	echo uv | $(COMPILE) - --constraint requirements.txt --output-file requirements-uv.txt
+
+# one lock for every platform; UPGRADE=--upgrade takes newer versions, which are new versions there
+lock-curated: dev
+	for folder in environments/curated/*/; do \
+	  python=$$(sed -n 's/^lock_python = "\(.*\)"/\1/p' $${folder}template.toml); \
+	  $(BIN)/uv pip compile $(UPGRADE) $${folder}requirements.txt --universal --python $(BIN)/python \
+	    --python-version $$python --generate-hashes --quiet --no-header --no-annotate --no-config \
+	    --no-emit-index-url --no-emit-find-links --output-file $${folder}lock.txt || exit; \
+	done
 
 clean:
 	rm -rf $(VENV) staticfiles screenshots .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from compute.models import ComputeTarget, DataPath, NamedData
+from compute.models import ComputeTarget, DataPath, NamedData, RegistryLogin
 from compute.pauses import target_pause, target_resume
 from studio.console import Records, act
 
@@ -64,3 +64,12 @@ class DataPathAdmin(Records[DataPath]):
     list_filter = ("target",)
     search_fields = ("data__name", "path")
     list_select_related = ("data", "target")
+
+
+@admin.register(RegistryLogin)
+class RegistryLoginAdmin(Records[RegistryLogin]):
+    list_display = ("host", "workspace", "username", "created_by", "last_used_at")
+    list_filter = ("workspace",)
+    search_fields = ("host", "username")
+    list_select_related = ("workspace", "created_by")
+    exclude = ("secret",)

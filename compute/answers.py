@@ -95,3 +95,38 @@ class Collected:
 
     files: list[OutputFile]
     extra: list[ExtraFile]
+
+
+@dataclass(frozen=True)
+class EnvState:
+    """How one environment on a target is."""
+
+    is_ready: bool
+    why: str
+    """Why it is not, as a sentence."""
+    was_ready: bool
+    """Whether it was built to the end once: then it is damaged, and not just absent."""
+
+
+@dataclass(frozen=True)
+class EnvFound:
+    """An environment that lies on a target."""
+
+    key: str
+    bytes: int
+    last_used: float
+    """A time stamp, to the minute."""
+    ready: bool
+    used_by: list[str]
+    """Tasks that may live, like "run/42/1"."""
+
+
+@dataclass(frozen=True)
+class EnvStock:
+    """All environments on a target."""
+
+    envs: list[EnvFound]
+    bytes: int
+    """The room that they and the cache of packages take; a file that several share counts once."""
+    cache_bytes: int
+    """What the cache alone takes of it."""

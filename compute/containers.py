@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import secrets
 import tarfile
@@ -31,8 +32,8 @@ _MOST_SAID_BYTES = 64 * 1024
 _IDLE = (
     "import os, signal, sys\n"
     "root, user = sys.argv[1], (int(sys.argv[2]), int(sys.argv[3]))\n"
-    "os.makedirs(root + '/envs', 0o755, exist_ok=True)\n"
-    "for path in (root, root + '/envs'):\n"
+    "os.makedirs(root + '/uv-cache', 0o755, exist_ok=True)\n"
+    "for path in (root, root + '/uv-cache'):\n"
     "    os.chown(path, *user)\n"
     "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"  # orphans vanish when they end
     "signal.signal(signal.SIGTERM, lambda *_: os._exit(0))\n"
@@ -187,6 +188,8 @@ class Site:
         *,
         role: str,
         runner_sha: str,
+        image: str = "",
+        python: str = "",
         mounts: Sequence[Mount] = (),
         gpus: Sequence[str] = (),
         stop_s: float,
@@ -194,16 +197,19 @@ class Site:
         """Make the container of a task, not started: its id, "" when there is one already.
 
         Of the volume it sees its own folder, read-only the runner, and what else is mounted.
+        Made from the site's image and kept by its Python, unless another is named.
         """
         runner = f"{ROOT}/runner/{runner_sha}"
         own = [self.part(f"tasks/{task}"), self.part(f"runner/{runner_sha}", read_only=True)]
         config = self.run_config([*own, *mounts, *self.more_mounts()], gpus)
-        config["AutoRemove"] = role == "build"  # of a run, the engine may have more to tell
+        if role == "build":  # what becomes an image shall not have what was there for a while
+            config["Tmpfs"] = {"/tmp": "exec,mode=1777"}  # noqa: S108  (the container's own)
         try:
             return self.create(
                 self.container_name(task),
+                image=image,
                 command=[
-                    self.python,
+                    python or self.python,
                     "-I",
                     "-S",
                     f"{runner}/runner.py",
@@ -221,14 +227,24 @@ class Site:
                 raise
             return ""
 
-    def bring(self, container: str, files: Mapping[str, str]) -> None:
-        """Copy files of the studio's machine into a container that has not started."""
+    def bring(self, container: str, folder: str, files: Mapping[str, str]) -> None:
+        """Copy files of the studio's machine into a folder of a container, by name."""
         with tempfile.TemporaryFile() as archive:
             with tarfile.open(fileobj=archive, mode="w") as tar:
-                for target, source in files.items():
-                    tar.add(source, target.lstrip("/"), filter=_for_everybody)
+                for name, source in files.items():
+                    tar.add(source, name, filter=_for_everybody)
             archive.seek(0)
-            self.engine.api.put_archive(container, "/", archive)
+            self.engine.api.put_archive(container, folder, archive)
+
+    def make_folder(self, container: str, folder: str) -> None:
+        """Make a folder in a container that has not started; it is the run user's."""
+        uid, _, gid = self.user.partition(":")
+        entry = tarfile.TarInfo(folder.lstrip("/"))
+        entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, 0o755, int(uid), int(gid)
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            tar.addfile(entry)
+        self.engine.api.put_archive(container, "/", archive.getvalue())
 
     def more_mounts(self) -> list[Mount]:
         """What else every run sees: nothing."""
@@ -254,12 +270,16 @@ class Site:
         )
         return found
 
-    def create(self, name: str, **settings: Any) -> str:
-        """Make a container from the site's image: its id."""
+    def create(self, name: str, *, image: str = "", **settings: Any) -> str:
+        """Make a container from an image, the site's own by default: its id.
+
+        What the image itself would start with does not count: our command is the first process.
+        """
         try:
             made = self.engine.api.create_container(
-                self.image,
+                image or self.image,
                 name=name,
+                entrypoint=[],
                 environment={"HOME": "/tmp"},  # noqa: S108  (a private one: the container's own)
                 working_dir="/",
                 use_config_proxy=False,
@@ -267,8 +287,8 @@ class Site:
             )
         except ImageNotFound as error:
             raise TargetRefused(
-                f"There is no image '{self.image}' on the engine: run 'docker pull {self.image}' "
-                "there, or name another image."
+                f"There is no image '{image or self.image}' on the engine: run "
+                f"'docker pull {image or self.image}' there, or name another image."
             ) from error
         return str(made["Id"])
 
@@ -324,16 +344,21 @@ def data_mount(path: str) -> Mount:
     return Mount(path, path, type="bind", read_only=True)
 
 
+def engine_from(config: Mapping[str, str]) -> Engine:
+    """The engine that the settings of a target lead to."""
+    tls = config.get("tls", "")
+    return Engine(
+        address=config["address"],
+        ca=f"{tls}/ca.pem" if tls else "",
+        cert=f"{tls}/cert.pem" if tls else "",
+        key=f"{tls}/key.pem" if tls else "",
+    )
+
+
 def site_from(config: Mapping[str, str]) -> Site:
     """The site that the settings of a target describe; they have been checked."""
-    tls = config.get("tls", "")
     return Site(
-        engine=Engine(
-            address=config["address"],
-            ca=f"{tls}/ca.pem" if tls else "",
-            cert=f"{tls}/cert.pem" if tls else "",
-            key=f"{tls}/key.pem" if tls else "",
-        ),
+        engine=engine_from(config),
         image=config["image"],
         volume=config.get("volume", "runyard"),
         user=config.get("user", "1000:1000"),

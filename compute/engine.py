@@ -24,6 +24,8 @@ ANSWER_S = 30
 """How long the engine may take for one answer; starting a container is the longest."""
 BRIEF_S = 3
 """How long it may take when nobody should wait for it."""
+PATIENT_S = 1800
+"""How long it may take to store many gigabytes."""
 TLS_PORT = 2376
 _HEAD_BYTES = 16 * 1024
 _clients: dict[tuple[Engine, int, int], Any] = {}
@@ -60,6 +62,11 @@ class Engine:
     def brief_api(self) -> Any:
         """Another that gives up soon: for what is tidied up over a link that may be down."""
         return self._client(BRIEF_S)
+
+    @property
+    def patient_api(self) -> Any:
+        """Another that waits until many gigabytes are stored."""
+        return self._client(PATIENT_S)
 
     def _client(self, timeout_s: int) -> Any:
         place = self, os.getpid(), timeout_s  # a forked child must not use its parent's lines

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from compute.gpus import gpus_text
+from studio.lib.cipherfields import CipherField
 from studio.models import User, Workspace
 
 
@@ -27,6 +28,10 @@ class ComputeTarget(models.Model):
     build_slots = models.PositiveIntegerField(default=1)
     declared_gpus = models.JSONField(null=True, blank=True)
     """[index or UUID] as an admin listed them, which wins; null: what `hello` finds."""
+    environments_gib = models.PositiveIntegerField(default=20)
+    """How much room built environments may take there; 0 for no bound."""
+    environments_stock = models.JSONField(default=dict)
+    """What they took when last measured: {bytes, cache_bytes, measured_at}."""
     enabled = models.BooleanField(default=True)
     open_to_members = models.BooleanField(default=False)
     """A local target has the server user's rights, so only the owner may open it to others."""
@@ -71,6 +76,31 @@ class ComputeTarget(models.Model):
     def gpus_declaration(self) -> str:
         """What an admin declared: "0,1", "none", or "" when the machine is asked."""
         return gpus_text(self.declared_gpus)
+
+
+class RegistryLogin(models.Model):
+    """What opens a registry of images to a workspace. Its secret is written once, never shown."""
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="registry_logins"
+    )
+    host = models.CharField(max_length=255)
+    """With its port, unless that is the usual one: it is sent nowhere else."""
+    username = models.CharField(max_length=255)
+    secret = CipherField()
+    """Ciphertext."""
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("host",)
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "host"], name="one_login_a_registry"),
+        )
+
+    def __str__(self) -> str:
+        return self.host
 
 
 class NamedData(models.Model):

@@ -10,6 +10,7 @@ from compute.launchers.base import Launcher
 from compute.transports.base import Transport
 
 if TYPE_CHECKING:
+    from compute.images import EngineImages
     from compute.session import Session
 
 
@@ -28,3 +29,5 @@ class Place:
     """Makes what starts runs so that they outlive us."""
     examine: Callable[[], Mapping[str, Any]] | None = None
     """Tries out what the place itself consists of: facts that overrule those of the runner."""
+    images: EngineImages | None = None
+    """Where environments are images; None where they are folders."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from django.db.models import Prefetch, Q, QuerySet
 
 from compute.backends import KINDS
-from compute.models import ComputeTarget, DataPath, NamedData
+from compute.models import ComputeTarget, DataPath, NamedData, RegistryLogin
 from studio.lib.refusal import NotFound, Refused
+from studio.lib.vault import decrypt
 from studio.models import Role, User, Workspace
 from studio.selectors import require_role
 
@@ -231,3 +232,40 @@ def _no_such_target(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}? There" if near else "there"
     return f"There is no target '{name}': {hint} are {', '.join(known)}."
+
+
+def registry_login_list(*, user: User, workspace: Workspace) -> QuerySet[RegistryLogin]:
+    """The registries that the workspace has a login for, without the secrets."""
+    require_role(user, workspace, Role.VIEWER)
+    return RegistryLogin.objects.filter(workspace=workspace).defer("secret")
+
+
+def registry_login_get(*, workspace: Workspace, host: str) -> RegistryLogin:
+    """The login for a registry.
+
+    Raises:
+        NotFound: there is none; the sentence names those that exist.
+    """
+    rows = RegistryLogin.objects.filter(workspace=workspace)
+    found = rows.filter(host=host.lower()).first()
+    if found is None:
+        hosts = ", ".join(rows.values_list("host", flat=True)[:5])
+        hint = f"there is one for {hosts}." if hosts else "the workspace has none."
+        raise NotFound(f"There is no login for the registry '{host[:64]}': {hint}", field="host")
+    return found
+
+
+def registry_logins_for(
+    *, workspace: Workspace, hosts: Collection[str] | None = None
+) -> dict[str, dict[str, str]]:
+    """The logins of a workspace (for these hosts, or all) in the clear, on their way to them.
+
+    By host, each {"username", "password"}. They may live in memory alone.
+    """
+    rows = RegistryLogin.objects.filter(workspace=workspace)
+    if hosts is not None:
+        rows = rows.filter(host__in=hosts)
+    return {
+        login.host: {"username": login.username, "password": decrypt(login.secret)}
+        for login in rows
+    }

@@ -157,6 +157,12 @@ def target_place(*, target: ComputeTarget) -> Place:
     return backend.place(target.config, studio_blobs=_studio_blobs())
 
 
+def studio_place() -> Place:
+    """Beside the studio itself: where tasks go on that tell an engine what to do."""
+    folder = str(settings.DATA_DIR / "targets" / "studio")
+    return LOCAL.place({"root": folder}, studio_blobs=_studio_blobs())
+
+
 def target_try(
     *, user: User, workspace: Workspace, kind: str, config: Mapping[str, object]
 ) -> dict[str, Any]:

@@ -19,6 +19,9 @@ from compute.answers import (
     AlreadyClaimed,
     Collected,
     CouldNotStart,
+    EnvFound,
+    EnvState,
+    EnvStock,
     ExtraFile,
     OutputFile,
     PythonThere,
@@ -214,18 +217,50 @@ class Session:
 
     def env_ready(self, path: str) -> tuple[bool, str]:
         """Whether the environment at `path` is complete and unchanged; why not."""
+        found = self.env_state(path)
+        return found.is_ready, found.why
+
+    def env_state(self, path: str) -> EnvState:
+        """How the environment at `path` is, judged by stat; it counts as used now."""
         answer, _ = self._ask({"op": "env", "path": path})
-        return bool(answer["ready"]), str(answer.get("why") or "")
+        return EnvState(
+            is_ready=bool(answer["ready"]),
+            why=str(answer.get("why") or ""),
+            was_ready=bool(answer.get("was_ready")),
+        )
 
-    def envs(self) -> list[dict[str, Any]]:
-        """The environments that lie on the target: [{key, bytes, last_used, ready}]."""
+    def envs(self) -> EnvStock:
+        """The environments that lie on the target and the room that they take."""
         answer, _ = self._ask({"op": "envs"})
-        found: list[dict[str, Any]] = answer["envs"]
-        return found
+        envs = [
+            EnvFound(**{f.name: env[f.name] for f in fields(EnvFound)}) for env in answer["envs"]
+        ]
+        return EnvStock(envs, int(answer["bytes"]), int(answer["cache_bytes"]))
 
-    def remove_env(self, key: str) -> None:
-        """Remove an environment; one that is gone is no error."""
-        self._ask({"op": "remove_env", "key": key}, timeout_s=_REMOVAL_S)
+    def remove_env(self, key: str, *, unused_s: int = 0) -> None:
+        """Remove an environment; one that is gone is no error.
+
+        Raises:
+            RunnerRefused: it is being built ("busy"), or a task that may live executes in it or
+                it was used within `unused_s` ("used").
+        """
+        request: Header = {"op": "remove_env", "key": key, "unused_s": unused_s}
+        self._ask(request, timeout_s=_REMOVAL_S)
+
+    def sweep_envs(self) -> int:
+        """Remove what builds and removals that were cut off left: how many folders."""
+        answer, _ = self._ask({"op": "sweep_envs"}, timeout_s=_REMOVAL_S)
+        return int(answer["removed"])
+
+    def verify_env(self, key: str) -> str:
+        """Why an environment is not what was installed, by the hashes of its files; "" if it is."""
+        answer, _ = self._ask({"op": "verify_env", "key": key}, timeout_s=_REMOVAL_S)
+        return str(answer["fault"])
+
+    def trim_cache(self, wanted_bytes: int) -> int:
+        """Free so much of what only the cache of packages holds: how much that was."""
+        answer, _ = self._ask({"op": "trim_cache", "bytes": wanted_bytes}, timeout_s=_REMOVAL_S)
+        return int(answer["freed_bytes"])
 
     def interpreter(self, path: str) -> PythonThere:
         """What lies at `path`: it is executed once to tell its version."""

@@ -7,10 +7,20 @@ from datetime import datetime
 from django.http import HttpRequest
 from ninja import Field, Router, Schema, Status
 
-from environments.models import Environment, EnvironmentVersion
-from environments.selectors import environment_get, environment_list
+from compute.selectors import target_get
+from environments.lock import lock_pins
+from environments.models import BuildOrder, Environment, EnvironmentVersion, Lock
+from environments.selectors import (
+    environment_get,
+    environments_used,
+    order_get,
+    version_find,
+    version_get,
+)
+from environments.services import build_order, environment_delete, version_delete
 from environments.services.environments import environment_create
 from environments.spec import definition_of, spec_notes
+from environments.usage import VersionRow, newest_versions, version_rows
 from studio.api_auth import caller
 from studio.api_types import REFUSALS, ErrorOut, In, Text
 from studio.models import Workspace
@@ -45,6 +55,25 @@ class EnvironmentIn(In):
     spark_repositories: list[Text] = []
 
 
+class OrderIn(In):
+    """A build ahead of the runs that will need it."""
+
+    target: Text
+    rebuild: bool = False
+    """Make it anew although it is ready."""
+
+
+class OrderOut(Schema):
+    """How far an order is: `build` is its number as soon as there is one."""
+
+    id: int
+    environment: str
+    target: str
+    status: str
+    build: int | None
+    error: str
+
+
 class EnvironmentOut(Schema):
     """An environment as its newest version defines it."""
 
@@ -56,10 +85,20 @@ class EnvironmentOut(Schema):
     created_at: datetime
     notes: list[str]
     """What of the definition is not used, as sentences."""
+    archived_at: datetime | None
+
+
+class LockOut(Schema):
+    """What a lock is for, and how many packages it has."""
+
+    python_version: str
+    platform: str
+    packages: int
+    created_at: datetime
 
 
 class VersionOut(Schema):
-    """One version of an environment: it never changes."""
+    """One version of an environment: what it defines never changes."""
 
     number: int
     kind: str
@@ -77,11 +116,22 @@ class VersionOut(Schema):
     secrets: list[str]
     spark_packages: list[str]
     spark_repositories: list[str]
+    labels: list[str]
+    """`latest` is among those of the newest version in use."""
+    locks: list[LockOut]
+    updates: int | None
+    """The number of the version whose packages it brings up to date."""
+    runs: int
+    created_by: str | None
     created_at: datetime
+    archived_at: datetime | None
 
 
 class EnvironmentDetailOut(EnvironmentOut):
-    """An environment with all its versions, newest first."""
+    """An environment with all its versions, newest first.
+
+    `version`, `kind` and `created_at` are of the version that was asked for.
+    """
 
     versions: list[VersionOut]
 
@@ -95,18 +145,34 @@ def _out(environment: Environment, newest: EnvironmentVersion) -> EnvironmentOut
         kind=newest.spec["kind"],
         created_at=newest.created_at,
         notes=spec_notes(newest.spec),
+        archived_at=environment.archived_at,
     )
 
 
-def _version_out(version: EnvironmentVersion) -> VersionOut:
-    spec = version.spec
+def _version_out(row: VersionRow) -> VersionOut:
+    version, spec = row.version, row.version.spec
     said = {name: spec.get(name) for name in _SAID} | definition_of(spec)
     return VersionOut(
         number=version.number,
         kind=spec["kind"],
         based_on=version.based_on,
+        labels=row.labels,
+        locks=[_lock_out(lock) for lock in version.locks.all()],
+        updates=version.updates.number if version.updates else None,
+        runs=row.runs,
+        created_by=version.created_by.username if version.created_by else None,
         created_at=version.created_at,
+        archived_at=version.archived_at,
         **{**said, "requirements": spec.get("requirements")},
+    )
+
+
+def _lock_out(lock: Lock) -> LockOut:
+    return LockOut(
+        python_version=lock.python_version,
+        platform=lock.platform,
+        packages=len(lock_pins(lock.text)),
+        created_at=lock.created_at,
     )
 
 
@@ -115,10 +181,13 @@ def _workspace(request: HttpRequest, slug: str) -> Workspace:
 
 
 @router.get("", response={200: list[EnvironmentOut], **REFUSALS}, summary="List environments")
-def environments(request: HttpRequest, workspace: Text = "") -> list[EnvironmentOut]:
-    """The environments of a workspace, by name."""
-    rows = environment_list(workspace=_workspace(request, workspace)).prefetch_related("versions")
-    return [_out(row, versions[0]) for row in rows if (versions := list(row.versions.all()))]
+def environments(
+    request: HttpRequest, workspace: Text = "", *, archived: bool = False
+) -> list[EnvironmentOut]:
+    """The environments of a workspace, by name; with `archived` those out of use instead."""
+    rows = list(environments_used(workspace=_workspace(request, workspace), is_archived=archived))
+    newest = newest_versions(environments=rows)
+    return [_out(row, newest[row.pk]) for row in rows if row.pk in newest]
 
 
 @router.post(
@@ -143,9 +212,53 @@ def create(
     "/{name}", response={200: EnvironmentDetailOut, **REFUSALS}, summary="Show an environment"
 )
 def show(request: HttpRequest, name: Text, workspace: Text = "") -> EnvironmentDetailOut:
-    """One environment with its versions."""
-    environment = environment_get(workspace=_workspace(request, workspace), name=name)
-    versions = list(environment.versions.all())
+    """One environment with its versions; `name` may be `name:3` or `name:label`."""
+    version = version_find(workspace=_workspace(request, workspace), reference=name)
+    rows = version_rows(environment=version.environment)
     return EnvironmentDetailOut(
-        **_out(environment, versions[0]).dict(), versions=[_version_out(v) for v in versions]
+        **_out(version.environment, version).dict(), versions=[_version_out(row) for row in rows]
+    )
+
+
+@router.delete("/{name}", response={204: None, **REFUSALS}, summary="Delete")
+def delete(request: HttpRequest, name: Text, workspace: Text = "") -> Status[None]:
+    """Delete an environment (`name`) or a version (`name:3`) that no run uses, with its locks."""
+    user, where = caller(request), _workspace(request, workspace)
+    if ":" in name:
+        version_delete(user=user, version=version_find(workspace=where, reference=name))
+    else:
+        environment_delete(user=user, environment=environment_get(workspace=where, name=name))
+    return Status(204, None)
+
+
+@router.post("/{name}/build", response={202: OrderOut, **REFUSALS}, summary="Order a build")
+def order(
+    request: HttpRequest, name: Text, payload: OrderIn, workspace: Text = ""
+) -> Status[OrderOut]:
+    """Have an environment ("name" or "name:3") built on a target before any run needs it."""
+    here = _workspace(request, workspace)
+    target = target_get(user=caller(request), workspace=here, name=payload.target)
+    made = build_order(
+        user=caller(request),
+        version=version_get(workspace=here, reference=name),
+        target=target,
+        is_rebuild=payload.rebuild,
+    )
+    return Status(202, _order_out(made))
+
+
+@router.get("/orders/{order_id}", response={200: OrderOut, **REFUSALS}, summary="Show an order")
+def show_order(request: HttpRequest, order_id: int) -> OrderOut:
+    """How far an ordered build is."""
+    return _order_out(order_get(user=caller(request), order_id=order_id))
+
+
+def _order_out(order: BuildOrder) -> OrderOut:
+    return OrderOut(
+        id=order.pk,
+        environment=str(order.version),
+        target=order.target.name,
+        status=order.status,
+        build=order.build_id,
+        error=order.error or (order.build.error if order.build else ""),
     )

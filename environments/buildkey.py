@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 from environments.interpreter import Interpreter
 
-STEPS = "venv 1"
+STEPS = "venv 2"
 """How the runner makes an environment; another way of making is another key."""
 CONDA_STEPS = "conda 1"
 """The same where conda makes it; `lock` is then the digest of its environment.yml."""
@@ -29,6 +29,12 @@ class KeyParts:
     image: str = ""
     """The digest of the base image."""
     steps: str = STEPS
+    generation: str = ""
+    """Counts how often the same was built anew beside what was ready: "", "1", "2" …"""
+
+    def in_generation(self, number: int) -> KeyParts:
+        """The same, built anew for so many times."""
+        return replace(self, generation=str(number or ""))
 
     def to_json(self) -> dict[str, str]:
         """What is stored with a build."""

@@ -1,12 +1,13 @@
 """The curated environments that ship with the studio: folders of files, not code.
 
-    curated/<name>/template.toml      description, the Python from which the lock holds, and
-                                      names by which people know it from elsewhere
+    curated/<name>/template.toml      description, what a target must have for it, the Python
+                                      from which the lock holds, how big it is, and names by
+                                      which people know it from elsewhere
                    requirements.txt   what is asked for
                    lock.txt           what that resolves to, on every platform
                    smoke.py           two lines that fail when the environment is of no use
 
-A changed lock is a new version of the environment.
+A changed lock is a new version of the environment; `make lock-curated` resolves them anew.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ class Template:
     lock_python: str
     """The oldest Python that the lock was resolved for, like 3.11."""
     smoke: Path
+    installed_mb: int
+    """What it takes on disk on Linux x86-64, as measured when it was locked."""
+    needs: str
+    """What a target must have beside it, or what to know before; often empty."""
     aliases: tuple[str, ...]
     """What it is called elsewhere: scripts from there find it by that name."""
 
@@ -50,6 +55,17 @@ def alias_target(name: str) -> str | None:
     return None
 
 
+def template_named(name: str) -> Template | None:
+    """The curated environment of that name; None for any other."""
+    return next((template for template in templates() if template.name == name), None)
+
+
+def installed_mb(name: str) -> int:
+    """What the curated environment of that name takes on disk; 0 for any other."""
+    template = template_named(name)
+    return template.installed_mb if template else 0
+
+
 def _read(folder: Path) -> Template:
     about = tomllib.loads((folder / "template.toml").read_text())
     return Template(
@@ -59,5 +75,7 @@ def _read(folder: Path) -> Template:
         lock=(folder / "lock.txt").read_text(),
         lock_python=about["lock_python"],
         smoke=folder / "smoke.py",
+        installed_mb=about["installed_mb"],
+        needs=about.get("needs", ""),
         aliases=tuple(about["aliases"]),
     )

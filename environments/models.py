@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
 from django.utils import timezone
 
 from compute.models import ComputeTarget
+from environments.differences import EVERYWHERE, Place
 from studio.models import User, Workspace
 
 
@@ -24,6 +27,8 @@ class Environment(models.Model):
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True, blank=True)
+    last_number = models.PositiveIntegerField(default=0)
+    """The highest number of a version that was deleted: no number is given twice."""
 
     class Meta:
         ordering = ("name",)
@@ -44,8 +49,12 @@ class EnvironmentVersion(models.Model):
     spec_digest = models.CharField(max_length=64)
     based_on = models.CharField(max_length=120, blank=True)
     """The version from which it was copied, like "scikit-learn:1"; empty: none."""
+    updates = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
+    """The version whose definition it has with packages that were resolved anew."""
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    """New runs are refused since then; an archived environment archives all its versions."""
 
     class Meta:
         ordering = ("-number",)
@@ -57,10 +66,29 @@ class EnvironmentVersion(models.Model):
         return f"{self.environment}:{self.number}"
 
 
+class VersionLabel(models.Model):
+    """A word that means one version of its environment, until it is moved to another one."""
+
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="labels")
+    name = models.CharField(max_length=50)
+    version = models.ForeignKey(EnvironmentVersion, on_delete=models.CASCADE, related_name="labels")
+    moved_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    moved_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.UniqueConstraint(fields=["environment", "name"], name="one_label_a_name"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.environment}:{self.name}"
+
+
 class Lock(models.Model):
     """Exact, hashed packages of a version for one Python and platform; never moves by itself."""
 
-    ANY_PLATFORM = "any"
+    ANY_PLATFORM = EVERYWHERE
     """A universal lock, which curated environments ship with: for `python_version` and newer."""
 
     version = models.ForeignKey(EnvironmentVersion, on_delete=models.CASCADE, related_name="locks")
@@ -79,6 +107,87 @@ class Lock(models.Model):
     def __str__(self) -> str:
         return f"lock of {self.version} for {self.python_version} on {self.platform}"
 
+    @property
+    def place(self) -> Place:
+        """What it is for; in words as text."""
+        return Place(self.python_version, self.platform)
+
+
+class LockUpdate(models.Model):
+    """The packages of a version, resolved anew beside it; a new version once somebody wants that.
+
+    queued -> running -> ready | failed; and ready -> applied
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "queued"
+        RUNNING = "running", "running"
+        READY = "ready", "ready"
+        FAILED = "failed", "failed"
+        APPLIED = "applied", "applied"
+
+    version = models.ForeignKey(
+        EnvironmentVersion, on_delete=models.CASCADE, related_name="lock_updates"
+    )
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
+    locks = models.JSONField(default=list)
+    """What was resolved so far: [{"python_version", "platform", "text"}]."""
+    error = models.TextField(blank=True)
+    made = models.ForeignKey(
+        EnvironmentVersion, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["version"],
+                condition=models.Q(status__in=["queued", "running"]),
+                name="one_live_update_a_version",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"update {self.pk} of {self.version}"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is still being resolved."""
+        return self.status in {self.Status.QUEUED, self.Status.RUNNING}
+
+
+class BaseImage(models.Model):
+    """The image that a name meant on a target when a version needed it first: it stays that one."""
+
+    version = models.ForeignKey(
+        EnvironmentVersion, on_delete=models.CASCADE, related_name="base_images"
+    )
+    target = models.ForeignKey(ComputeTarget, on_delete=models.CASCADE, related_name="base_images")
+    reference = models.CharField(max_length=512)
+    """As somebody wrote it, like python:3.12-slim."""
+    image = models.CharField(max_length=80)
+    """The digest of what is in it, under which the engine knows it."""
+    address = models.CharField(max_length=512, blank=True)
+    """Where a registry has exactly this, as name@sha256:…; "" when it came otherwise."""
+    facts = models.JSONField(default=dict)
+    """What was found in it: its Python, its platform, its variables."""
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["version", "target", "reference"], name="one_image_a_reference"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.reference} ({self.image.removeprefix('sha256:')[:12]})"
+
 
 class Build(models.Model):
     """The making of one environment on one target: a supervised task like a run."""
@@ -93,10 +202,18 @@ class Build(models.Model):
     target = models.ForeignKey(ComputeTarget, on_delete=models.CASCADE, related_name="builds")
     version = models.ForeignKey(EnvironmentVersion, on_delete=models.CASCADE, related_name="builds")
     lock = models.ForeignKey(Lock, null=True, on_delete=models.CASCADE, related_name="builds")
-    """What is installed; null: conda resolves while it installs."""
+    """None where no lock is installed: conda resolves by itself, an image is pulled or made."""
     key = models.CharField(max_length=64)
     key_parts = models.JSONField(default=dict)
     """What the key was made from, by name: `KeyParts` says which names."""
+    base_key = models.CharField(max_length=64, blank=True)
+    """The key of its first generation: all generations hold the same."""
+    generation = models.PositiveIntegerField(default=0)
+    """What was ready once is never changed in place: it is built anew as the next generation."""
+    cause = models.TextField(blank=True)
+    """Why it was made although nothing in the key has changed, as a sentence."""
+    on_studio = models.BooleanField(default=False)
+    """It goes on beside the studio and tells the target's engine what to do, not on the target."""
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
     is_current = models.BooleanField(default=True)
     """False once a newer build of the same key on the same target replaced it."""
@@ -120,6 +237,7 @@ class Build(models.Model):
                 name="one_current_build_a_key",
             ),
         )
+        indexes = (models.Index(fields=["target", "base_key"], name="build_base_key"),)
 
     def __str__(self) -> str:
         return f"build {self.pk}"
@@ -130,6 +248,80 @@ class Build(models.Model):
         return f"build/{self.pk}"
 
     @property
+    def is_live(self) -> bool:
+        """Whether it waits or goes on."""
+        return self.status in {self.Status.QUEUED, self.Status.RUNNING}
+
+    @property
+    def length(self) -> timedelta | None:
+        """How long it took; None before its end, and when it never began."""
+        return self.ended_at - self.started_at if self.ended_at and self.started_at else None
+
+    @property
     def log_key(self) -> str:
         """Where its log lies in the log store."""
         return f"{self.task}/run.log"
+
+
+class BuildOrder(models.Model):
+    """Somebody's wish to have a version built on a target, without a run that needs it."""
+
+    version = models.ForeignKey(EnvironmentVersion, on_delete=models.CASCADE, related_name="orders")
+    target = models.ForeignKey(ComputeTarget, on_delete=models.CASCADE, related_name="build_orders")
+    user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    is_rebuild = models.BooleanField(default=False)
+    """Whether it is wanted anew although it is ready."""
+    build = models.ForeignKey(
+        Build, null=True, blank=True, on_delete=models.SET_NULL, related_name="orders"
+    )
+    error = models.TextField(blank=True)
+    """Why it did not even come to a build."""
+    created_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    """When it was found ready, or impossible, without a build."""
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"order of {self.version} on {self.target}"
+
+    @property
+    def status(self) -> str:
+        """As a build's: that of its own build as soon as there is one."""
+        if self.build is not None:
+            return self.build.status
+        if self.ended_at is None:
+            return Build.Status.QUEUED
+        return Build.Status.FAILED if self.error else Build.Status.READY
+
+
+class BuiltEnvironment(models.Model):
+    """An environment that lies on a target, as it was when somebody last looked there."""
+
+    class Kind(models.TextChoices):
+        FOLDER = "folder", "folder"
+        IMAGE = "image", "image"
+
+    target = models.ForeignKey(ComputeTarget, on_delete=models.CASCADE, related_name="built")
+    key = models.CharField(max_length=64)
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.FOLDER)
+    size_bytes = models.BigIntegerField(null=True)
+    used_at = models.DateTimeField(null=True)
+    """To the minute."""
+    used_by = models.JSONField(default=list)
+    """The tasks, like "run/42/1", that executed in it."""
+    is_pinned = models.BooleanField(default=False)
+    """Whether it stays however little room there is."""
+    fault = models.TextField(blank=True)
+    """Why it cannot be used any more: the next run builds it anew."""
+    verified_at = models.DateTimeField(null=True, blank=True)
+    """When the contents of all its files were last found to be right."""
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-used_at",)
+        constraints = (models.UniqueConstraint(fields=["target", "key"], name="one_built_a_key"),)
+
+    def __str__(self) -> str:
+        return f"{self.key[:12]} on {self.target}"

@@ -10,10 +10,11 @@ from functools import lru_cache
 from django.db.models import Prefetch
 
 from compute.models import ComputeTarget
+from environments.catalog import template_named
 from environments.lock import lock_pins, pin_name
 from environments.models import Build, Environment, EnvironmentVersion, Lock
 from environments.requirements import requirements_read
-from environments.selectors import latest_versions, version_get
+from environments.selectors import environment_rank, latest_versions, version_get
 from environments.spec import USER_MANAGED
 from studio.models import Workspace
 
@@ -43,6 +44,10 @@ class Card:
     interpreter: str
     """The path of the Python that it uses as it is; empty: packages are installed."""
     version_id: int
+    installed_bytes: int = 0
+    """What a curated one takes on disk, as measured; 0 when nobody knows."""
+    needs: str = ""
+    """What a target must have for it, or what to know before."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,11 @@ def contents_of(
 def environment_with(*, workspace: Workspace, packages: Collection[str]) -> str:
     """The smallest environment that has all of these, a curated one before others; "": none."""
     found = [
-        (version.environment.origin, len(known.packages or ()), version.environment.name)
+        environment_rank(environment=version.environment, packages=len(known.packages))
         for version in _with_locks(workspace)
         if (known := _contents(version)).packages is not None and known.packages >= set(packages)
     ]
-    return min(found)[2] if found else ""
+    return min(found)[-1] if found else ""
 
 
 def environment_cards(*, workspace: Workspace) -> list[Card]:
@@ -138,6 +143,8 @@ def _contents(version: EnvironmentVersion) -> Contents:
 
 def _card(version: EnvironmentVersion) -> Card:
     environment, spec = version.environment, version.spec
+    is_curated = environment.origin == Environment.Origin.CURATED
+    template = template_named(environment.name) if is_curated else None
     lock = max(version.locks.all(), key=lambda lock: lock.pk, default=None)
     pins = lock_pins(lock.text) if lock else []
     versions = dict(pin.partition(" ")[0].partition("==")[::2] for pin in pins)
@@ -146,11 +153,13 @@ def _card(version: EnvironmentVersion) -> Card:
     return Card(
         name=environment.name,
         description=environment.description,
-        is_curated=environment.origin == Environment.Origin.CURATED,
+        is_curated=is_curated,
         main=main,
         pins=pins,
         interpreter=spec.get("interpreter_path", "") if spec["kind"] == USER_MANAGED else "",
         version_id=version.pk,
+        installed_bytes=template.installed_mb * 1_000_000 if template else 0,
+        needs=template.needs if template else "",
     )
 
 

@@ -6,17 +6,31 @@ import difflib
 import re
 
 from django.db.models import Count, Max, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
-from environments.catalog import alias_target
+from environments.catalog import alias_target, installed_mb, templates
+from environments.differences import LockChange, Place, lock_changes
 from environments.lock import lock_pins, pin_name
-from environments.models import Build, Environment, EnvironmentVersion, Lock
+from environments.models import (
+    Build,
+    BuildOrder,
+    BuiltEnvironment,
+    Environment,
+    EnvironmentVersion,
+    Lock,
+    LockUpdate,
+)
 from environments.modules import distribution_for
 from environments.requirements import requirements_read
-from studio.lib.refusal import NotFound
+from studio.lib.refusal import NotFound, Refused
 from studio.models import User, Workspace
 from studio.selectors import workspaces_of
 
-_REFERENCE = re.compile(r"(?P<name>[^:]+?)(?::(?P<number>[1-9]\d{0,8}))?")
+LATEST = "latest"
+"""The label that always means the newest version in use; nobody can move it."""
+BUILD_GROUPS = {"live": (Build.Status.QUEUED, Build.Status.RUNNING)}
+"""Words for several statuses of builds."""
+_NUMBER = re.compile(r"[1-9]\d{0,8}")
 
 
 def environment_list(*, workspace: Workspace) -> QuerySet[Environment]:
@@ -24,49 +38,114 @@ def environment_list(*, workspace: Workspace) -> QuerySet[Environment]:
     return Environment.objects.filter(workspace=workspace, archived_at=None)
 
 
-def environments_used(*, workspace: Workspace) -> QuerySet[Environment]:
-    """Those in use by name, each with its newest version, its newest build and its runs."""
+def environments_used(*, workspace: Workspace, is_archived: bool = False) -> QuerySet[Environment]:
+    """Those in use by name, each with its newest version, its newest build and its runs.
+
+    With `is_archived` those that are archived instead.
+    """
     builds = Build.objects.filter(version__environment=OuterRef("pk")).order_by("-pk")
-    rows = environment_list(workspace=workspace).annotate(
-        newest=Max("versions__number"),
-        run_count=Count("versions__runs"),
+    newest = EnvironmentVersion.objects.filter(environment=OuterRef("pk"))
+    rows = Environment.objects.filter(workspace=workspace, archived_at__isnull=not is_archived)
+    return rows.annotate(
+        newest=Coalesce(
+            Subquery(newest.filter(archived_at=None).values("number")[:1]),
+            Subquery(newest.values("number")[:1]),
+        ),
+        version_count=Count("versions", distinct=True),
+        run_count=Count("versions__runs", distinct=True),
+        used_at=Max("versions__runs__created_at"),
         build_status=Subquery(builds.values("status")[:1]),
         built_on=Subquery(builds.values("target__name")[:1]),
-    )
-    return rows.order_by("name")
+    ).order_by("name")
 
 
 def environment_get(*, workspace: Workspace, name: str) -> Environment:
-    """The environment of that name, or the curated one that has it as an alias.
+    """The environment of that name, archived or not, or the curated one with it as an alias.
 
     Raises:
         NotFound: with the names that come near.
     """
-    known = environment_list(workspace=workspace)
+    known = Environment.objects.filter(workspace=workspace)
     found = known.filter(name=name).first() or known.filter(name=alias_target(name)).first()
     if found is None:
         raise NotFound(_unknown(workspace, name), field="environment")
     return found
 
 
-def version_get(*, workspace: Workspace, reference: str) -> EnvironmentVersion:
-    """The version that "name:3" means, or the newest one that "name" means.
+def version_find(*, workspace: Workspace, reference: str) -> EnvironmentVersion:
+    """The version that a reference means, to look at it: it may be archived.
+
+    "name:3" means that number, "name:label" the version with this label, "name" and
+    "name:latest" the newest one in use, or the newest of all when none is in use.
 
     Raises:
         NotFound: there is no such environment, or it has no such version.
     """
-    parts = _REFERENCE.fullmatch(reference.strip())
-    name, number = (parts["name"], parts["number"]) if parts else (reference, None)
-    environment = environment_get(workspace=workspace, name=name)
+    name, _, which = reference.strip().partition(":")
+    environment = environment_get(workspace=workspace, name=name.strip())
     versions = environment.versions.select_related("environment")
-    version = (versions.filter(number=number) if number else versions).first()
+    if which in {"", LATEST}:
+        version = versions.filter(archived_at=None).first() or versions.first()
+    elif _NUMBER.fullmatch(which):
+        version = versions.filter(number=which).first()
+    else:
+        version = versions.filter(labels__name=which).first()
     if version is None:
-        newest = versions[0].number
-        raise NotFound(
-            f"The environment {name} has no version {number}: the newest is {newest}.",
+        raise NotFound(_no_version(environment, name.strip(), which), field="environment")
+    return version
+
+
+def version_get(*, workspace: Workspace, reference: str) -> EnvironmentVersion:
+    """The version that a reference means, for a new run.
+
+    Raises:
+        NotFound: there is no such environment, or it has no such version.
+        Refused: it is archived.
+    """
+    version = version_find(workspace=workspace, reference=reference)
+    version_require_use(version=version)
+    return version
+
+
+def version_require_use(*, version: EnvironmentVersion) -> None:
+    """Let a version pass that new runs may use.
+
+    Raises:
+        Refused: it is archived, alone or with its whole environment.
+    """
+    environment = version.environment
+    if environment.archived_at is not None:
+        raise Refused(
+            f"The environment {environment} is archived and takes no new runs: restore it, or "
+            "choose another one.",
             field="environment",
         )
-    return version
+    if version.archived_at is not None:
+        newest = environment.versions.filter(archived_at=None).first()
+        instead = f"choose {newest}" if newest else "make a new version"
+        raise Refused(
+            f"{version} is archived and takes no new runs: restore it, or {instead}.",
+            field="environment",
+        )
+
+
+def version_number(*, environment: Environment) -> int:
+    """The number of the next version: above all that there are or were."""
+    highest = environment.versions.aggregate(Max("number"))["number__max"] or 0
+    last = Environment.objects.values_list("last_number", flat=True).get(pk=environment.pk)
+    return int(max(highest, last)) + 1
+
+
+def _no_version(environment: Environment, name: str, which: str) -> str:
+    numbers = environment.versions.values_list("number", flat=True)
+    newest = f"the newest is {numbers[0]}" if numbers else "it has none"
+    if which.isdigit():
+        return f"The environment {name} has no version {which}: {newest}."
+    labels = [LATEST, *environment.labels.values_list("name", flat=True)]
+    return (
+        f"The environment {name} has no version or label '{which}': {newest}, and its labels are "
+        f"{', '.join(labels)}."
+    )
 
 
 def _unknown(workspace: Workspace, name: str) -> str:
@@ -94,11 +173,17 @@ def module_advice(*, workspace: Workspace, missing: str) -> tuple[str, str | Non
         latest_versions(workspace=workspace).select_related("environment").prefetch_related(with_it)
     )
     ranks = [
-        (version.environment.origin, len(packages), version.environment.name)
+        environment_rank(environment=version.environment, packages=len(packages))
         for version in versions
         if distribution in (packages := _packages(version))
     ]
-    return distribution, min(ranks)[2] if ranks else None
+    return distribution, min(ranks)[-1] if ranks else None
+
+
+def environment_rank(*, environment: Environment, packages: int) -> tuple[str, int, int, str]:
+    """Sorts what serves equally well: curated before others, small before large, then by name."""
+    name = environment.name
+    return environment.origin, installed_mb(name), packages, name
 
 
 def _packages(version: EnvironmentVersion) -> set[str]:
@@ -108,13 +193,66 @@ def _packages(version: EnvironmentVersion) -> set[str]:
     return {line.name for line in asked} | {pin_name(pin) for pin in pinned}
 
 
+def version_smoke(version: EnvironmentVersion) -> str:
+    """A script that fails when what was built is of no use; "" when nobody wrote one."""
+    if version.environment.origin != Environment.Origin.CURATED:
+        return ""
+    named = [known for known in templates() if known.name == version.environment.name]
+    return next((known.smoke.read_text() for known in named), "")
+
+
 def latest_versions(*, workspace: Workspace) -> QuerySet[EnvironmentVersion]:
     """The newest version of each environment that somebody may name."""
     environments = environment_list(workspace=workspace).exclude(origin=Environment.Origin.FOLDER)
-    newest = EnvironmentVersion.objects.filter(environment=OuterRef("environment")).values("number")
+    newest = EnvironmentVersion.objects.filter(
+        environment=OuterRef("environment"), archived_at=None
+    ).values("number")
     return EnvironmentVersion.objects.filter(
         environment__in=environments.values("pk"), number=Subquery(newest.order_by("-number")[:1])
     )
+
+
+def version_locks(*, version: EnvironmentVersion) -> dict[Place, str]:
+    """The texts of a version's locks by what they are for, the oldest first."""
+    locks = version.locks.order_by("pk")
+    return {lock.place: lock.text for lock in locks}
+
+
+def lock_get(*, version: EnvironmentVersion, python_version: str = "", platform: str = "") -> Lock:
+    """The version's lock for this Python and platform; without a wish the newest.
+
+    Raises:
+        NotFound: it has none, or none for these; the sentence says what there is.
+    """
+    locks = version.locks.order_by("-pk")
+    wanted = {"python_version": python_version, "platform": platform}
+    found = locks.filter(**{name: value for name, value in wanted.items() if value}).first()
+    if found is not None:
+        return found
+    places = [str(lock.place) for lock in locks]
+    if places:
+        raise NotFound(f"{version} has no such lock: there are those for {'; '.join(places)}.")
+    raise NotFound(f"{version} has no lock: its packages are resolved when it is first built.")
+
+
+def update_get(*, user: User, update_id: int) -> LockUpdate:
+    """An update of packages in one of the user's workspaces.
+
+    Raises:
+        NotFound: there is none, or it is not theirs to see.
+    """
+    rows = LockUpdate.objects.select_related("version__environment", "created_by", "made")
+    mine = workspaces_of(user=user)
+    found = rows.filter(pk=update_id, version__environment__workspace__in=mine).first()
+    if found is None:
+        raise NotFound(f"There is no update {update_id}.")
+    return found
+
+
+def update_changes(*, update: LockUpdate) -> list[LockChange]:
+    """What a new version would have otherwise than the one that is brought up to date."""
+    new = {Place(lock["python_version"], lock["platform"]): lock["text"] for lock in update.locks}
+    return lock_changes(version_locks(version=update.version), new)
 
 
 def build_get(*, user: User, build_id: int) -> Build:
@@ -130,8 +268,40 @@ def build_get(*, user: User, build_id: int) -> Build:
     return build
 
 
-def build_list(*, workspace: Workspace) -> QuerySet[Build]:
-    """All builds of a workspace, newest first."""
-    return Build.objects.select_related("target", "version__environment").filter(
-        target__workspace=workspace
-    )
+def build_list(
+    *, workspace: Workspace, status: str = "", target: str = "", environment: str = ""
+) -> QuerySet[Build]:
+    """The builds of a workspace, newest first: those with this status, on this target, of this
+    environment ("name" or "name:3"), each only where asked for.
+    """
+    builds = Build.objects.select_related("target", "version__environment")
+    builds = builds.filter(target__workspace=workspace).order_by("-pk")
+    if status:
+        builds = builds.filter(status__in=BUILD_GROUPS.get(status, (status,)))
+    if target:
+        builds = builds.filter(target__name=target)
+    name, _, number = environment.strip().partition(":")
+    if name:
+        builds = builds.filter(version__environment__name=name)
+    if number:
+        builds = builds.filter(version__number=number if _NUMBER.fullmatch(number) else 0)
+    return builds
+
+
+def build_fault(*, build: Build) -> str:
+    """Why what it made cannot be used any more, as it was last found; "" when it can."""
+    built = BuiltEnvironment.objects.filter(target=build.target_id, key=build.key)
+    return built.values_list("fault", flat=True).first() or ""
+
+
+def order_get(*, user: User, order_id: int) -> BuildOrder:
+    """An order in one of the user's workspaces.
+
+    Raises:
+        NotFound: there is none, or it is not theirs to see.
+    """
+    orders = BuildOrder.objects.select_related("target", "version__environment", "build")
+    order = orders.filter(pk=order_id, target__workspace__in=workspaces_of(user=user)).first()
+    if order is None:
+        raise NotFound(f"There is no order {order_id}.")
+    return order

@@ -17,6 +17,12 @@ def list_url(query: str = "", **more: object) -> str:
     return reverse("runs:list") + (f"?{text}" if text else "")
 
 
+@lru_cache(maxsize=4096)
+def run_url(number: int) -> str:
+    """The page of a run."""
+    return reverse("runs:detail", args=[number])
+
+
 @lru_cache(maxsize=1024)
 def runs_url(field: str, value: str) -> str:
     """The list of the runs with this value of a field, whatever characters it has."""

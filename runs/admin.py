@@ -79,15 +79,15 @@ class RunAdmin(Records[Run]):
     )
     search_fields = ("=id", "uid", "name", "error", "experiment__name")
     list_select_related = ("experiment", "target", "submitted_by", "workspace")
-    exclude = ("secret_variables",)
+    exclude = ("secret_variables", "secrets")
     readonly_fields = ("secret_names",)
     inlines = (AttemptRows, EventRows)
     actions = ("cancel", "again", "wake", "archive", "unarchive", "delete")
 
-    @admin.display(description="secret variables")
+    @admin.display(description="secrets")
     def secret_names(self, run: Run) -> str:
         """Their names: what they hold is never shown."""
-        return ", ".join(sorted(run.secret_variables)) or "-"
+        return ", ".join(sorted({*run.secret_variables, *run.secrets})) or "-"
 
     def view_on_site(self, obj: Any) -> str:
         return reverse("runs:detail", args=[obj.pk])
@@ -148,7 +148,7 @@ class AttemptAdmin(Records[Attempt]):
     list_filter = ("started_at", ("ended_at", admin.EmptyFieldListFilter))
     search_fields = ("=run__id", "folder")
     list_select_related = ("run",)
-    exclude = ("lease_token",)
+    exclude = ("lease_token", "secret_values")
 
 
 @admin.register(GpuLoan)

@@ -4,6 +4,7 @@
     {"log": "run/42", "stream": "run.log"}           -> {"type": "log", "from": 7, "html": ...}
     {"log": "build/7"}                               -> the same
     {"workspace": "main"}                            -> {"type": "run-changed", "id": 42}
+    {"environments": "main"}                         -> {"type": "environments-changed"}
     {"notices": true}                                -> {"type": "run-ended", "id": 42, ...}
 
 Messages from the channel layer are hints only: the log is read from the store, and looked
@@ -26,6 +27,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from runs.selectors.live import (
     LogView,
     ended_run,
+    environments_group,
     is_current,
     log_view,
     run_status,
@@ -94,6 +96,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             await self._join(
                 await database_sync_to_async(workspace_group)(user, message["workspace"])
             )
+        elif "environments" in message:
+            await self._join(
+                await database_sync_to_async(environments_group)(user, message["environments"])
+            )
         elif "notices" in message:
             await self._join(f"user.{user.pk}")
         elif "follow" in message:
@@ -136,6 +142,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     async def build_changed(self, event: dict[str, Any]) -> None:
         """A build moved."""
         await self._say({"type": "build-changed", "id": int(event["build"])})
+
+    async def environments_changed(self, event: dict[str, Any]) -> None:
+        """A build or an update of packages moved somewhere in the workspace."""
+        await self._say({"type": "environments-changed"})
 
     async def access_changed(self, event: dict[str, Any]) -> None:
         """The user's rights or sessions changed: the page comes back, and is checked anew."""

@@ -11,7 +11,7 @@ from django.http import QueryDict
 
 from compute.models import ComputeTarget
 from runs.fileforms import MONO, SavedOrFilesForm
-from runs.prefill import without_secrets
+from runs.prefill import form_list, without_secrets
 from runs.submission import DEFAULT_OUTPUTS, SnapshotSource, Submission, split_command
 from studio.lib.refusal import Refused
 
@@ -59,6 +59,11 @@ class SubmitForm(SavedOrFilesForm):
         help_text="One a line: NAME=value. The value of a name with TOKEN, KEY, SECRET, PASSWORD "
         "or CREDENTIAL in it is stored encrypted, never shown again, and masked in the log.",
     )
+    secrets = forms.MultipleChoiceField(
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Each becomes a variable of its name, and is masked in the log.",
+    )
     outputs = forms.CharField(
         required=False,
         label="Output patterns",
@@ -88,14 +93,22 @@ class SubmitForm(SavedOrFilesForm):
         targets: Sequence[ComputeTarget],
         environments: Sequence[str],
         data_names: Sequence[str],
+        secrets: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         _choices(self, "target", [(target.name, _target_label(target)) for target in targets])
         _choices(self, "environment", [(name, name) for name in environments])
+        self._offer_secrets(secrets)
         self.fields["data_names"].help_text = _data_hint(data_names)
         if self.initial.get("snapshot"):
             self.fields["arguments"].widget.attrs |= {"autofocus": True, "data-select": True}
+
+    def _offer_secrets(self, names: Sequence[str]) -> None:
+        """Offer these, and those that were asked for: of one that is gone the service tells."""
+        asked = form_list(self.data, "secrets") if self.is_bound else self.initial.get("secrets")
+        field = cast("forms.MultipleChoiceField", self.fields["secrets"])
+        field.choices = [(name, name) for name in dict.fromkeys([*names, *(asked or ())])]
 
     def clean(self) -> dict[str, Any]:
         """Hold each text against its form; what it means the service judges."""
@@ -136,6 +149,7 @@ class SubmitForm(SavedOrFilesForm):
             priority=values["priority"] or 0,
             time_limit_s=values["time_limit"],
             variables=values["variables"],
+            secrets=values["secrets"] or (),
             outputs=values["outputs"] or DEFAULT_OUTPUTS,
         )
 
@@ -152,7 +166,7 @@ class SubmitForm(SavedOrFilesForm):
         """Leave the values of secret variables out when the form is shown again."""
         shown = QueryDict(mutable=True)
         for name in self.data:
-            shown[name] = self.data[name]
+            shown.setlist(name, form_list(self.data, name))
         shown["variables"] = without_secrets(shown.get("variables", ""))
         self.data = shown
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from environments.services import targets_to_clean
 from runs.services.deliver import delivery_send
 from runs.services.dispatch import target_dispatch
 from runs.services.finish import attempt_collect, attempt_settle, target_stop_run
 from runs.services.imports import import_run, imports_prune
 from runs.services.retention import studio_prune, trash_empty
+from studio.lib.queue import enqueue
 
 
 def dispatch(target_id: int) -> None:
@@ -46,3 +48,5 @@ def prune() -> None:
     imports_prune()
     trash_empty()
     studio_prune()
+    for target_id in targets_to_clean():
+        enqueue("environments.jobs.clean", target_id)

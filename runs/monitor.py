@@ -25,7 +25,8 @@ from django.utils import timezone
 
 from compute.models import ComputeTarget
 from runs.services.sweep import sweep
-from runs.watcher import TargetWatcher
+from runs.services.watching import live_beside_studio
+from runs.watcher import StudioWatcher, TargetWatcher
 from studio.lib.holder import holder_token
 from studio.lib.push import listen_hints
 from studio.lib.queue import enqueue
@@ -43,6 +44,7 @@ class Monitor:
     def __init__(self) -> None:
         self.token = holder_token()
         self._watchers: dict[int, TargetWatcher] = {}
+        self._beside: StudioWatcher | None = None
         self._stopped = threading.Event()
         self._wake = threading.Event()
         self._prune_at = time.monotonic() + PRUNE_S
@@ -52,12 +54,14 @@ class Monitor:
         threading.Thread(target=self._listen, name="hints", daemon=True).start()
         while not self._stopped.is_set():
             _survive(self._lease_targets)
+            _survive(self._look_beside)
             _survive(sweep)
             _survive(self._prune)
             self._wake.wait(SWEEP_S)
             self._wake.clear()
-        for watcher in self._watchers.values():
-            watcher.stop()
+        for watcher in (*self._watchers.values(), self._beside):
+            if watcher is not None:
+                watcher.stop()
         self._give_back()
 
     def stop(self) -> None:
@@ -90,6 +94,17 @@ class Monitor:
             self._watchers[target_id].start()
         for watcher in self._watchers.values():
             watcher.refresh()
+
+    def _look_beside(self) -> None:
+        """Follow what goes on beside the studio, as long as there is anything."""
+        if live_beside_studio(holder=self.token):
+            if self._beside is None:
+                self._beside = StudioWatcher(self.token)
+                self._beside.start()
+            self._beside.refresh()
+        elif self._beside is not None:
+            self._beside.stop()
+            self._beside = None
 
     def _prune(self) -> None:
         if time.monotonic() >= self._prune_at:

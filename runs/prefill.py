@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from django.http import QueryDict
+
 from runs.fileforms import FOLDER, GIT, SAVED, git_values
 from runs.models import Run
 from runs.notebooks import is_notebook, notebook_arguments
@@ -25,6 +27,7 @@ _COMPARED = {
     "priority": "priority",
     "time_limit": "time limit",
     "variables": "variables",
+    "secrets": "secrets",
     "outputs": "outputs",
     "tags": "tags",
     "description": "description",
@@ -62,6 +65,7 @@ def initial_from_run(run: Run) -> dict[str, Any]:
         "tags": "\n".join(f"{k}={v}" if v else k for k, v in run.tags.items()),
         "description": run.description,
         "variables": "\n".join(plain + secret),
+        "secrets": run.secrets,
         "outputs": "\n".join(run.outputs),
         "gpus": "all" if run.gpus is None else run.gpus,
         "data_names": ", ".join(run.data),
@@ -91,6 +95,7 @@ def initial_from_import(request: Submission) -> dict[str, Any]:
         "tags": "\n".join(f"{k}={v}" if v else k for k, v in request.tags.items()),
         "description": request.description,
         "variables": without_secrets(variables),
+        "secrets": list(request.secrets),
         "outputs": "\n".join(request.outputs),
         "priority": request.priority,
         "time_limit": f"{request.time_limit_s} s" if request.time_limit_s else "",
@@ -132,12 +137,21 @@ def differences(run: Run, now: Mapping[str, Any]) -> list[Difference]:
     before = initial_from_run(run)
     found = []
     for name, label in _COMPARED.items():
-        old, new = _plain(before[name]), _plain(now.get(name))
+        if name == "secrets":  # several values
+            old, new = ", ".join(run.secrets), ", ".join(sorted(form_list(now, name)))
+        else:
+            old, new = _plain(before[name]), _plain(now.get(name))
         if name == "variables":
             old, new = without_secrets(old), without_secrets(new)
         if old != new:
             found.append(Difference(label, old, new))
     return found
+
+
+def form_list(data: Mapping[str, Any], name: str) -> list[str]:
+    """All values of a field that has several, as posted or as given."""
+    found = data.getlist(name) if isinstance(data, QueryDict) else data.get(name, [])
+    return [str(value) for value in found]
 
 
 def _plain(value: object) -> str:

@@ -79,6 +79,8 @@ def _options(
         yield "--time-limit", f"{request.time_limit_s}s"
     for name, value in request.variables.items():
         yield "--env", name if is_secret_name(name) else f"{name}={value}"
+    for name in request.secrets:
+        yield "--secret", name
     for name, value in request.tags.items():
         yield "--tag", f"{name}={value}" if value else name
     for name in request.data:
@@ -160,6 +162,8 @@ def _shared(request: Submission) -> Iterator[tuple[str, str]]:
             for name, value in request.variables.items()
         )
         yield "environment_variables", f"{{{', '.join(pairs)}}}"
+    if request.secrets:
+        yield "secrets", _shown(list(request.secrets))
     if request.gpus != 0:
         yield "gpus", repr("all" if request.gpus is None else request.gpus)
     if request.data:

@@ -85,6 +85,8 @@ class Submission:
     priority: int = 0
     time_limit_s: int | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    secrets: Sequence[str] = ()
+    """Names of secrets of the workspace, which become variables of the same names."""
     outputs: Sequence[str] = DEFAULT_OUTPUTS
     git: Mapping[str, object] = field(default_factory=dict)
 

@@ -54,13 +54,6 @@ class Tree:
         started = {path for path in read if self._starts_itself(path)}
         return sorted(found, key=lambda path: (_rank(path), path not in started))
 
-    @cached_property
-    def packages(self) -> list[str]:
-        """Packages that `python -m` starts, by their dotted name."""
-        ends = "/__main__.py"
-        names = (path.removesuffix(ends) for path in self.places if path.endswith(ends))
-        return sorted(name.removeprefix("src/").replace("/", ".") for name in names)
-
     def _starts_itself(self, path: str) -> bool:
         if is_shell(path) or is_notebook(path):
             return True

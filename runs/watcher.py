@@ -14,11 +14,12 @@ from django.db import close_old_connections
 
 from compute import watch as events
 from compute.models import ComputeTarget
-from compute.services import target_health, target_place, target_test
+from compute.place import Place
+from compute.services import studio_place, target_health, target_place, target_test
 from compute.transports.base import TargetRefused, TargetUnreachable
 from compute.watch import Watch
 from runs.intake import Intake, Rewind
-from runs.services.watching import LiveTask, live_tasks
+from runs.services.watching import LiveTask, live_beside_studio, live_tasks
 from runs.stores import log_store
 from studio.lib.push import push
 
@@ -42,17 +43,32 @@ class _Followed:
     unseen_at: float = 0.0
 
 
-class TargetWatcher:
-    """A thread that keeps one `watch` stream to its target open and applies what it says."""
+class Watcher:
+    """A thread that keeps one `watch` stream to a place open and applies what it says."""
 
-    def __init__(self, target_id: int) -> None:
-        self._target_id = target_id
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._watch: Watch | None = None
         self._followed: dict[str, _Followed] = {}
         self._gone_since: dict[str, float] = {}
         self._lock = threading.RLock()
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"target-{target_id}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def live_tasks(self) -> list[LiveTask]:
+        """What is to be followed."""
+        raise NotImplementedError
+
+    def place(self) -> Place:
+        """Where it is followed."""
+        raise NotImplementedError
+
+    def connected(self) -> None:
+        """The stream stands."""
+
+    def report(self, reason: str) -> None:
+        """The stream broke, or cannot be had."""
+        log.warning("%s: %s", self._name, reason)
 
     def start(self) -> None:
         """Begin to watch."""
@@ -72,7 +88,7 @@ class TargetWatcher:
                 if self._watch is None:
                     return
                 self._watch.ping()
-                for task in live_tasks(target_id=self._target_id):
+                for task in self.live_tasks():
                     if task.name not in self._followed:
                         self._follow(task)
                 for followed in list(self._followed.values()):
@@ -80,7 +96,7 @@ class TargetWatcher:
         except (TargetUnreachable, OSError):
             return  # the reading thread notices too, and reconnects
         except DatabaseError as error:
-            log.warning("target %s: the database did not answer: %s", self._target_id, error)
+            log.warning("%s: the database did not answer: %s", self._name, error)
             close_old_connections()
 
     def _run(self) -> None:
@@ -94,20 +110,19 @@ class TargetWatcher:
                         self._apply_surely(event)
             except (TargetUnreachable, TargetRefused) as error:
                 if not self._stopped.is_set():
-                    self._report(str(error))
+                    self.report(str(error))
             except DatabaseError as error:
-                log.warning("target %s: the database did not answer: %s", self._target_id, error)
+                log.warning("%s: the database did not answer: %s", self._name, error)
                 close_old_connections()
             except Exception:
-                log.exception("watching target %s failed, starting again", self._target_id)
+                log.exception("watching %s failed, starting again", self._name)
             self._stopped.wait(pause)
             pause = min(pause * 2, _LAST_PAUSE_S)
 
     @contextmanager
     def _open(self) -> Iterator[Watch]:
-        target = ComputeTarget.objects.get(pk=self._target_id)
-        with Watch(target_place(target=target)) as watch:
-            target_test(target=target)
+        with Watch(self.place()) as watch:
+            self.connected()
             with self._lock:
                 self._watch = watch
             try:
@@ -116,14 +131,6 @@ class TargetWatcher:
                 with self._lock:
                     self._watch = None
                     self._followed.clear()
-
-    def _report(self, reason: str) -> None:
-        try:
-            target = ComputeTarget.objects.get(pk=self._target_id)
-            target_health(target=target, reachable=False, reason=reason)
-        except (DatabaseError, ComputeTarget.DoesNotExist) as error:
-            log.warning("target %s: %s (%s)", self._target_id, reason, error)
-            close_old_connections()
 
     def _follow(self, task: LiveTask) -> None:
         assert self._watch is not None  # noqa: S101  (callers hold the lock and checked)
@@ -141,7 +148,7 @@ class TargetWatcher:
                 with self._lock:
                     self._apply(event)
             except DatabaseError as error:
-                log.warning("target %s: waiting for the database: %s", self._target_id, error)
+                log.warning("%s: waiting for the database: %s", self._name, error)
                 close_old_connections()
                 self._stopped.wait(_FIRST_PAUSE_S)
             else:
@@ -232,3 +239,50 @@ class TargetWatcher:
         self._followed.pop(task, None)
         if self._watch is not None:
             self._watch.unfollow(task)
+
+
+class TargetWatcher(Watcher):
+    """Follows what goes on on one target, and notes whether it answers."""
+
+    def __init__(self, target_id: int) -> None:
+        super().__init__(f"target-{target_id}")
+        self._target_id = target_id
+
+    def live_tasks(self) -> list[LiveTask]:
+        """Its runs and builds."""
+        return live_tasks(target_id=self._target_id)
+
+    def place(self) -> Place:
+        """The target, as it is set now."""
+        return target_place(target=self._target())
+
+    def connected(self) -> None:
+        """Note what it says of itself."""
+        target_test(target=self._target())
+
+    def report(self, reason: str) -> None:
+        """Note since when it does not answer."""
+        try:
+            target_health(target=self._target(), reachable=False, reason=reason)
+        except (DatabaseError, ComputeTarget.DoesNotExist) as error:
+            log.warning("%s: %s (%s)", self._name, reason, error)
+            close_old_connections()
+
+    def _target(self) -> ComputeTarget:
+        return ComputeTarget.objects.get(pk=self._target_id)
+
+
+class StudioWatcher(Watcher):
+    """Follows what goes on beside the studio for the targets of one monitor."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__("studio")
+        self._holder = holder
+
+    def live_tasks(self) -> list[LiveTask]:
+        """Builds that tell an engine what to do."""
+        return live_beside_studio(holder=self._holder)
+
+    def place(self) -> Place:
+        """This machine."""
+        return studio_place()

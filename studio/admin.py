@@ -16,6 +16,7 @@ from studio.models import (
     Membership,
     User,
     Workspace,
+    WorkspaceSecret,
 )
 
 admin.site.unregister(Group)  # roles are memberships of workspaces
@@ -95,3 +96,12 @@ class AuditEventAdmin(Records[AuditEvent]):
 @admin.register(Instance)
 class InstanceAdmin(Records[Instance]):
     list_display = ("key", "created_at")
+
+
+@admin.register(WorkspaceSecret)
+class WorkspaceSecretAdmin(Records[WorkspaceSecret]):
+    list_display = ("name", "workspace", "changed_by", "changed_at", "last_used_at")
+    list_filter = ("workspace",)
+    search_fields = ("name",)
+    list_select_related = ("workspace", "changed_by")
+    exclude = ("value",)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from compute.api import data_router as data
 from compute.api import router as targets
+from compute.api_registries import router as registries
 from environments.api import router as environments
+from environments.api_versions import router as versions
 from runs.api.artifacts import router as artifacts
 from runs.api.builds import router as builds
 from runs.api.credentials import router as credentials
@@ -14,6 +16,7 @@ from runs.api.logs import router as logs
 from runs.api.metrics import router as metrics
 from runs.api.preflight import router as preflight
 from runs.api.runs import router as runs
+from runs.api.secrets import router as secrets
 from runs.api.snapshots import router as snapshots
 from runs.api.sources import router as sources
 from studio.api import api
@@ -32,11 +35,14 @@ for prefix, router in (
     ("/runs", artifacts),
     ("/imports", imports),
     ("/credentials", credentials),
+    ("/registries", registries),
+    ("/secrets", secrets),
     ("/sources", sources),
     ("/experiments", experiments),
     ("/targets", targets),
     ("/data", data),
     ("/environments", environments),
+    ("/environments", versions),
     ("/builds", builds),
     ("", people),
     ("/tokens", tokens),

@@ -6,6 +6,8 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils import timezone
 
+from studio.lib.cipherfields import CipherField
+
 
 class User(AbstractUser):
     """Somebody who signs in. `is_superuser` is the instance owner."""
@@ -79,6 +81,30 @@ class ApiToken(models.Model):
     def is_expired(self) -> bool:
         """Whether its time is over."""
         return self.expires_at is not None and self.expires_at <= timezone.now()
+
+
+class WorkspaceSecret(models.Model):
+    """A value that runs of the workspace are given by name. It is written, never shown."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="secrets")
+    name = models.CharField(max_length=64)
+    """The name of the variable that it becomes."""
+    value = CipherField()
+    """Ciphertext."""
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    changed_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    changed_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "name"], name="one_secret_a_name"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class LoginLink(models.Model):

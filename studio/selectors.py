@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
+
 from django.db.models import QuerySet
 
 from studio.lib.refusal import Forbidden, NotFound
-from studio.models import ROLE_RANK, ApiToken, Membership, Role, User, Workspace
+from studio.models import (
+    ROLE_RANK,
+    ApiToken,
+    Membership,
+    Role,
+    User,
+    Workspace,
+    WorkspaceSecret,
+)
 
 
 def workspaces_of(*, user: User) -> QuerySet[Workspace]:
@@ -81,3 +92,40 @@ def token_list(*, user: User) -> QuerySet[ApiToken]:
 def token_stands(*, token: ApiToken) -> bool:
     """Whether a token that was good a moment ago still is."""
     return ApiToken.objects.filter(pk=token.pk).exists() and not token.is_expired
+
+
+def secret_list(*, user: User, workspace: Workspace) -> QuerySet[WorkspaceSecret]:
+    """The secrets of a workspace by name, without their values; for those who may use them.
+
+    Raises:
+        Forbidden, NotFound: the user may only look at the workspace, or is no member.
+    """
+    require_role(user, workspace, Role.CONTRIBUTOR)
+    rows = workspace.secrets.select_related("created_by", "changed_by")
+    return rows.defer("value")
+
+
+def secret_names(*, workspace: Workspace) -> list[str]:
+    """What forms offer to those who may submit."""
+    return list(workspace.secrets.values_list("name", flat=True))
+
+
+def secrets_known(*, workspace: Workspace, names: Collection[str]) -> None:
+    """Refuse the name of a secret that the workspace does not have.
+
+    Raises:
+        NotFound: there is none of that name; the sentence says what is near, or what to do.
+    """
+    if not names:
+        return
+    rows = WorkspaceSecret.objects.filter(workspace=workspace)
+    known = set(rows.values_list("name", flat=True))
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = (
+                f"did you mean {near[0]}?"
+                if near
+                else "an admin of the workspace can add it under Secrets."
+            )
+            raise NotFound(f"There is no secret '{name[:64]}' here: {hint}", field="secrets")

@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from studio.lib.embedded import embedded_socket
 from studio.lib.env import env_networks, env_number, env_paths, env_text
-from studio.lib.secret_key import key_from_file
+from studio.lib.secret_key import key_from_file, older_keys
 
 django_stubs_ext.monkeypatch()  # lets admin and form classes name their model as a type argument
 
@@ -35,6 +35,8 @@ if PUBLIC_URL and (_public.scheme not in {"http", "https"} or not _public.hostna
 
 # What pages and runs may use.
 LINK_ROOTS = env_paths("RUNYARD_LINK_ROOTS")
+DOCKER_CLI = env_text("RUNYARD_DOCKER_CLI")
+"""The docker command that builds Dockerfiles; "" for one on the PATH that has BuildKit."""
 SNAPSHOT_MAX_BYTES = env_number("RUNYARD_SNAPSHOT_MAX_BYTES", 1 << 30, least=1, most=1 << 50)
 SNAPSHOT_MAX_FILES = env_number("RUNYARD_SNAPSHOT_MAX_FILES", 20_000, least=1, most=10_000_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 << 20  # the manifest of a full snapshot is one JSON body
@@ -65,6 +67,11 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = _email["EMAIL_USE_TLS"], _email["EMAIL_USE_SSL"]
 # Safety. TLS is ended by a proxy, which says so in X-Forwarded-Proto; uvicorn believes loopback.
 DEBUG = False
 SECRET_KEY = env_text("RUNYARD_SECRET_KEY") or key_from_file(DATA_DIR / "secret.key")
+# Keys that still read what has not been encrypted anew; Django takes its signatures too.
+SECRET_KEY_FALLBACKS = [
+    *env_text("RUNYARD_SECRET_KEY_FALLBACKS").split(),
+    *older_keys(DATA_DIR / "secret.key"),
+]
 _served_by_tls = _public.scheme == "https"
 # One who opens the studio to a network without naming it must be found under any name.
 _names = _public.hostname or ("*" if HOST in {"0.0.0.0", "::"} else HOST)  # noqa: S104

@@ -159,7 +159,9 @@ class Studio:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return bytes(answer.read())
 
-    def cli(self, *args: str, cwd: Path | None = None, timeout_s: float = 120) -> Answer:
+    def cli(
+        self, *args: str, cwd: Path | None = None, timeout_s: float = 120, stdin: bytes = b""
+    ) -> Answer:
         """Run the command line as a person on this machine does."""
         env = {**self.env, "RUNYARD_URL": self.record.url, "RUNYARD_TOKEN": self.token}
         done = subprocess.run(
@@ -169,7 +171,7 @@ class Studio:
             capture_output=True,
             timeout=timeout_s,
             check=False,
-            stdin=subprocess.DEVNULL,
+            input=stdin,
         )
         return Answer(done.returncode, done.stdout, done.stderr)
 

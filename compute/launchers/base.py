@@ -28,6 +28,10 @@ class LaunchSpec:
     """The GPUs that are lent to it, by index or UUID."""
     build: Mapping[str, Any] | None = None
     """What a build is to make, as PROTOCOL.md words build.json."""
+    image: str = ""
+    """What it runs in, where a place has images; "" for what the place has for everybody."""
+    python: str = ""
+    """The Python in that image that keeps it."""
 
 
 @dataclass(frozen=True)

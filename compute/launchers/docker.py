@@ -24,9 +24,8 @@ from compute.transports.base import TargetRefused
 if TYPE_CHECKING:
     from compute.session import Session
 
-_ENVIRONMENTS = f"{ROOT}/envs/"
-_UV = "/opt/runyard/uv"
-_TRUSTED = "/opt/runyard/trusted.pem"
+_CACHE = "uv-cache"
+_TRUSTED = "trusted.pem"
 _MORE_S = 5.0
 """So much longer than its grace a keeper gets when the engine itself goes down."""
 _SECRETS_S = 10.0
@@ -59,7 +58,7 @@ class DockerLauncher:
         has_secrets = bool(spec.secrets or spec.mask)
         try:
             self._session.prepare(
-                name, {**_contained(spec), "stdin": has_secrets}, _build_inside(spec.build)
+                name, {**_contained(spec), "stdin": has_secrets}, _build_inside(spec)
             )
         except RunnerRefused as error:
             if error.code != "claimed":
@@ -128,19 +127,18 @@ class DockerLauncher:
                 spec.name,
                 role="run" if spec.build is None else "build",
                 runner_sha=self._session.runner_sha,
+                image=spec.image,
+                python=spec.python,
                 mounts=self._mounts(spec),
                 gpus=spec.gpus,
                 stop_s=float(spec.spec.get("grace_s") or 0) + _MORE_S,
             )
 
     def _mounts(self, spec: LaunchSpec) -> list[Mount]:
-        """What a task sees beside its own folder: a build all environments, a run its own one."""
+        """What a task sees beside its own folder: a build uv's cache, a run its data."""
         if spec.build is not None:
-            return [self._site.part("envs")]
-        paths = [str(path) for path in spec.spec.get("path", [])]
-        own = {"/".join(p.split("/")[2:4]) for p in paths if p.startswith(_ENVIRONMENTS)}
-        environments = [self._site.part(path, read_only=True) for path in sorted(own)]
-        return [*environments, *map(data_mount, spec.data)]
+            return [self._site.part(_CACHE)]
+        return list(map(data_mount, spec.data))
 
     def _start(self, spec: LaunchSpec, *, has_secrets: bool) -> None:
         """Let the container go, and hand the secrets over, which are kept in memory alone."""
@@ -154,13 +152,19 @@ class DockerLauncher:
             if is_new:
                 try:
                     if spec.build is not None:
-                        self._site.bring(container, {_UV: find_uv_bin(), **_trusted()})
+                        self._bring_tools(spec.name, str(spec.build["path"]))
                     self._site.start(container)
                 except TargetRefused:
                     self._site.remove(container)
                     raise
             if has_secrets:
                 _send(stdin, {"secrets": dict(spec.secrets), "mask": list(spec.mask)})
+
+    def _bring_tools(self, name: str, path: str) -> None:
+        """What a build works with goes into its folder, so that nothing of it enters the image."""
+        container = self._site.container_name(name)
+        self._site.make_folder(container, path.rpartition("/")[0])
+        self._site.bring(container, _folder(name), {"uv": find_uv_bin(), **_trusted()})
 
     def _waits_for_secrets(self, name: str) -> bool:
         """Whether who launched it died before it could hand the secrets over."""
@@ -188,7 +192,7 @@ def _contained(spec: LaunchSpec) -> dict[str, Any]:
     """The spec as it is right within: GPUs that are lent by index are counted anew there."""
     found = dict(spec.spec)
     if spec.build is not None:
-        trusted = {"SSL_CERT_FILE": _TRUSTED} if _trusted() else {}
+        trusted = {"SSL_CERT_FILE": f"{_folder(spec.name)}/{_TRUSTED}"} if _trusted() else {}
         found["env"] = {**found.get("env", {}), **trusted}
     if spec.gpus and all(gpu.isdigit() for gpu in spec.gpus):
         devices = ",".join(str(index) for index in range(len(spec.gpus)))
@@ -197,14 +201,20 @@ def _contained(spec: LaunchSpec) -> dict[str, Any]:
 
 
 def _trusted() -> dict[str, str]:
-    """The authorities that the studio was told to trust: the path inside, and the one here."""
+    """The authorities that the studio was told to trust: what they are called, where they are."""
     here = os.environ.get("SSL_CERT_FILE", "")
     return {_TRUSTED: here} if Path(here).is_file() else {}
 
 
-def _build_inside(build: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """A build with the uv that is brought along. Its cache lies where hard links can be made."""
-    return None if build is None else {**build, "uv": _UV, "cache": f"{_ENVIRONMENTS}.cache"}
+def _build_inside(spec: LaunchSpec) -> dict[str, Any] | None:
+    """A build with the uv that is brought along; its cache lies on the volume, for all builds."""
+    if spec.build is None:
+        return None
+    return {**spec.build, "uv": f"{_folder(spec.name)}/uv", "cache": f"{ROOT}/{_CACHE}"}
+
+
+def _folder(name: str) -> str:
+    return f"{ROOT}/tasks/{name}"
 
 
 def _send(stdin: socket.socket, frame: Mapping[str, object]) -> None:

@@ -19,7 +19,7 @@ import struct
 import sys
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 
 TYPE_CHECKING = False
@@ -2234,6 +2234,9 @@ class Session:
             "env": self._env,
             "envs": self._envs,
             "remove_env": self._remove_env,
+            "sweep_envs": self._sweep_envs,
+            "verify_env": self._verify_env,
+            "trim_cache": self._trim_cache,
             "interpreter": self._interpreter,
             "paths": self._paths,
             "clear": self._clear,
@@ -2565,28 +2568,66 @@ class Session:
     def _env(self, request: "Json", payload: bytes) -> "Frame":
         path = os.path.join(self._root, "envs", field(request, "path", str))
         why = env_fault(path)
+        complete = os.path.join(path, "complete")
         if not why:
-            note_use(os.path.join(path, "complete"))
-        return {"ready": not why, "why": why}, b""
+            note_use(complete)
+        return {"ready": not why, "why": why, "was_ready": os.path.exists(complete)}, b""
 
     def _envs(self, request: "Json", payload: bytes) -> "Frame":
-        folder = os.path.join(self._root, "envs")
-        keys = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        paths = [os.path.join(folder, key) for key in keys if NAME.match(key)]
-        return {"envs": [describe_env(path) for path in paths if os.path.isdir(path)]}, b""
+        return take_stock(self._root, self._tick), b""
 
     def _remove_env(self, request: "Json", payload: bytes) -> "Frame":
+        path = self._env_path(request)
+        if os.path.isdir(path):
+            with self._only_here(path):
+                self._refuse_if_used(path, float(field(request, "unused_s", int, 0)))
+                set_aside(path)
+        return {"ok": True}, b""
+
+    def _sweep_envs(self, request: "Json", payload: bytes) -> "Frame":
+        removed = 0
+        for path in leftover_envs(self._root):
+            self._tick()
+            with suppress(Refusal), self._only_here(path):
+                if not os.path.exists(os.path.join(path, "complete")):
+                    set_aside(path)
+                    removed += 1
+        return {"removed": removed + remove_set_aside(self._root, self._tick)}, b""
+
+    def _verify_env(self, request: "Json", payload: bytes) -> "Frame":
+        path = self._env_path(request)
+        fault = env_fault(path) or damage_told(damaged_files(path, self._tick))
+        return {"fault": fault}, b""
+
+    def _trim_cache(self, request: "Json", payload: bytes) -> "Frame":
+        freed = trim_cache(self._root, field(request, "bytes", int), self._tick)
+        return {"freed_bytes": freed}, b""
+
+    def _env_path(self, request: "Json") -> str:
         key = field(request, "key", str)
         if not NAME.match(key):
             raise Refusal("%r cannot be the key of an environment." % key, "name")
-        path = os.path.join(self._root, "envs", key)
-        if os.path.isdir(path):
-            lock = lock_file(path + ".lock")
-            if lock is None:
-                raise Refusal("Environment %s is being built at this moment." % key, "busy")
-            set_aside(path)
+        return os.path.join(self._root, "envs", key)
+
+    @contextmanager
+    def _only_here(self, path: str) -> "Iterator[None]":
+        """With the lock of an environment held."""
+        lock = lock_file(path + ".lock")
+        if lock is None:
+            said = "Environment %s is being built at this moment." % os.path.basename(path)
+            raise Refusal(said, "busy")
+        try:
+            yield
+        finally:
             os.close(lock)
-        return {"ok": True}, b""
+
+    def _refuse_if_used(self, path: str, unused_s: float) -> None:
+        key = os.path.basename(path)
+        users = envs_in_use(self._root, self._tick).get(key)
+        if users:
+            raise Refusal("Environment %s is in use by %s." % (key, ", ".join(users)), "used")
+        if time.time() - last_use(path) < unused_s:
+            raise Refusal("Environment %s was used a moment ago." % key, "used")
 
     def _interpreter(self, request: "Json", payload: bytes) -> "Frame":
         return examine_python(field(request, "path", str)), b""
@@ -3080,24 +3121,24 @@ def env_fault(path: str) -> str:
     Thousands of files before each run: they are looked at from within their folders, which is a
     quarter faster than by long paths. It leaves us in the root folder.
     """
-    folders = noted_files(path)
-    if folders is None:
+    noted = noted_files(path)
+    if noted is None:
         return "It has not been built to the end."
     if not os.access(os.path.join(path, "bin", "python"), os.X_OK):
         return "The Python that it was made with is gone."
     changed = []
-    for folder, files in folders.items():
+    for folder, files in noted.folders.items():
         try:
             os.chdir(os.path.join(path, folder))
         except OSError:
-            changed += [os.path.join(folder, noted[0]) for noted in files]
+            changed += [os.path.join(folder, row[0]) for row in files]
             continue
-        changed += [os.path.join(folder, noted[0]) for noted in files if not _is_as_noted(*noted)]
+        changed += [os.path.join(folder, row[0]) for row in files if not _is_as_noted(*row)]
     os.chdir("/")
     if changed:
         said = "%d of its files were changed or removed since, the first being %s."
         return said % (len(changed), changed[0])
-    return ""
+    return _added_told(path, noted)
 
 
 def _is_as_noted(name: str, size: int, mtime_ns: int) -> bool:
@@ -3108,8 +3149,32 @@ def _is_as_noted(name: str, size: int, mtime_ns: int) -> bool:
     return row.st_size == size and row.st_mtime_ns == mtime_ns
 
 
-def noted_files(path: str) -> "dict[str, list[tuple[str, int, int]]] | None":
-    """The files (name, size, mtime) of each folder that `complete` lists; None without it."""
+def _added_told(path: str, noted: "Noted") -> str:
+    """What was installed beside the noted files, as a sentence."""
+    for folder, names in noted.entries.items():
+        new = sorted(set(os.listdir(os.path.join(path, folder))) - names - {"__pycache__"})
+        if new:
+            return "%s was added to it since." % os.path.join(folder, new[0])
+    return ""
+
+
+class Noted:
+    """What `complete` lists: the files (name, size, mtime) of each folder, and all names in some.
+
+    Those are the folders that packages are installed into: there more names are a change.
+    """
+
+    def __init__(self, record: "Json") -> None:
+        self.folders: "dict[str, list[tuple[str, int, int]]]" = {}
+        for path, size, mtime_ns in record["files"]:
+            folder, name = os.path.split(path)
+            self.folders.setdefault(folder, []).append((name, size, mtime_ns))
+        entries = record.get("entries", {})
+        self.entries = {folder: set(names) for folder, names in entries.items()}
+
+
+def noted_files(path: str) -> "Noted | None":
+    """What `complete` says of an environment; None without it."""
     complete = os.path.join(path, "complete")
     try:
         row = os.stat(complete)
@@ -3119,27 +3184,16 @@ def noted_files(path: str) -> "dict[str, list[tuple[str, int, int]]] | None":
 
 
 @lru_cache(maxsize=8)
-def _read_noted(
-    complete: str, version: "tuple[int, int, int]"
-) -> "dict[str, list[tuple[str, int, int]]] | None":
+def _read_noted(complete: str, version: "tuple[int, int, int]") -> "Noted | None":
     """Read once for each version of the file."""
     record = read_json(complete)
-    if record is None:
-        return None
-    folders: "dict[str, list[tuple[str, int, int]]]" = {}
-    for path, size, mtime_ns in record["files"]:
-        folder, name = os.path.split(path)
-        folders.setdefault(folder, []).append((name, size, mtime_ns))
-    return folders
+    return None if record is None else Noted(record)
 
 
-def describe_env(path: str) -> "Json":
-    """What `envs` tells of one environment."""
-    complete = read_json(os.path.join(path, "complete"))
-    used = os.stat(os.path.join(path, "complete") if complete else path).st_mtime
-    size = sum(size for _, size, _ in complete["files"]) if complete else None
-    key = os.path.basename(path)
-    return {"key": key, "bytes": size, "last_used": used, "ready": complete is not None}
+def last_use(path: str) -> float:
+    """When an environment was used last, to the minute; of one that is not whole, when it began."""
+    complete = os.path.join(path, "complete")
+    return os.stat(complete if os.path.exists(complete) else path).st_mtime
 
 
 def note_use(complete: str) -> None:
@@ -3228,6 +3282,283 @@ def set_aside(path: str) -> None:
             remove_tree(os.path.join(folder, entry))
 
 
+def remove_set_aside(root: str, tick: "Callable[[], None]") -> int:
+    """Finish removals that were cut off: how many there were."""
+    folder = os.path.join(root, "envs")
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    names = [name for name in names if name.startswith(".removed-")]
+    for name in names:
+        with suppress(FileNotFoundError):  # another removes it at this moment
+            remove_tree(os.path.join(folder, name), tick)
+    return len(names)
+
+
+def leftover_envs(root: str) -> "list[str]":
+    """Folders of environments that were not built to the end; they may be in the making."""
+    paths = env_paths(root)
+    return [path for path in paths if not os.path.exists(os.path.join(path, "complete"))]
+
+
+def env_paths(root: str) -> "list[str]":
+    """The folders of all environments, whole or not."""
+    folder = os.path.join(root, "envs")
+    keys = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    paths = [os.path.join(folder, key) for key in keys if NAME.match(key)]
+    return [path for path in paths if os.path.isdir(path)]
+
+
+def envs_in_use(root: str, tick: "Callable[[], None]") -> "dict[str, list[str]]":
+    """Which tasks may be executing in each environment, by its key; prepared ones count too."""
+    used: "dict[str, list[str]]" = {}
+    envs, tasks = os.path.join(root, "envs") + "/", os.path.join(root, "tasks")
+    for name in sorted(os.listdir(tasks)) if os.path.isdir(tasks) else []:
+        tick()
+        task = Task(os.path.join(tasks, name))
+        spec = task.read("spec.json")
+        if spec is None or task.exited() is not None:
+            continue
+        states = task.states()
+        if task.claimed() and not {"alive", "unknown"} & {states["keeper"], states["command"]}:
+            continue
+        for path in spec.get("path", []):
+            if path.startswith(envs):
+                key = path[len(envs) :].split("/")[0]
+                used.setdefault(key, []).append(str(spec.get("task") or name))
+    return used
+
+
+def take_stock(root: str, tick: "Callable[[], None]") -> "Json":
+    """What built environments take on the disk: a file that several share counts once in a sum."""
+    users = envs_in_use(root, tick)
+    all_of_them = Weight()
+    envs = []
+    for path in env_paths(root):
+        weight = Weight()
+        weight.add_tree(path, tick)
+        all_of_them.add(weight)
+        key = os.path.basename(path)
+        env = {"key": key, "bytes": weight.bytes, "last_used": last_use(path)}
+        whole = os.path.exists(os.path.join(path, "complete"))
+        envs.append(dict(env, ready=whole, used_by=users.get(key, [])))
+    envs_bytes = all_of_them.bytes
+    all_of_them.add_tree(os.path.join(root, "uv-cache"), tick)
+    return {
+        "envs": envs,
+        "bytes": all_of_them.bytes,
+        "cache_bytes": all_of_them.bytes - envs_bytes,
+    }
+
+
+class Weight:
+    """Room on the disk; a file with several names counts once."""
+
+    def __init__(self) -> None:
+        self._alone = 0
+        self._shared: "dict[tuple[int, int], int]" = {}
+
+    @property
+    def bytes(self) -> int:
+        """All of it."""
+        return self._alone + sum(self._shared.values())
+
+    def add(self, other: "Weight") -> None:
+        """Put another's files to ours."""
+        self._alone += other._alone
+        self._shared.update(other._shared)
+
+    def add_tree(self, top: str, tick: "Callable[[], None]") -> None:
+        """Put all files below a folder to ours."""
+        todo = [top]
+        while todo:
+            tick()
+            try:
+                entries = list(os.scandir(todo.pop()))
+            except OSError:
+                continue  # gone since the listing
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    row = entry.stat(follow_symlinks=False)
+                    if stat.S_ISDIR(row.st_mode):
+                        todo.append(entry.path)
+                    self._add_row(row)
+
+    def _add_row(self, row: os.stat_result) -> None:
+        size = row.st_blocks * 512
+        if row.st_nlink > 1 and not stat.S_ISDIR(row.st_mode):
+            self._shared[(row.st_dev, row.st_ino)] = size
+        else:
+            self._alone += size
+
+
+def trim_cache(root: str, wanted: int, tick: "Callable[[], None]") -> int:
+    """Remove unpacked packages that no environment shares, oldest first: how many bytes went.
+
+    What was unpacked within the last hour may be on its way into an environment, and stays.
+    """
+    folder = os.path.join(root, "uv-cache", "archive-v0")
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    ages = sorted((os.stat(os.path.join(folder, name)).st_mtime, name) for name in names)
+    freed = 0
+    for unpacked_at, name in ages:
+        path = os.path.join(folder, name)
+        if freed >= wanted or time.time() - unpacked_at < 3600:
+            break
+        if any(found.row.st_nlink > 1 for found in walk(path)):
+            continue
+        weight = Weight()
+        weight.add_tree(path, tick)
+        remove_tree(path, tick)
+        freed += weight.bytes
+    return freed
+
+
+def damaged_files(path: str, tick: "Callable[[], None]") -> "dict[str, list[str]]":
+    """The files that are not what their packages' own lists of hashes say, by distribution."""
+    import csv
+
+    damaged: "dict[str, list[str]]" = {}
+    for folder in package_folders(path):
+        top = os.path.join(path, folder)
+        for name in sorted(os.listdir(top)):
+            record = os.path.join(top, name, "RECORD")
+            if not name.endswith(".dist-info") or not os.path.exists(record):
+                continue
+            with open(record, newline="", encoding="utf-8") as file:
+                rows = [row for row in csv.reader(file) if len(row) > 1]
+            for row in rows:
+                tick()
+                if row[1].startswith("sha256=") and not _has_hash(
+                    os.path.join(top, row[0]), row[1]
+                ):
+                    relative = os.path.normpath(os.path.join(folder, row[0]))
+                    damaged.setdefault(name.split("-")[0], []).append(relative)
+    return damaged
+
+
+def _has_hash(path: str, wanted: str) -> bool:
+    import base64
+    import hashlib
+
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            for piece in iter(lambda: file.read(PIECE), b""):
+                digest.update(piece)
+    except OSError:
+        return False
+    text = base64.urlsafe_b64encode(digest.digest()).decode("ascii")
+    return wanted[len("sha256=") :].rstrip("=") == text.rstrip("=")
+
+
+def damage_told(damaged: "dict[str, list[str]]") -> str:
+    """Which files are not what was installed, as a sentence."""
+    files = [path for paths in damaged.values() for path in paths]
+    if not files:
+        return ""
+    said = "%d of its files do not have the hash that their package says, the first being %s."
+    return said % (len(files), files[0])
+
+
+def package_folders(path: str) -> "list[str]":
+    """The folders, relative to `path`, that packages are installed into."""
+    found = []
+    for lib in ("lib", "lib64"):
+        if os.path.islink(os.path.join(path, lib)) or not os.path.isdir(os.path.join(path, lib)):
+            continue
+        for name in sorted(os.listdir(os.path.join(path, lib))):
+            folder = os.path.join(lib, name, "site-packages")
+            if os.path.isdir(os.path.join(path, folder)):
+                found.append(folder)
+    return found
+
+
+NEVER_CHANGES = "This environment is shared by runs and never changes"
+STAND_IN_PIP = '''"""In the place of pip: says why nothing is installed here, and lists what is."""
+
+import sys
+
+TAKES_A_VALUE = ("-r", "--requirement", "-c", "--constraint", "-i", "--index-url",
+                 "--extra-index-url", "-f", "--find-links", "-t", "--target", "--prefix")
+
+
+def main(argv=None):
+    words = sys.argv[1:] if argv is None else list(argv)
+    named = [word for last, word in zip([""] + words, words)
+             if not word.startswith("-") and last not in TAKES_A_VALUE]
+    command, wanted = (named or [""])[0], named[1:]
+    if command in ("list", "freeze"):
+        from importlib.metadata import distributions
+
+        lines = {"%s==%s" % (each.metadata["Name"], each.version) for each in distributions()}
+        print("\\n".join(sorted(lines, key=str.lower)))
+        return 0
+    what = " ".join(wanted) if command == "install" and wanted else "what it lacks"
+    sys.stderr.write("NEVER_CHANGES: pip does nothing here. Add %s to its requirements and submit "
+                     "again.\\n" % what)
+    return 1
+'''.replace("NEVER_CHANGES", NEVER_CHANGES)
+STAND_IN_UV = """#!/bin/sh
+# In front of uv: lets it do everything but change this environment.
+here=${0%/*} words= elsewhere=
+for word in "$@"; do
+  case $word in
+    --target*|-t|--prefix*|--python*|-p) elsewhere=yes ;;
+    -*) ;;
+    *) words="$words$word " ;;
+  esac
+done
+case $elsewhere$words in
+  "pip install "*|"pip sync "*|"pip uninstall "*)
+    what=${words#pip* * }
+    set -f
+    echo "NEVER_CHANGES: uv installs nothing here. Add" ${what:-what it lacks} \\
+      "to its requirements and submit again." >&2
+    exit 1 ;;
+esac
+IFS=:
+for folder in $PATH; do
+  if [ "$folder" != "$here" ] && [ -x "$folder/uv" ]; then exec "$folder/uv" "$@"; fi
+done
+echo "uv is not on this machine." >&2
+exit 127
+""".replace("NEVER_CHANGES", NEVER_CHANGES)
+# pip says the value of a setting that it cannot understand, and ends: the way to a sentence
+PIP_CONF = """# read by pip in this environment
+[install]
+progress-bar = NEVER_CHANGES: add what it lacks to its requirements and submit again.
+[uninstall]
+root-user-action = NEVER_CHANGES.
+""".replace("NEVER_CHANGES", NEVER_CHANGES)
+
+
+def put_guards(path: str) -> None:
+    """See to it that whoever tries to install something into an environment is told in a sentence.
+
+    A package that brings a pip or uv of its own keeps it: pip then reads the sentence from its
+    configuration.
+    """
+    for folder in package_folders(path):
+        module = os.path.join(path, folder, "pip")
+        if os.path.exists(module):
+            write_file(os.path.join(path, "pip.conf"), PIP_CONF.encode("utf-8"))
+            continue
+        os.makedirs(module)
+        main = b"import sys\n\nfrom pip import main\n\nsys.exit(main())\n"
+        write_file(os.path.join(module, "__init__.py"), STAND_IN_PIP.encode("utf-8"))
+        write_file(os.path.join(module, "__main__.py"), main)
+        script = '#!/bin/sh\nexec "${0%/*}/python" -m pip "$@"\n'
+        for name in ("pip", "pip3"):
+            put_script(os.path.join(path, "bin", name), script)
+    put_script(os.path.join(path, "bin", "uv"), STAND_IN_UV)
+
+
+def put_script(path: str, text: str) -> None:
+    """Write a program unless there is one of that name."""
+    if not os.path.lexists(path):
+        write_file(path, text.encode("utf-8"))
+        os.chmod(path, os.stat(path).st_mode | 0o111)  # noqa: S103  a program
+
+
 class Build:
     """Makes one virtual environment at its final path; whole, or not there at all.
 
@@ -3256,12 +3587,13 @@ class Build:
             say("Removing what an earlier build left: %s" % self._path)
         set_aside(self._path)
         if "conda" in self._order:
-            self._make_by_conda()
+            self._make_by_conda(lock)
         else:
-            self._make()
+            self._make(lock)
+        put_guards(self._path)
         self._complete()
 
-    def _make_by_conda(self) -> None:
+    def _make_by_conda(self, lock: "int | None") -> None:
         file = os.path.join(self._folder, "environment.yml")
         write_file(file, self._order["conda"].encode("utf-8"))
         tool = self._order["tool"]
@@ -3273,43 +3605,44 @@ class Build:
             "MAMBA_ROOT_PREFIX": os.path.join(cache, "conda"),
         }
         what = "Installing the environment.yml with %s" % name
-        self._call(what, [tool, *words, "--prefix", self._path, "--file", file], places)
+        argv = [tool, *words, "--prefix", self._path, "--file", file]
+        step(what, argv, dict(os.environ, **places), [] if lock is None else [lock])
         if not os.access(os.path.join(self._path, "bin", "python"), os.X_OK):
             raise Refusal("The environment.yml brings no Python: add python=3.11 to it.")
 
-    def _make(self) -> None:
+    def _make(self, lock: "int | None") -> None:
         requirements = os.path.join(self._folder, "requirements.txt")
         write_file(requirements, self._order["requirements"].encode("utf-8"))
         base = self._order["python"]
-        self._step("Making the environment with %s" % base, "venv", "--python", base, self._path)
+        uv = Uv(self._order, lock)
+        more = ["--system-site-packages"] if self._order.get("system_packages") else []
+        uv.do("Making the environment with %s" % base, "venv", "--python", base, *more, self._path)
         python = os.path.join(self._path, "bin", "python")
-        options = ["--python", python, "--require-hashes", "--link-mode", "hardlink"]
-        options += ["--compile-bytecode", "--allow-empty-requirements"]
-        self._step("Installing the locked packages", "pip", "sync", *options, requirements)
+        link_mode = self._order.get("link_mode", "hardlink")
+        sync = ["pip", "sync", "--python", python, "--require-hashes", "--link-mode", link_mode]
+        sync += ["--compile-bytecode", "--allow-empty-requirements", requirements]
+        uv.do("Installing the locked packages", *sync)
+        if self._order.get("fresh"):
+            self._mend(uv, sync)
+        if self._order.get("smoke"):
+            smoke = os.path.join(self._folder, "smoke.py")
+            write_file(smoke, self._order["smoke"].encode("utf-8"))
+            step("Trying it out", [python, "-I", smoke], dict(os.environ))
 
-    def _step(self, what: str, *arguments: str) -> None:
-        uv = self._order.get("uv") or which("uv")
-        if not uv:
-            raise Refusal("uv is not on this target: install it, or put it on its user's PATH.")
-        env = {"UV_CACHE_DIR": self._order["cache"], "UV_PYTHON_DOWNLOADS": "never"}
-        self._call(what, [uv, "--color", "never", *arguments], env)
-
-    def _call(self, what: str, argv: "list[str]", env: "dict[str, str]") -> None:
-        """One step, in the root folder, as uv obeys any project above where it is started."""
-        import subprocess
-
-        say(what)
-        name = os.path.basename(argv[0])
-        began = time.monotonic()
-        try:
-            code = subprocess.call(argv, cwd="/", env=dict(os.environ, **env))
-        except OSError as error:
-            raise Refusal("Cannot start %s: %s." % (argv[0], error.strerror)) from None
-        if code != 0:
-            raise Refusal(
-                "%s failed: %s ended with %d. What it said stands above." % (what, name, code)
-            )
-        say("Done in %.1f s" % (time.monotonic() - began))
+    def _mend(self, uv: "Uv", sync: "list[str]") -> None:
+        """Install anew what came damaged out of the cache, which somebody wrote into."""
+        say("Comparing every file with its package's list of hashes")
+        damaged = damaged_files(self._path, nothing)
+        if not damaged:
+            return
+        say(damage_told(damaged))
+        names = sorted(damaged)
+        uv.do("Forgetting what the cache has of %s" % ", ".join(names), "cache", "clean", *names)
+        again = [word for name in names for word in ("--reinstall-package", name)]
+        uv.do("Installing them anew", *sync, *again)
+        left = damage_told(damaged_files(self._path, nothing))
+        if left:
+            raise Refusal("The packages themselves are damaged. %s" % left)
 
     def _complete(self) -> None:
         files = []
@@ -3317,9 +3650,45 @@ class Build:
             if "/__pycache__/" not in found.path:
                 row = os.lstat(os.path.join(self._path, found.path))
                 files.append([found.path, row.st_size, row.st_mtime_ns])
-        complete = {"key": self._order["key"], "files": files, "built_at": time.time()}
+        folders = [*package_folders(self._path), "bin"]
+        entries = {name: sorted(os.listdir(os.path.join(self._path, name))) for name in folders}
+        complete = {"key": self._order["key"], "files": files, "entries": entries}
+        complete["built_at"] = time.time()
         write_json(os.path.join(self._path, "complete"), complete, durable=True)
         say("The environment %s is ready: %d files." % (self._order["key"], len(files)))
+
+
+class Uv:
+    """The uv of a build; it holds the lock of the environment as long as it lives, even alone."""
+
+    def __init__(self, order: "Json", lock: "int | None") -> None:
+        self._program = order.get("uv") or which("uv")
+        self._cache = order["cache"]
+        self._held = [] if lock is None else [lock]
+
+    def do(self, what: str, *arguments: str) -> None:
+        """One step, said in the log with its time; Refusal when it fails."""
+        if not self._program:
+            raise Refusal("uv is not on this target: install it, or put it on its user's PATH.")
+        env = dict(os.environ, UV_CACHE_DIR=self._cache, UV_PYTHON_DOWNLOADS="never")
+        step(what, [self._program, "--color", "never", *arguments], env, self._held)
+
+
+def step(what: str, argv: "list[str]", env: "dict[str, str]", held: "Iterable[int]" = ()) -> None:
+    """One step of a build, said in the log with its time; Refusal when it fails."""
+    import subprocess
+
+    say(what)
+    began = time.monotonic()
+    try:
+        # in the root folder, as uv obeys any project above where it is started
+        code = subprocess.call(argv, cwd="/", env=env, pass_fds=tuple(held))
+    except OSError as error:
+        raise Refusal("Cannot start %s: %s." % (argv[0], error.strerror)) from None
+    if code != 0:
+        said = "%s failed: %s ended with %d. What it said stands above."
+        raise Refusal(said % (what, os.path.basename(argv[0]), code))
+    say("Done in %.1f s" % (time.monotonic() - began))
 
 
 def say(sentence: str) -> None:

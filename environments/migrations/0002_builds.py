@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('environments', '0001_initial'),
+        ("environments", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='build',
-            name='key_parts',
+            model_name="build",
+            name="key_parts",
             field=models.JSONField(default=dict),
         ),
     ]

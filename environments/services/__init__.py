@@ -1,5 +1,12 @@
 """Writing about environments and their builds."""
 
+from environments.services.archiving import (
+    delete_problem,
+    environment_archive,
+    environment_delete,
+    version_archive,
+    version_delete,
+)
 from environments.services.builds import (
     build_cancel,
     build_finished,
@@ -8,11 +15,28 @@ from environments.services.builds import (
     build_stop,
     builds_to_stop,
 )
-from environments.services.ensure import Building, EnvironmentState, Failed, Ready, build_ensure
+from environments.services.cleaning import (
+    built_get,
+    built_pin,
+    built_remove,
+    target_clean,
+    targets_to_clean,
+)
+from environments.services.ensure import Building, EnvironmentState, Failed, Ready
 from environments.services.environments import (
     environment_bootstrap_curated,
     environment_create,
     environment_pick,
+)
+from environments.services.labels import label_remove, label_set
+from environments.services.orders import build_order, order_walk, orders_due
+from environments.services.readiness import build_ensure
+from environments.services.storing import build_store
+from environments.services.updates import (
+    update_apply,
+    update_resolve,
+    update_start,
+    updates_due,
 )
 
 __all__ = [
@@ -24,10 +48,30 @@ __all__ = [
     "build_ensure",
     "build_finished",
     "build_folder",
+    "build_order",
     "build_settle",
     "build_stop",
+    "build_store",
     "builds_to_stop",
+    "built_get",
+    "built_pin",
+    "built_remove",
+    "delete_problem",
+    "environment_archive",
     "environment_bootstrap_curated",
     "environment_create",
+    "environment_delete",
     "environment_pick",
+    "label_remove",
+    "label_set",
+    "order_walk",
+    "orders_due",
+    "target_clean",
+    "targets_to_clean",
+    "update_apply",
+    "update_resolve",
+    "update_start",
+    "updates_due",
+    "version_archive",
+    "version_delete",
 ]

@@ -8,7 +8,8 @@ A worker lives as long as the launch, never as long as the build.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,12 +21,15 @@ from uv import find_uv_bin
 
 from compute.launchers.base import Handle, LaunchSpec
 from compute.models import ComputeTarget
-from compute.services import target_place
+from compute.place import Place
+from compute.services import studio_place, target_place
 from compute.session import RunnerRefused, Session, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.buildlog import build_error
 from environments.lock import registry_variables
-from environments.models import Build
+from environments.models import Build, BuiltEnvironment
+from environments.selectors import version_smoke
+from environments.spec import CONDA
 from studio.lib.holder import holder_token
 from studio.lib.push import hint_monitor, push
 from studio.lib.queue import enqueue
@@ -61,12 +65,59 @@ def is_local(target: ComputeTarget) -> bool:
     return target.kind == "local"
 
 
-def has_our_uv(target: ComputeTarget) -> bool:
-    """Whether builds there use the studio's own uv, and packages from where the studio has them."""
-    return target.kind in {"local", "docker"}
+@dataclass(frozen=True)
+class Work:
+    """What a build is to do, as plain data."""
+
+    argv: Sequence[str]
+    order: Mapping[str, Any] | None = None
+    """For the runner's own `build`, as PROTOCOL.md words build.json."""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What else its spec says."""
+    image: str = ""
+    """What it runs in, and that image's Python which keeps it, where a place has images."""
+    python: str = ""
 
 
-def build_launch(*, build: Build, session: Session, python: str, path: str) -> None:
+def runner_work(session: Session, order: Mapping[str, Any], *, python: str = "") -> Work:
+    """The runner's own `build` of such an order, by the Python that it runs under everywhere."""
+    facts = session.facts
+    runner = f"{facts['root']}/runner/{session.runner_sha}/runner.py"
+    argv = [python or facts["python"], "-I", "-S", runner, "build", "."]
+    return Work(argv=argv, order=order)
+
+
+def folder_work(build: Build, session: Session, *, python: str, path: str) -> Work:
+    """Making a virtual environment in its folder on the target."""
+    order: dict[str, Any] = {
+        "path": path,
+        "key": build.key,
+        "cache": f"{session.facts['root']}/uv-cache",
+    }
+    if build.version.spec["kind"] == CONDA:
+        return runner_work(session, {**order, "conda": build.version.spec["conda"], "tool": python})
+    order |= {
+        "python": python,
+        "uv": find_uv_bin() if is_local(build.target) else session.facts["uv"],
+        "requirements": build.lock.text if build.lock else "",
+        "fresh": build.generation > 0,
+        "smoke": version_smoke(build.version),
+    }
+    secrets = registry_variables() if is_local(build.target) else {}
+    return replace(runner_work(session, order), secrets=secrets)
+
+
+def build_place(build: Build) -> Place:
+    """Where a build goes on: its target, or here where its target's engine is told what to do.
+
+    Raises:
+        TargetRefused: the target's kind is not known to this version.
+    """
+    return studio_place() if build.on_studio else target_place(target=build.target)
+
+
+def build_launch(*, build: Build, session: Session, work: Work) -> None:
     """Start a queued build if its target has a free build slot; `build` then shows how it is.
 
     May be repeated by anybody at any time: the claim on the target decides.
@@ -80,9 +131,11 @@ def build_launch(*, build: Build, session: Session, python: str, path: str) -> N
             handle = session.place.launcher(session).launch(
                 LaunchSpec(
                     name=build_folder(build),
-                    spec=_spec(build, session),
-                    secrets=registry_variables() if has_our_uv(build.target) else {},
-                    build=_order(build, session, python=python, path=path),
+                    spec=_spec(build, work),
+                    secrets=work.secrets,
+                    build=work.order,
+                    image=work.image,
+                    python=work.python,
                 )
             )
             _started(build, handle)
@@ -96,7 +149,8 @@ def build_launch(*, build: Build, session: Session, python: str, path: str) -> N
     build.refresh_from_db(fields=["status", "error", "handle", "started_at"])
 
 
-def _handle(build: Build) -> Handle:
+def build_handle(build: Build) -> Handle:
+    """What finds it again over there."""
     return build.handle or {"kind": build.target.kind, "name": build_folder(build)}
 
 
@@ -118,35 +172,21 @@ def _slot_take(build: Build) -> str:
 @transaction.atomic
 def _started(build: Build, handle: Handle) -> None:
     if _move(build.pk, Build.Status.RUNNING, handle=handle, started_at=timezone.now()):
-        hint_monitor(f"target {build.target_id}")
+        hint_monitor("studio" if build.on_studio else f"target {build.target_id}")
     if Build.objects.filter(pk=build.pk).exclude(cancel_requested_at=None).exists():
         enqueue("environments.jobs.stop", build.pk)
 
 
-def _spec(build: Build, session: Session) -> dict[str, Any]:
-    facts = session.facts
-    runner = f"{facts['root']}/runner/{session.runner_sha}/runner.py"
+def _spec(build: Build, work: Work) -> dict[str, Any]:
     return {
         "protocol": 1,
         "task": build.task,
-        "argv": [facts["python"], "-I", "-S", runner, "build", "."],
+        "argv": list(work.argv),
         "cwd": ".",
         "time_limit_s": _TIME_LIMIT_S,
         "grace_s": _GRACE_S,
         "cookie": build_folder(build),
-    }
-
-
-def _order(build: Build, session: Session, *, python: str, path: str) -> dict[str, Any]:
-    """What `runner build` is to make, as PROTOCOL.md words it."""
-    order = {"path": path, "key": build.key, "cache": f"{session.facts['root']}/uv-cache"}
-    if build.lock is None:
-        return {**order, "conda": build.version.spec["conda"], "tool": python}
-    return {
-        **order,
-        "python": python,
-        "uv": find_uv_bin() if has_our_uv(build.target) else session.facts["uv"],
-        "requirements": build.lock.text,
+        **work.more,
     }
 
 
@@ -174,15 +214,15 @@ def build_stop(*, build_id: int) -> None:
     if build.status in ENDED or build.cancel_requested_at is None:
         return
     try:
-        with session_for(target_place(target=build.target)) as session:
+        with session_for(build_place(build)) as session:
             session.place.launcher(session).stop(
-                _handle(build), reason="canceled_by_user", grace_s=_GRACE_S
+                build_handle(build), reason="canceled_by_user", grace_s=_GRACE_S
             )
     except (TargetUnreachable, TargetRefused):
         log.info("build %s: the wish to stop waits until the target is reachable", build_id)
         return
     if Build.objects.filter(_UNLEASED, pk=build_id).exists():
-        _started(build, _handle(build))  # its launcher died: the monitor sees what became of it
+        _started(build, build_handle(build))  # its launcher died: what became of it is seen later
 
 
 def build_settle(*, build_id: int) -> None:
@@ -191,8 +231,8 @@ def build_settle(*, build_id: int) -> None:
     if build.status in ENDED:
         return
     try:
-        with session_for(target_place(target=build.target)) as session:
-            session.place.launcher(session).settle(_handle(build))
+        with session_for(build_place(build)) as session:
+            session.place.launcher(session).settle(build_handle(build))
     except (TargetUnreachable, TargetRefused) as error:
         log.info("build %s: nobody can say whether it lives: %s", build_id, error)
 
@@ -209,12 +249,38 @@ def build_finished(
     """Take note of how a build ended; all bytes of its log are stored already.
 
     `exited` is the target's own record, None when nobody saw the end. May be repeated:
-    the first call counts. Whatever waited for the build goes on.
+    the first call counts. Whatever waited for the build goes on; where a build leaves a
+    container or a folder that is of no use any more, or an image that is to be stored first,
+    that is asked of a worker.
     """
     build.refresh_from_db(fields=["cancel_requested_at"])
     status, error = _outcome(build, exited, log_tail)
+    if status == Build.Status.READY and leaves_container(build):
+        running = Build.objects.filter(pk=build.pk, status=Build.Status.RUNNING)
+        running.update(receipt=dict(receipt))
+        enqueue("environments.jobs.store", build.pk)
+        return
     with transaction.atomic():
         _move(build.pk, status, error=error, receipt=dict(receipt), ended_at=timezone.now())
+        enqueue("runs.jobs.dispatch", build.target_id)
+        if build.on_studio or leaves_container(build):
+            enqueue("environments.jobs.store", build.pk)
+        elif status == Build.Status.READY:
+            earlier = BuiltEnvironment.objects.filter(target=build.target_id, key=build.key)
+            earlier.update(fault="", verified_at=None)
+            enqueue("environments.jobs.clean", build.target_id)
+
+
+def leaves_container(build: Build) -> bool:
+    """Whether what it makes is an image, which is stored when its container has ended."""
+    return build.target.kind == "docker" and not build.on_studio
+
+
+def build_stored(*, build: Build, error: str = "") -> None:
+    """Take note that a build's image can be used now, or why it cannot."""
+    to = Build.Status.FAILED if error else Build.Status.READY
+    with transaction.atomic():
+        _move(build.pk, to, error=error, ended_at=timezone.now())
         enqueue("runs.jobs.dispatch", build.target_id)
 
 
@@ -246,4 +312,6 @@ def _move(
     if not builds.update(status=to, **fields):
         return False
     push(f"build.{build_id}", {"type": "build.changed", "build": build_id})
+    workspace = Build.objects.values_list("target__workspace", flat=True).get(pk=build_id)
+    push(f"environments.{workspace}", {"type": "environments.changed"})
     return True

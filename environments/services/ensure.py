@@ -7,28 +7,35 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from compute.answers import EnvState
 from compute.models import ComputeTarget
 from compute.session import Session
 from environments.buildkey import CONDA_STEPS, KeyParts, build_key, key_parts
 from environments.fit import misfit
 from environments.interpreter import Interpreter, interpreter_from_facts
 from environments.lock import LockFailed
-from environments.models import Build, EnvironmentVersion, Lock
-from environments.services.builds import ENDED, build_launch, is_local
+from environments.models import Build, BuiltEnvironment, EnvironmentVersion, Lock
+from environments.services.builds import ENDED, build_launch, folder_work, is_local
 from environments.services.interpreters import NoPython, interpreter_for
 from environments.services.locks import lock_ensure
-from environments.spec import CONDA, IN_DOCKER, OWN_PYTHON, USER_MANAGED, Spec, spec_variables
+from environments.spec import CONDA, OWN_PYTHON, USER_MANAGED, Spec, spec_variables
 
 
 @dataclass(frozen=True)
 class Ready:
-    """It can be used now: its folder, its Python, and the folder that goes before the PATH."""
+    """It can be used now: its folder, its Python, and the folder that goes before the PATH.
+
+    Where it is an image, all of that lies in there, and runs are made from it.
+    """
 
     path: str
     python: str
     bin: str
     variables: dict[str, str] = field(default_factory=dict)
     """What a command in it finds in its environment."""
+    image: str = ""
+    """The id of the image that it is, and the path of the Python in it that keeps runs."""
+    keeper: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,12 +62,14 @@ def build_ensure(
     target: ComputeTarget,
     session: Session,
     waited_for: Build | None = None,
+    anew: str = "",
 ) -> EnvironmentState:
     """How far the environment is on the target; what is missing has been set going.
 
     However many ask at once, one build is made for a key on a target. A build that failed
     is the verdict only for those who waited for that very one (`waited_for`); whoever
-    comes later gets a new one. What is built is looked at each time, never assumed.
+    comes later gets a new one. What is built is looked at each time, never assumed. With
+    `anew`, a sentence that says why, it is built although it is ready.
 
     Raises:
         TargetUnreachable: the link broke; ask again.
@@ -72,26 +81,76 @@ def build_ensure(
         return Failed(None, problem)
     if spec["kind"] == USER_MANAGED:
         return _user_managed(version, target, session)
-    if spec["kind"] in IN_DOCKER:
-        return Failed(None, f"The environment {version} is an image, which cannot be started yet.")
     try:
         interpreter, lock, parts = _plan(version, target, session)
     except NoPython as error:
         return Failed(None, str(error))
     except LockFailed as error:
         return Failed(None, f"The packages of {version} cannot be resolved. {error}")
-    key = build_key(parts)
-    path = f"{facts['root']}/envs/{key}"
-    is_ready, why = session.env_ready(path)
-    if is_ready:
-        return _folder(path, spec)
-    if waited_for is not None and waited_for.key == key and waited_for.status in ENDED:
-        return Failed(waited_for, _verdict(waited_for, why))
-    build = _current(target, version, lock, parts)
-    build_launch(build=build, session=session, python=interpreter.path, path=path)
+    folder = f"{facts['root']}/envs"
+    parts, found = _newest(target, parts, session, folder)
+    if found.is_ready and not anew:
+        return _folder(f"{folder}/{build_key(parts)}", spec)
+    if waited_for is not None and _is_verdict(waited_for, parts):
+        return Failed(waited_for, build_verdict(waited_for, found.why))
+    cause = anew
+    if found.was_ready:  # runs may be using it: it stays as it is, the next one is made beside
+        cause = cause or _damage_note(target, parts, found.why)
+        parts = next_generation(parts)
+        if waited_for is not None and _is_verdict(waited_for, parts):
+            return Failed(waited_for, build_verdict(waited_for, found.why))
+    build = build_current(target=target, version=version, lock=lock, parts=parts, cause=cause)
+    path = f"{folder}/{build.key}"
+    work = folder_work(build, session, python=interpreter.path, path=path)
+    build_launch(build=build, session=session, work=work)
     if build.status == Build.Status.FAILED:
-        return Failed(build, _verdict(build, why))
+        return Failed(build, build_verdict(build, found.why))
     return Building(build)
+
+
+def _newest(
+    target: ComputeTarget, parts: KeyParts, session: Session, folder: str
+) -> tuple[KeyParts, EnvState]:
+    """The newest generation that was ready once, or the first; and how it is now."""
+    parts = newest_generation(target, parts)
+    found = session.env_state(f"{folder}/{build_key(parts)}")
+    if found.is_ready:
+        known = BuiltEnvironment.objects.filter(target=target, key=build_key(parts))
+        fault = known.values_list("fault", flat=True).first()
+        if fault:  # stat cannot see it
+            return parts, EnvState(is_ready=False, why=fault, was_ready=True)
+    return parts, found
+
+
+def newest_generation(target: ComputeTarget, parts: KeyParts) -> KeyParts:
+    """The newest that was ready once on the target, or the first."""
+    ready = Build.objects.filter(
+        target=target, base_key=build_key(parts), status=Build.Status.READY
+    )
+    newest = ready.order_by("-generation").values_list("generation", flat=True).first()
+    return parts.in_generation(newest or 0)
+
+
+def next_generation(parts: KeyParts) -> KeyParts:
+    """What is built anew beside what runs may be using."""
+    return parts.in_generation(_generation(parts) + 1)
+
+
+def _generation(parts: KeyParts) -> int:
+    return int(parts.generation or 0)
+
+
+def _is_verdict(waited_for: Build, parts: KeyParts) -> bool:
+    """Whether a build that was waited for has ended, and is the one that these parts ask for."""
+    return waited_for.status in ENDED and waited_for.key == build_key(parts)
+
+
+def _damage_note(target: ComputeTarget, parts: KeyParts, fault: str) -> str:
+    """Mark what lies there as unusable; why it has to be made again, as a sentence."""
+    BuiltEnvironment.objects.update_or_create(
+        target=target, key=build_key(parts), defaults={"fault": fault}
+    )
+    return f"What was built before cannot be used any more. {fault}"
 
 
 def _plan(
@@ -140,7 +199,8 @@ def _user_managed(
     return Ready(home, path, folder or "/", spec_variables(version.spec))
 
 
-def _verdict(build: Build, why_not_ready: str) -> str:
+def build_verdict(build: Build, why_not_ready: str) -> str:
+    """Why what an ended build was to make cannot be used."""
     about = f"Build {build.pk} of {build.version}"
     if build.status == Build.Status.CANCELED:
         return f"{about} was canceled."
@@ -149,8 +209,14 @@ def _verdict(build: Build, why_not_ready: str) -> str:
     return f"{about} failed. {build.error}"
 
 
-def _current(
-    target: ComputeTarget, version: EnvironmentVersion, lock: Lock | None, parts: KeyParts
+def build_current(
+    *,
+    target: ComputeTarget,
+    version: EnvironmentVersion,
+    lock: Lock | None,
+    parts: KeyParts,
+    on_studio: bool = False,
+    cause: str = "",
 ) -> Build:
     """The one build of this key that is under way; a new one when the last has ended."""
     current: dict[str, Any] = {"target": target, "key": build_key(parts), "is_current": True}
@@ -163,7 +229,14 @@ def _current(
             if known is not None:
                 Build.objects.filter(pk=known.pk).update(is_current=False)
             return Build.objects.create(
-                version=version, lock=lock, key_parts=parts.to_json(), **current
+                version=version,
+                lock=lock,
+                key_parts=parts.to_json(),
+                base_key=build_key(parts.in_generation(0)),
+                generation=_generation(parts),
+                cause=cause,
+                on_studio=on_studio,
+                **current,
             )
     except IntegrityError:
         return builds.get(**current)

@@ -8,12 +8,13 @@ from functools import partial
 from typing import Unpack, cast
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.module_loading import import_string
 
 from compute.models import ComputeTarget
 from environments.catalog import Template, templates
 from environments.models import Environment, EnvironmentVersion, Lock
-from environments.selectors import version_get
+from environments.selectors import version_get, version_number
 from environments.spec import (
     Definition,
     Spec,
@@ -73,6 +74,11 @@ def environment_create(
                 f"The environment {name} is curated and cannot be changed: choose another name.",
                 field="name",
             )
+        if environment.archived_at is not None:
+            raise Refused(
+                f"The environment {name} is archived: restore it, or choose another name.",
+                field="name",
+            )
         if description and description != environment.description:
             Environment.objects.filter(pk=environment.pk).update(description=description)
         return _version_ensure(environment, spec, user, based_on=str(origin or ""))
@@ -83,10 +89,10 @@ def environment_pick(
 ) -> tuple[EnvironmentVersion, str]:
     """The environment version for a run, and why this one, as words for people.
 
-    `name` ("" for none, else "name" or "name:3") comes first, then the requirements.txt at
-    the root of the run's folder (None when there is none), then the curated minimal. A
-    notebook without a name gets what executes it: added to the folder's requirements, or
-    else the curated notebook.
+    `name` ("" for none, else "name", "name:3" or "name:label") comes first, then the
+    requirements.txt at the root of the run's folder (None when there is none), then the
+    curated minimal. A notebook without a name gets what executes it: added to the folder's
+    requirements, or else the curated notebook.
 
     Raises:
         NotFound: there is no environment or version of that name.
@@ -188,7 +194,18 @@ def _folder_version(workspace: Workspace, requirements: str) -> EnvironmentVersi
         environment__origin=Environment.Origin.FOLDER,
         spec_digest=digest,
     )
-    return known.first() or _folder_register(workspace, spec, f"{_FOLDER_PREFIX}{digest[:8]}")
+    found = known.order_by(F("archived_at").desc(nulls_first=True), "-number").first()
+    if found is None:
+        return _folder_register(workspace, spec, f"{_FOLDER_PREFIX}{digest[:8]}")
+    if found.environment.archived_at or found.archived_at:
+        _restored(found)  # nobody chose it by name: the folder asks for exactly this
+    return found
+
+
+@transaction.atomic
+def _restored(version: EnvironmentVersion) -> None:
+    Environment.objects.filter(pk=version.environment_id).update(archived_at=None)
+    EnvironmentVersion.objects.filter(pk=version.pk).update(archived_at=None)
 
 
 @transaction.atomic
@@ -207,15 +224,19 @@ def _folder_register(workspace: Workspace, spec: Spec, name: str) -> Environment
 def _version_ensure(
     environment: Environment, spec: Spec, user: User | None, *, based_on: str = ""
 ) -> EnvironmentVersion:
-    """The newest version if it says the same, else the next one; inside a transaction."""
+    """The newest version in use if it says the same, else the next one; inside a transaction.
+
+    An older version that says the same is not looked for: who goes back to a former
+    definition wants it to be the newest.
+    """
     Environment.objects.select_for_update().get(pk=environment.pk)
-    newest = environment.versions.first()
+    newest = environment.versions.filter(archived_at=None).first()
     digest = spec_digest(spec)
     if newest is not None and newest.spec_digest == digest:
         return newest
     return EnvironmentVersion.objects.create(
         environment=environment,
-        number=newest.number + 1 if newest else 1,
+        number=version_number(environment=environment),
         spec=spec,
         spec_digest=digest,
         based_on=based_on,

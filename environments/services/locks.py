@@ -32,11 +32,10 @@ def lock_ensure(
     known = _lock_known(version, interpreter)
     if known is not None:
         return known
-    text = lock_resolve(
-        version.spec["requirements"],
-        interpreter,
+    text = lock_text(
+        version=version,
+        interpreter=interpreter,
         may_build=may_build,
-        cache=Path(settings.DATA_DIR) / "uv-cache",
         while_waiting=while_waiting,
     )
     wanted = {
@@ -49,6 +48,27 @@ def lock_ensure(
             return Lock.objects.create(**wanted, text=text)
     except IntegrityError:
         return Lock.objects.get(**wanted)
+
+
+def lock_text(
+    *,
+    version: EnvironmentVersion,
+    interpreter: Interpreter,
+    may_build: bool,
+    while_waiting: Callable[[], None],
+) -> str:
+    """What the packages of a version resolve to now; nothing is kept of it.
+
+    Raises:
+        LockFailed: there is no way to resolve them.
+    """
+    return lock_resolve(
+        version.spec["requirements"],
+        interpreter,
+        may_build=may_build,
+        cache=Path(settings.DATA_DIR) / "uv-cache",
+        while_waiting=while_waiting,
+    )
 
 
 def _lock_known(version: EnvironmentVersion, interpreter: Interpreter) -> Lock | None:

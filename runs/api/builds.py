@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from django.http import HttpRequest, HttpResponseBase
-from ninja import Router, Schema
+from ninja import Field, Query, Router, Schema
 
-from environments.selectors import build_get
+from environments.history import build_reason
+from environments.models import Build
+from environments.selectors import build_get, build_list
 from runs.stores import log_store
 from studio.api_auth import caller
-from studio.api_types import REFUSALS
+from studio.api_types import REFUSALS, Text
 from studio.lib.downloads import ranged_response
+from studio.selectors import workspace_for
 
+MAX_ID = 2**63 - 1
 router = Router(tags=["environments"])
+
+
+class BuildsIn(Schema):
+    """Which builds: each condition only where it is given."""
+
+    workspace: Text = ""
+    status: Literal["", "live", "queued", "running", "ready", "failed", "canceled"] = ""
+    target: Text = ""
+    environment: Text = ""
+    """`name` or `name:3`."""
+    before: int | None = Field(None, ge=0, le=MAX_ID)
+    """Only builds with lower numbers: the number of the last one of the page before."""
+    limit: int = Field(100, ge=1, le=1000)
 
 
 class BuildOut(Schema):
@@ -23,17 +41,16 @@ class BuildOut(Schema):
     environment: str
     target: str
     status: str
+    reason: str
     error: str
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
 
 
-@router.get("/{build_id}", response={200: BuildOut, **REFUSALS}, summary="Show a build")
-def show(request: HttpRequest, build_id: int) -> BuildOut:
-    """One build."""
-    build = build_get(user=caller(request), build_id=build_id)
+def _out(build: Build) -> BuildOut:
     return BuildOut(
+        reason=build_reason(build=build),
         id=build.pk,
         environment=str(build.version),
         target=build.target.name,
@@ -43,6 +60,28 @@ def show(request: HttpRequest, build_id: int) -> BuildOut:
         started_at=build.started_at,
         ended_at=build.ended_at,
     )
+
+
+@router.get("", response={200: list[BuildOut], **REFUSALS}, summary="List builds")
+def builds(request: HttpRequest, asked: Query[BuildsIn]) -> list[BuildOut]:
+    """The builds of a workspace, newest first."""
+    workspace = workspace_for(user=caller(request), slug=asked.workspace)
+    rows = build_list(
+        workspace=workspace,
+        status=asked.status,
+        target=asked.target,
+        environment=asked.environment,
+    )
+    if asked.before is not None:
+        rows = rows.filter(pk__lt=asked.before)
+    return [_out(build) for build in rows[: asked.limit]]
+
+
+@router.get("/{build_id}", response={200: BuildOut, **REFUSALS}, summary="Show a build")
+def show(request: HttpRequest, build_id: int) -> BuildOut:
+    """One build."""
+    build = build_get(user=caller(request), build_id=build_id)
+    return _out(build)
 
 
 @router.get("/{build_id}/log", response=REFUSALS, summary="Read a build's log")

@@ -13,6 +13,7 @@ from pydantic import model_validator
 
 from runs.models import Attempt, MetricSeries, Run
 from runs.params import params_of
+from runs.selectors.secrets import run_secrets
 from runs.selectors.waiting import run_waiting
 from runs.stores import log_store
 from runs.submission import (
@@ -81,6 +82,7 @@ class RunIn(In):
     priority: int = 0
     time_limit_s: int | None = None
     variables: dict[Text, Text] = {}
+    secrets: list[Text] = []
     outputs: list[Text] = []
     git: dict[str, Any] = {}
     workspace: Text = ""
@@ -139,6 +141,7 @@ class RunOut(Schema):
     outputs: list[str]
     variables: dict[str, str]
     secret_variables: list[str]
+    secrets: list[str]
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -206,6 +209,7 @@ def run_out(run: Run, attempt: Attempt, url: str) -> RunOut:
         outputs=run.outputs,
         variables=run.variables,
         secret_variables=sorted(run.secret_variables),
+        secrets=run_secrets(run),
         created_at=run.created_at,
         started_at=run.started_at,
         ended_at=run.ended_at,

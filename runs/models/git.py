@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from runs.models.runs import Run
+from studio.lib.cipherfields import CipherField
 from studio.models import User, Workspace
 
 
@@ -24,7 +25,7 @@ class GitCredential(models.Model):
     host = models.CharField(max_length=255)
     """With its port, unless that is the usual one: it is sent nowhere else."""
     username = models.CharField(max_length=255, blank=True)
-    secret = models.TextField()
+    secret = CipherField()
     """Ciphertext."""
     public_key = models.TextField(blank=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -80,7 +81,7 @@ class SourceImport(models.Model):
     folder = models.CharField(max_length=1000, blank=True)
     credential = models.CharField(max_length=64, blank=True)
     """A name; empty: whichever is for the host."""
-    request = models.TextField()
+    request = CipherField()
     """Ciphertext of what else was asked for, secret variables among it."""
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
     progress = models.CharField(max_length=200, blank=True)

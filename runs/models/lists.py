@@ -23,7 +23,7 @@ class RunParam(models.Model):
         ordering = ("name",)
         verbose_name = "parameter"
         constraints = (models.UniqueConstraint(fields=["run", "name"], name="one_param_a_name"),)
-        indexes = (models.Index(fields=["name", "number"], name="param_by_value"),)
+        indexes = (models.Index(fields=["name", "number", "run"], name="param_by_value"),)
 
     def __str__(self) -> str:
         return f"{self.name}={self.text}"

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from runs.models.runs import Run
+from studio.lib.cipherfields import CipherField
 from studio.models import User
 
 
@@ -17,9 +18,9 @@ class Notices(models.Model):
     email = models.EmailField(blank=True)
     webhook_host = models.CharField(max_length=255, blank=True)
     """What may be shown of the webhook's URL; empty: there is none."""
-    secret_url = models.TextField(blank=True)
+    secret_url = CipherField(blank=True)
     """Ciphertext of the URL: services put keys of their own into such addresses."""
-    secret_key = models.TextField(blank=True)
+    secret_key = CipherField(blank=True)
     """Ciphertext of the key that signs, shown once."""
 
     class Meta:

@@ -31,7 +31,7 @@ class MetricSeries(models.Model):
         ordering = ("name",)
         verbose_name_plural = "metric series"
         constraints = (models.UniqueConstraint(fields=["run", "name"], name="one_series_a_name"),)
-        indexes = (models.Index(fields=["name", "last"], name="series_by_value"),)
+        indexes = (models.Index(fields=["name", "last", "run"], name="series_by_value"),)
 
     def __str__(self) -> str:
         return self.name

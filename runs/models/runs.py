@@ -11,6 +11,7 @@ from compute.models import ComputeTarget
 from environments.models import Build, EnvironmentVersion
 from runs.models.files import Snapshot, Source
 from runs.states import FINAL, HOLDS_SLOT, EndReason, Status
+from studio.lib.cipherfields import CipherMapField
 from studio.models import User, Workspace
 
 
@@ -70,8 +71,10 @@ class Run(models.Model):
     command = models.JSONField(default=list)
     """Script and arguments, or the whole command: [words]."""
     variables = models.JSONField(default=dict)
-    secret_variables = models.JSONField(default=dict)
+    secret_variables = CipherMapField(default=dict)
     """Name to ciphertext; never shown again."""
+    secrets = models.JSONField(default=list)
+    """Names of the workspace's secrets that it asks for, beside those of its environment."""
     outputs = models.JSONField(default=list)
     gpus = models.PositiveIntegerField(null=True, blank=True, default=0)
     """How many GPUs it asks for; null: all that its target has."""
@@ -192,6 +195,8 @@ class Attempt(models.Model):
     end_reason = models.CharField(max_length=32, blank=True)
     receipt = models.JSONField(null=True, blank=True)
     """{log_bytes, stored_bytes, sha256_target, sha256_stored, masked, complete, gap: sentence}"""
+    secret_values = CipherMapField(default=dict)
+    """The secrets that its launch gave it, name to ciphertext, until all of its log is stored."""
     metrics_offset = models.BigIntegerField(default=0)
     folder_cleared_at = models.DateTimeField(null=True, blank=True)
 

@@ -33,7 +33,7 @@ HINTS = {
     "experiment": "by name",
     "target": "where it runs",
     "user": "who submitted it, or me",
-    "environment": "by name",
+    "environment": "by name, or name:3",
     "source": "by name",
     "name": "a part of it",
     "script": "a part of its path",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import reduce
@@ -66,9 +67,8 @@ def query_filter(rows: QuerySet[Run], query: Query, *, user: User) -> QuerySet[R
     if not query.has("is"):
         rows = rows.filter(archived_at=None)
     for term in query.terms:
-        condition = _condition(term, user, now)
-        negated = term.negated != (term.op == "!=")
-        rows = rows.filter(~condition if negated else condition)
+        condition = _keyed(term) if term.key else _condition(term, user, now)
+        rows = rows.filter(~condition if _is_negated(term) else condition)
     return rows
 
 
@@ -100,15 +100,15 @@ def _directed(name: str, order: Order) -> object:
 
 
 def _value_of(order: Order, column: str) -> Subquery:
-    mine = _named(order.field, order.key).order_by()
+    mine = _named(order.field, order.key).filter(run=OuterRef("pk"))
     kind: Field[Any, Any] = CharField() if column == "text" else FloatField()
     return Subquery(mine.values(column)[:1], output_field=kind)
 
 
 def _named(field: str, key: str) -> QuerySet[Any]:
-    """The metric or parameter of this name of the run of a row."""
+    """The metrics or parameters of this name, of whichever run."""
     model = MetricSeries if field == "metrics" else RunParam
-    return model._default_manager.filter(run=OuterRef("pk"), name=key)
+    return model._default_manager.filter(name=key).order_by()
 
 
 def _length(now: datetime) -> Func:
@@ -134,6 +134,10 @@ class _Seconds(Func):
         return form.format(*(sql for sql, _ in parts)), [p for _, params in parts for p in params]
 
 
+def _is_negated(term: Term) -> bool:
+    return term.negated != (term.op == "!=")
+
+
 def _condition(term: Term, user: User, now: datetime) -> Q:
     """What holds if any of the values fits; whether that is negated is not looked at."""
     return reduce(operator.or_, (_fits(term, value, user, now) for value in term.values))
@@ -157,7 +161,16 @@ def _flag(_term: Term, _value: str, _user: User, _now: datetime) -> Q:
 def _name(term: Term, value: str, user: User, _now: datetime) -> Q:
     if term.field == "user" and value == "me":
         return Q(submitted_by=user.pk)
+    if term.field == "environment" and ":" in value:
+        return _version(value)
     return Q(**{COLUMNS[term.field]: value})
+
+
+def _version(reference: str) -> Q:
+    """Runs in one version of an environment, by its number or by a label that it has now."""
+    name, _, which = reference.partition(":")
+    column = "number" if re.fullmatch(r"\d{1,9}", which, re.ASCII) else "labels__name"
+    return Q(**{COLUMNS["environment"]: name, f"environment_version__{column}": which})
 
 
 def _text(term: Term, value: str, _user: User, _now: datetime) -> Q:
@@ -199,14 +212,23 @@ def _long(term: Term, value: str, _user: User, _now: datetime) -> Q:
     return Q(**{f"length__{_LOOKUPS.get(term.op, 'exact')}": seconds(value) or 0})
 
 
-def _value(term: Term, value: str, _user: User, _now: datetime) -> Q:
-    mine, column = _named(term.field, term.key), _KEYED[term.field][0]
+def _keyed(term: Term) -> Q:
+    """What holds if the run's metric or parameter of this name has any of the values."""
+    fits = reduce(operator.or_, (_has_value(term, value) for value in term.values))
+    mine = _named(term.field, term.key).filter(fits)
+    if _is_negated(term):  # PostgreSQL joins with what does not exist, but not with NOT IN
+        return Q(Exists(mine.filter(run=OuterRef("pk"))))
+    return Q(pk__in=mine.values("run"))  # SQLite reads one range of an index, not one row a run
+
+
+def _has_value(term: Term, value: str) -> Q:
+    column = _KEYED[term.field][0]
     number = number_of(value)
     if term.op in COMPARISONS:
-        return Q(Exists(mine.filter(**{f"{column}__{_LOOKUPS[term.op]}": number})))
+        return Q(**{f"{column}__{_LOOKUPS[term.op]}": number})
     if number is not None:
-        return Q(Exists(mine.filter(**{column: number})))
-    return Q(Exists(mine.filter(text__iexact=value[:VALUE_LENGTH])))
+        return Q(**{column: number})
+    return Q(text__iexact=value[:VALUE_LENGTH])
 
 
 _FITS: dict[Kind, Callable[[Term, str, User, datetime], Q]] = {
@@ -218,5 +240,4 @@ _FITS: dict[Kind, Callable[[Term, str, User, datetime], Q]] = {
     Kind.WHOLE: _whole,
     Kind.MOMENT: _moment,
     Kind.LENGTH: _long,
-    Kind.VALUE: _value,
 }

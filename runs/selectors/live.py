@@ -28,11 +28,18 @@ class LogView:
     group: str
     times: str = ""
     """The key of its target's notes on when it grew; empty for a log without them."""
+    attempt: int = 0
+    """Which attempt of a run wrote it; 0 for what has no attempts."""
 
 
 def workspace_group(user: User, slug: str) -> str:
     """The group that hears of every run of a workspace."""
     return f"workspace.{workspace_for(user=user, slug=slug).pk}"
+
+
+def environments_group(user: User, slug: str) -> str:
+    """The group that hears of every build and update of packages of a workspace."""
+    return f"environments.{workspace_for(user=user, slug=slug).pk}"
 
 
 def run_status(user: User, run_id: int) -> dict[str, Any]:
@@ -77,7 +84,8 @@ def run_log_view(run: Run, stream: str) -> LogView:
     except (ValueError, OSError) as error:  # the store can have none of that name
         raise NotFound(f"Run {run.pk} has no log '{stream}'.") from error
     times = f"{attempt.task}/times" if attempt is not None and stream == "run.log" else ""
-    return LogView(key=key, group=f"run.{run.pk}", times=times)
+    number = attempt.number if attempt is not None else 0
+    return LogView(key=key, group=f"run.{run.pk}", times=times, attempt=number)
 
 
 def build_log_view(user: User, build_id: int) -> LogView:

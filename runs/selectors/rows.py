@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 
@@ -14,8 +14,7 @@ from runs.selectors.runs import in_table, runs_matching, runs_of
 from studio.models import User, Workspace
 
 
-@dataclass(frozen=True)
-class LastValue:
+class LastValue(NamedTuple):
     """Where a metric stands: a number, or a text when it is none."""
 
     name: str

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from django.db.models import Count, Max, Prefetch, QuerySet
+from django.db.models import Count, Max, Prefetch, QuerySet, Window
 
 from runs.models import Artifact, Attempt, Experiment, MetricSeries, Run, RunEvent, Source
 from runs.query import Query
@@ -19,10 +19,23 @@ PAGE_SIZE = 50
 TRASH_DAYS = 7
 """How long a deleted run can be restored."""
 _LAST_DELETED = ("-deleted_at", "-pk")
-_NOT_IN_TABLES = (
-    "description", "origin", "git", "variables", "secret_variables", "outputs", "data",
-    "end_sentence", "extra_files", "environment_why",
+_NOT_IN_TABLES = frozenset(
+    {"description", "origin", "git", "variables", "secret_variables", "secrets", "outputs", "data",
+     "end_sentence", "extra_files", "environment_why"}
 )  # fmt: skip
+_IN_TABLES = (
+    *(field.name for field in Run._meta.concrete_fields if field.name not in _NOT_IN_TABLES),
+    "experiment__name",
+    "target__name",
+    "submitted_by__username",
+    "environment_version__number",
+    "environment_version__environment__name",
+    "source__name",
+)
+
+
+Show = Callable[[QuerySet[Run]], QuerySet[Run]]
+"""Rows of a page with what shall be read of them, in order."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +63,14 @@ def runs_matching(*, user: User, workspace: Workspace, query: Query) -> QuerySet
 
 def run_list(*, user: User, workspace: Workspace, query: Query, page: int = 1) -> RunPage:
     """A page of the runs that match, with everything that is told of a run."""
-    rows = runs_matching(user=user, workspace=workspace, query=query)
-    return page_of(rows, page, PAGE_SIZE, lambda shown: query_order(_whole(shown), query))
+    return _query_page(user, workspace, query, page, PAGE_SIZE, _whole)
 
 
 def run_table(
     *, user: User, workspace: Workspace, query: Query, page: int = 1, page_size: int = PAGE_SIZE
 ) -> RunPage:
     """A page of the runs that match, with what columns of a table show."""
-    rows = runs_matching(user=user, workspace=workspace, query=query)
-    return page_of(rows, page, page_size, lambda shown: query_order(in_table(shown), query))
+    return _query_page(user, workspace, query, page, page_size, in_table)
 
 
 def _whole(rows: QuerySet[Run]) -> QuerySet[Run]:
@@ -77,33 +88,48 @@ def _whole(rows: QuerySet[Run]) -> QuerySet[Run]:
 
 
 def in_table(rows: QuerySet[Run]) -> QuerySet[Run]:
-    """The rows with what columns of a table show, and nothing more."""
+    """The rows with what columns of a table show; of what they belong to, the names alone."""
     return rows.select_related(
         "experiment", "target", "submitted_by", "environment_version__environment", "source"
-    ).defer(
-        *_NOT_IN_TABLES, "target__facts", "target__config", "environment_version__spec",
-        "source__git",
-    )  # fmt: skip
+    ).only(*_IN_TABLES)
 
 
-def page_of(
-    rows: QuerySet[Run],
-    page: int,
-    page_size: int,
-    show: Callable[[QuerySet[Run]], QuerySet[Run]],
+def _query_page(
+    user: User, workspace: Workspace, query: Query, page: int, page_size: int, show: Show
 ) -> RunPage:
+    rows = runs_matching(user=user, workspace=workspace, query=query)
+    paged = _found_page if query.terms else page_of
+    return paged(rows, page, page_size, lambda shown: query_order(show(shown), query))
+
+
+def _found_page(rows: QuerySet[Run], page: int, page_size: int, show: Show) -> RunPage:
+    """The same as `page_of` for rows that cost much to find: they are counted on the way."""
+    start = max(0, page - 1) * page_size
+    told = rows.annotate(total=Window(Count("pk")), newest=Window(Max("pk")))
+    found = list(told.values_list("pk", "total", "newest")[start : start + page_size])
+    if start and not found:
+        return page_of(rows, page, page_size, show)
+    _, total, newest = found[0] if found else (0, 0, 0)
+    items = list(show(Run.objects.filter(pk__in=[pk for pk, _, _ in found])))
+    return RunPage(items, total, max(1, page), _pages(total, page_size), newest)
+
+
+def page_of(rows: QuerySet[Run], page: int, page_size: int, show: Show) -> RunPage:
     """One page of ordered rows; a page that is not there means the nearest one.
 
     `show` takes the rows of the page with what shall be read of them, and orders them again:
     so a database sorts numbers alone, and not everything that stands in the rows.
     """
     counted = rows.order_by().aggregate(total=Count("pk"), newest=Max("pk"))
-    total = counted["total"]
-    pages = max(1, math.ceil(total / page_size))
+    pages = _pages(counted["total"], page_size)
     page = min(max(1, page), pages)
     start = (page - 1) * page_size
     shown = Run.objects.filter(pk__in=rows.values("pk")[start : start + page_size])
-    return RunPage(list(show(shown)), total, page, pages, counted["newest"] or 0)
+    return RunPage(list(show(shown)), counted["total"], page, pages, counted["newest"] or 0)
+
+
+def _pages(total: int, page_size: int) -> int:
+    return max(1, math.ceil(total / page_size))
 
 
 def trash_of(*, user: User) -> QuerySet[Run]:
@@ -158,6 +184,12 @@ def run_get(*, user: User, ref: str, workspace: Workspace | None = None) -> Run:
         _refuse_deleted(user, ref.strip())
         raise NotFound(f"There is no run '{ref}' that you can see: 'runyard runs' lists them.")
     return found
+
+
+def run_bare(*, user: User, number: int) -> Run:
+    """The run of that number with nothing beside it, for what a page asks many times a second."""
+    found = runs_of(user=user).filter(pk=number).first()
+    return found or run_get(user=user, ref=str(number))  # which says why there is none
 
 
 def _by_ref(rows: QuerySet[Run], ref: str, user: User) -> Run | None:

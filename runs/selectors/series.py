@@ -75,9 +75,13 @@ def _read(
     series: MetricSeries, axis: Axis, origin: float, first_chunk: int = 0
 ) -> tuple[Floats, NDArray[np.float64]]:
     chunks = MetricChunk.objects.filter(series=series, index__gte=first_chunk).order_by("index")
-    points = unpacked(b"".join(map(bytes, chunks.values_list("points", flat=True))))
-    x = points[:, 0] if axis == "step" else points[:, 1]
-    return (x - origin if axis == "relative" else x), points[:, 2]
+    stored = chunks.values_list("points", flat=True)
+    pieces = [unpacked(b""), *(unpacked(bytes(each)) for each in stored)]
+    place = 0 if axis == "step" else 1
+    # each column in one piece of memory: what is worked out from it is faster
+    x = np.concatenate([points[:, place] for points in pieces])
+    values = np.concatenate([points[:, 2] for points in pieces])
+    return (x - origin if axis == "relative" else x), values
 
 
 def series_points(*, series_id: int, index: int) -> list[tuple[float, float, float]] | None:

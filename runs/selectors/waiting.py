@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from compute.gpus import gpus_named
 from compute.models import ComputeTarget
+from environments.history import build_progress
 from environments.models import Build
 from runs.disk import studio_disk_is_full
 from runs.models import Run
@@ -186,9 +187,10 @@ def _gpu_count(number: int) -> str:
 
 
 def _preparing(run: Run) -> str:
-    build, name = run.build, run.environment_version.environment.name
+    build, version = run.build, run.environment_version
     if build is None or build.status not in {Build.Status.QUEUED, Build.Status.RUNNING}:
-        return f"The environment {name} is being checked."
+        return f"The environment {version.environment.name} is being checked."
+    of = version if build.version_id == version.pk else build.version
     if build.status == Build.Status.QUEUED:
-        return f"Build {build.pk} of the environment {name} waits for a free build slot."
-    return f"The environment {name} is being built (build {build.pk})."
+        return f"It waits for build {build.pk} of {of}, which waits for a free build slot."
+    return f"It waits for build {build.pk} of {of}{build_progress(build=build)}."

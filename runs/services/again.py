@@ -7,15 +7,17 @@ import secrets
 from django.db import transaction
 
 from compute.selectors import target_pick
+from environments.selectors import version_require_use
 from runs.models import Run
 from runs.selectors.runs import run_attempt
+from runs.selectors.secrets import run_secrets
 from runs.services.submit import run_enter
 from runs.states import Status
 from studio.lib.push import hint_monitor
 from studio.lib.queue import enqueue
 from studio.lib.refusal import Refused
 from studio.models import Role, User
-from studio.selectors import require_role
+from studio.selectors import require_role, secrets_known
 
 OF_ONE_RUN = frozenset(
     {
@@ -33,10 +35,13 @@ def run_again(*, user: User, run: Run) -> Run:
     """Queue a new run of the same snapshot, environment version, words and variables.
 
     Raises:
-        Refused: its target takes no runs of this user now; the sentence says what would help.
+        Refused: its environment is archived, a secret that it needs is gone, or its target takes
+            no runs of this user now; the sentence says what would help.
         Forbidden: the user may not submit here.
     """
     require_role(user, run.workspace, Role.CONTRIBUTOR)
+    version_require_use(version=run.environment_version)
+    secrets_known(workspace=run.workspace, names=run_secrets(run))
     target_pick(
         workspace=run.workspace, user=user, name=run.target.name, gpus=run.gpus, data=[*run.data]
     )

@@ -20,7 +20,7 @@ from runs.submission import (
 )
 from studio.lib.refusal import Refused
 from studio.models import Role, User, Workspace
-from studio.selectors import require_role
+from studio.selectors import require_role, secrets_known
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAX_PRIORITY = 1000
@@ -34,6 +34,7 @@ def submission_check(
     require_role(user, workspace, Role.CONTRIBUTOR)
     for check in _WORDS:
         check(request)
+    secrets_known(workspace=workspace, names=request.secrets)
     data = _data_names(workspace, request)
     target = target_pick(
         workspace=workspace, user=user, name=request.target, gpus=request.gpus, data=data
@@ -52,6 +53,9 @@ def submission_refusals(
     for check in _WORDS:
         yield from _refusal(check, request)
     yield from _refusal(lambda asked: source_meant(workspace=workspace, request=asked), request)
+    yield from _refusal(
+        lambda asked: secrets_known(workspace=workspace, names=asked.secrets), request
+    )
     data: list[str] = []
     yield from _refusal(lambda asked: data.extend(_data_names(workspace, asked)), request)
     yield from _refusal(
@@ -141,6 +145,15 @@ def _check_variables(request: Submission) -> None:
             raise Refused(f"The variable {name} contains a NUL character.", field="variables")
 
 
+def _check_secrets(request: Submission) -> None:
+    for name in request.secrets:
+        if name in request.variables:
+            raise Refused(
+                f"{name} is asked for as a secret and set as a variable: leave one of them out.",
+                field="secrets",
+            )
+
+
 def _check_experiment(request: Submission) -> None:
     if request.experiment:
         experiment_name_check(name=request.experiment.strip())
@@ -194,6 +207,7 @@ def _check_time_limit(request: Submission) -> None:
 _WORDS: tuple[Callable[[Submission], None], ...] = (
     _check_words,
     _check_variables,
+    _check_secrets,
     _check_experiment,
     _check_labels,
     _check_gpus,

@@ -25,6 +25,7 @@ from runs.services.launch import attempt_launch
 from runs.services.lease import UNLEASED, attempt_lease, lease_pause
 from runs.services.move import run_changed, run_move
 from runs.states import HOLDS_SLOT, EndReason, Status
+from studio.lib.refusal import Refused
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,8 @@ def _walk(target: ComputeTarget, run_id: int, attempt_id: int) -> bool:
             _fail(run_id, token, EndReason.LAUNCH_FAILED, str(error))
         except RunnerRefused as error:
             _fail(run_id, token, EndReason.PLACE_FAILED, str(error))
+        except Refused as error:  # a secret that it needs is gone
+            _fail(run_id, token, EndReason.LAUNCH_FAILED, error.sentence)
         except DatabaseError:
             raise  # the run is as it was: the next sweep tries again
         except Exception:

@@ -17,6 +17,7 @@ from compute.session import RunnerRefused, Session, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.selectors import module_advice
 from runs.models import Artifact, Attempt, Run
+from runs.selectors.secrets import attempt_mask
 from runs.services.lease import attempt_lease
 from runs.services.metrics import metrics_ingest
 from runs.services.move import run_changed, run_move, run_note
@@ -26,7 +27,6 @@ from runs.stores import blob_store, log_store
 from runs.tracebacks import Cause, find_cause
 from studio.lib.push import push
 from studio.lib.queue import enqueue
-from studio.lib.vault import decrypt
 
 log = logging.getLogger(__name__)
 
@@ -159,8 +159,7 @@ def _seal(attempt: Attempt, session: Session) -> None:
     """Compare what the target wrote with what we stored, and close the log."""
     if attempt.receipt is not None:
         return
-    mask = [decrypt(text) for text in attempt.run.secret_variables.values()]
-    sealed = attempt.sealed or session.seal(attempt.folder, mask)
+    sealed = attempt.sealed or session.seal(attempt.folder, attempt_mask(attempt))
     if sealed is None:
         _seal_without_target(attempt)
         return
@@ -234,6 +233,7 @@ def _conclude(attempt: Attempt, found: Collected) -> None:
         error=cause.line,
         extra_files=[{"path": f.path, "size": f.size} for f in found.extra],
     )
+    Attempt.objects.filter(pk=attempt.pk).update(secret_values={})  # nothing is left to hide
 
 
 def _cause(attempt: Attempt, reason: EndReason) -> Cause:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from django.utils import timezone
 
@@ -14,26 +13,16 @@ from environments.clientpackage import client_package
 from environments.services import Ready
 from runs.models import Attempt, GpuLoan, Run
 from runs.selectors.files import snapshot_manifest
+from runs.selectors.secrets import attempt_mask
 from runs.services.move import run_move
+from runs.services.secrets import attempt_secrets
 from runs.snapshots import Manifest
 from runs.states import Status
 from runs.stores import blob_store
 from studio.lib.push import hint_monitor
-from studio.lib.vault import decrypt
 
 LIBRARY = "lib"
 """The folder beside the code from which `studio.client` is imported on the target."""
-
-
-@dataclass(frozen=True)
-class _Secrets:
-    """Secret variables in the clear: they live only as long as the launch."""
-
-    variables: dict[str, str]
-
-    @property
-    def mask(self) -> list[str]:
-        return sorted(set(self.variables.values()))
 
 
 def attempt_launch(*, run: Run, token: str, environment: Ready, session: Session) -> None:
@@ -46,17 +35,19 @@ def attempt_launch(*, run: Run, token: str, environment: Ready, session: Session
         TargetUnreachable: the link broke; nobody knows yet whether it started.
         RunnerRefused: the target said no, with its sentence.
     """
-    attempt = Attempt.objects.get(run=run, lease_token=token)
+    attempt = Attempt.objects.select_related("run").get(run=run, lease_token=token)
     manifest = snapshot_manifest(snapshot=run.snapshot)
     _place(session, attempt.folder, manifest)
-    hidden = _Secrets({k: decrypt(v) for k, v in run.secret_variables.items()})
+    secrets = attempt_secrets(run=run, attempt=attempt)
     handle = session.place.launcher(session).launch(
         LaunchSpec(
             name=attempt.folder,
             spec=_spec(run, attempt, environment, manifest),
-            secrets=hidden.variables,
-            mask=hidden.mask,
+            secrets=secrets,
+            mask=attempt_mask(attempt),
             data=sorted(set(run.data.values())),
+            image=environment.image,
+            python=environment.keeper,
             gpus=[loan.gpu for loan in run.gpu_loans.filter(returned_at=None)],
         )
     )

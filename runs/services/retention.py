@@ -15,7 +15,7 @@ from django.utils import timezone
 from compute.services import target_place
 from compute.session import RunnerRefused, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
-from environments.models import EnvironmentVersion
+from environments.models import Build, EnvironmentVersion
 from runs.models import Artifact, Attempt, Blob, Run, Snapshot
 from runs.selectors.files import snapshot_manifest
 from runs.selectors.runs import TRASH_DAYS
@@ -175,6 +175,7 @@ def studio_prune() -> DiskUse:
     for workspace in Workspace.objects.all():
         _drop_claims(workspace)
     _drop_blobs()
+    _drop_build_logs()
     return disk_use()
 
 
@@ -240,6 +241,13 @@ def _drop_blobs() -> None:
             continue
         if not Blob.objects.filter(Q(sha=sha)).exists():
             store.delete(sha)
+
+
+def _drop_build_logs() -> None:
+    """Delete the logs of builds that went with their environments."""
+    there = {int(key.split("/")[1]) for key in log_store().keys("build/")}
+    for build_id in there.difference(Build.objects.values_list("pk", flat=True)):
+        log_store().delete(f"build/{build_id}/")
 
 
 def _tree_bytes(folder: Path) -> int:

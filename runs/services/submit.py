@@ -16,6 +16,7 @@ from runs.giturls import read_address
 from runs.models import Attempt, Run, RunEvent, RunParam, Snapshot, Source
 from runs.notebooks import executed_notebook, is_notebook
 from runs.params import number_of, params_of
+from runs.selectors.secrets import version_secrets
 from runs.services.checks import script_words, submission_check
 from runs.services.experiments import experiment_take, is_experiment_name
 from runs.services.move import run_changed
@@ -36,6 +37,7 @@ from runs.submission import (
 from studio.lib.queue import enqueue
 from studio.lib.vault import encrypt
 from studio.models import User, Workspace
+from studio.selectors import secrets_known
 from studio.services import instance_key
 
 
@@ -96,6 +98,8 @@ def run_submit(
 
 @transaction.atomic
 def _write(*, user: User, workspace: Workspace, request: Submission, checked: _Checked) -> Run:
+    needed = {*request.secrets, *version_secrets(checked.environment)}
+    secrets_known(workspace=workspace, names=sorted(needed))
     experiment = experiment_take(workspace=workspace, name=checked.experiment, user=user)
     if checked.source is not None:
         source_keep(source=checked.source, snapshot=checked.snapshot)
@@ -119,6 +123,7 @@ def _write(*, user: User, workspace: Workspace, request: Submission, checked: _C
         command=checked.words,
         variables=plain,
         secret_variables=secret,
+        secrets=sorted(set(request.secrets)),
         outputs=_outputs(request),
         gpus=request.gpus,
         data=checked.data,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from environments.services import builds_to_stop
+from environments.services import builds_to_stop, orders_due, updates_due
 from runs.models import Attempt, Run
 from runs.selectors.notices import deliveries_due
 from runs.services.dispatch import targets_with_work
@@ -34,6 +34,10 @@ def sweep() -> None:
         enqueue("runs.jobs.import_source", import_id)
     for build_id in builds_to_stop():
         enqueue("environments.jobs.stop", build_id)
+    for update_id in updates_due():
+        enqueue("environments.jobs.update", update_id)
+    for order_id in orders_due():
+        enqueue("environments.jobs.order", order_id)
     for run_id in _runs_to_stop():
         enqueue("runs.jobs.stop", run_id)
     for attempt_id in _attempts_to_collect():

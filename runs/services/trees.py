@@ -21,8 +21,8 @@ from studio.lib.refusal import Refused
 from studio.models import Role, User, Workspace
 from studio.selectors import require_role
 
-_LISTING_S = 1.2
-"""How long the list of a server folder may take."""
+LISTING_S = 1.2
+"""How long the list of a server folder may take while somebody types."""
 _REMEMBERED_S = 2.0
 
 
@@ -37,17 +37,23 @@ class Seen:
 
 
 def submission_files(
-    *, user: User, workspace: Workspace, source: Files | SavedSource, looked: str = ""
+    *,
+    user: User,
+    workspace: Workspace,
+    source: Files | SavedSource,
+    looked: str = "",
+    patience_s: float = LISTING_S,
 ) -> Seen:
     """The files that would run. Nothing is frozen and nothing fetched.
 
-    `looked` is a snapshot that was made of an archive or a repository a moment ago.
+    `looked` is a snapshot that was made of an archive or a repository a moment ago;
+    `patience_s` is how long the list of a server folder may take.
     """
     require_role(user, workspace, Role.CONTRIBUTOR)
     if not _is_chosen(source):
         return Seen(None, "No files are chosen yet.")
     try:
-        return _seen(user, workspace, source, looked)
+        return _seen(user, workspace, source, looked, patience_s)
     except FolderRefused as error:
         return Seen(None, str(error), Refused(str(error), field="source"))
     except Refused as error:
@@ -59,7 +65,13 @@ def _is_chosen(source: Files | SavedSource) -> bool:
     return any(getattr(source, name, "") for name in ("name", "path", "url", "digest", "file"))
 
 
-def _seen(user: User, workspace: Workspace, source: Files | SavedSource, looked: str) -> Seen:
+def _seen(
+    user: User,
+    workspace: Workspace,
+    source: Files | SavedSource,
+    looked: str,
+    patience_s: float,
+) -> Seen:
     note = ""
     if isinstance(source, GitSource):
         git_check(workspace=workspace, source=source)
@@ -70,7 +82,7 @@ def _seen(user: User, workspace: Workspace, source: Files | SavedSource, looked:
         if isinstance(source, GitSource) and newest is not None and not looked:
             looked, note = newest.snapshot.digest, "as they were fetched last"
     if isinstance(source, FolderSource):
-        return _seen_folder(linked_folder(source.path))
+        return _seen_folder(linked_folder(source.path), patience_s)
     digest = source.digest if isinstance(source, SnapshotSource) else looked
     if not digest:
         what = "repository is fetched" if isinstance(source, GitSource) else "archive is unpacked"
@@ -80,10 +92,10 @@ def _seen(user: User, workspace: Workspace, source: Files | SavedSource, looked:
     return Seen(tree_of_manifest(manifest, blob_store().path, note))
 
 
-def _seen_folder(folder: Path) -> Seen:
-    tree = in_time(lambda: _listed(folder, int(time.monotonic() / _REMEMBERED_S)), _LISTING_S)
+def _seen_folder(folder: Path, patience_s: float) -> Seen:
+    tree = in_time(lambda: _listed(folder, int(time.monotonic() / _REMEMBERED_S)), patience_s)
     if tree is None:
-        return Seen(None, f"The folder was not listed within {_LISTING_S} s: it is large or slow.")
+        return Seen(None, f"The folder was not listed within {patience_s} s: it is large or slow.")
     return Seen(tree)
 
 

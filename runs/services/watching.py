@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from compute.watch import Ended
 from environments.models import Build
 from environments.services import build_finished, build_folder
 from runs.models import Attempt
+from runs.selectors.secrets import attempt_mask
 from runs.services.finish import attempt_ended, attempt_lost
 from runs.services.metrics import metrics_ingest
 from runs.services.move import run_move
@@ -20,7 +22,6 @@ from runs.states import Status
 from runs.stores import log_store
 from studio.lib.push import push
 from studio.lib.queue import enqueue
-from studio.lib.vault import decrypt
 
 _TAIL_BYTES = 64 * 1024
 
@@ -76,8 +77,10 @@ class LiveAttempt:
         self.was_started = self.attempt.run.status != Status.STARTING
 
     def secrets(self) -> list[str]:
-        """Values of the run's secret variables."""
-        return [decrypt(text) for text in self.attempt.run.secret_variables.values()]
+        """Values of the run's secret variables, and of the secrets that it was given."""
+        given = Attempt.objects.filter(pk=self.attempt.pk).values_list("secret_values", flat=True)
+        self.attempt.secret_values = given.first() or {}  # it may be followed before its launch
+        return attempt_mask(self.attempt)
 
     def started(self, started: Mapping[str, Any]) -> None:
         """Catch up for a worker that died right after it had started the command."""
@@ -180,5 +183,15 @@ def live_tasks(*, target_id: int) -> list[LiveTask]:
         run__status__in=(Status.STARTING, Status.RUNNING, Status.FINALIZING),
         ended_at=None,
     )
-    builds = Build.objects.filter(target_id=target_id, status=Build.Status.RUNNING)
+    builds = _running_builds().filter(target_id=target_id, on_studio=False)
     return [*map(LiveAttempt, attempts), *map(LiveBuild, builds)]
+
+
+def live_beside_studio(*, holder: str) -> list[LiveTask]:
+    """What goes on beside the studio for the targets that this monitor has leased."""
+    builds = _running_builds().filter(on_studio=True, target__monitor_token=holder)
+    return list(map(LiveBuild, builds))
+
+
+def _running_builds() -> QuerySet[Build]:
+    return Build.objects.select_related("target").filter(status=Build.Status.RUNNING)

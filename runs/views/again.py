@@ -58,6 +58,7 @@ def _asked(run: Run) -> Iterator[tuple[str, str]]:
         yield "--time-limit", f"{run.time_limit_s}s"
     yield from (("--env", f"{name}={value}") for name, value in run.variables.items())
     yield from (("--env", name) for name in run.secret_variables)
+    yield from (("--secret", name) for name in run.secrets)
     yield from (("--tag", f"{name}={value}" if value else name) for name, value in run.tags.items())
     yield from (("--data", name) for name in run.data)
     yield from (("--output", pattern) for pattern in run.outputs)

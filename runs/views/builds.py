@@ -8,9 +8,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from environments.history import build_reason, build_took
 from environments.models import Build
-from environments.selectors import build_get
-from environments.services import build_cancel
+from environments.selectors import build_fault, build_get
+from environments.services import build_cancel, build_order
 from runs.selectors.builds import build_runs
 from runs.views.loganswers import (
     cluster_response,
@@ -34,6 +35,9 @@ def _frame(request: PageRequest, build: Build) -> dict[str, object]:
         "is_live": build.status in _LIVE,
         "may_change": is_contributor(request, build.target.workspace),
         "runs": build_runs(user=request.user, build=build),
+        "reason": build_reason(build=build),
+        "took_before": build_took(version=build.version, target=build.target),
+        "fault": build_fault(build=build),
     }
 
 
@@ -115,3 +119,14 @@ def cancel(request: PageRequest, build_id: int) -> HttpResponseRedirect:
     build_cancel(user=request.user, build=found)
     messages.success(request, f"Build {found.pk} is asked to end.")
     return redirect("runs:build", found.pk)
+
+
+@require_POST
+@page
+def rebuild(request: PageRequest, build_id: int) -> HttpResponseRedirect:
+    """Have its environment made anew on its target."""
+    found = build_get(user=request.user, build_id=build_id)
+    build_order(user=request.user, version=found.version, target=found.target, is_rebuild=True)
+    said = f"{found.version} is made anew on {found.target}; runs use what is there until then."
+    messages.success(request, said)
+    return redirect("environments:detail", found.version.environment.name)

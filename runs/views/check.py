@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST
 
 from compute.data_names import data_mentioned
@@ -18,7 +19,7 @@ from runs.services.checks import submission_refusals
 from runs.services.preflight import submission_preflight
 from runs.services.sources import source_look
 from runs.services.submit import default_name, source_name
-from runs.services.trees import Seen, submission_files
+from runs.services.trees import LISTING_S, Seen, submission_files
 from runs.submission import Submission, command_words
 from runs.views.choices import Places, places
 from runs.views.submitform import earlier_run, submit_form, submit_offer
@@ -27,8 +28,8 @@ from studio.models import Role, Workspace
 from studio.pages import PageRequest, current_workspace, page
 from studio.selectors import require_role
 
-_LISTED = 300
-"""Scripts that the page lists; the filter box is for the rest, which can be typed."""
+_PATIENCE_S = 8.0
+"""How long one waits for the tree of a large folder."""
 
 
 @require_POST
@@ -73,21 +74,17 @@ def preflight(request: PageRequest) -> HttpResponse:
     return render(request, "runs/parts/preflight.html", {"findings": found})
 
 
+@gzip_page
 @require_POST
 @page
 def files(request: PageRequest) -> HttpResponse:
-    """The scripts among the files that would run, the likeliest first."""
+    """The paths of all files that would run and the likeliest script, as JSON; or why not."""
     workspace, _, asked = _asked(request)
-    tree = _seen(request, workspace, asked).tree
-    context: dict[str, object] = {"tree": tree}
-    if tree is not None:
-        context |= {
-            "scripts": tree.scripts[:_LISTED],
-            "more": len(tree.scripts) - len(tree.scripts[:_LISTED]),
-            "packages": tree.packages,
-            "others": len(tree.sizes) - len(tree.scripts),
-        }
-    return render(request, "runs/parts/scripts.html", context)
+    seen = _seen(request, workspace, asked, patience_s=_PATIENCE_S)
+    if seen.tree is None:  # a refusal is told beside its field
+        return JsonResponse({"why": "" if seen.refusal else seen.why_not})
+    first = next(iter(seen.tree.scripts), "")
+    return JsonResponse({"paths": list(seen.tree.sizes), "first": first, "note": seen.tree.note})
 
 
 @require_POST
@@ -156,12 +153,15 @@ def _asked(request: PageRequest) -> tuple[Workspace, SubmitForm, Submission]:
     return workspace, form, form.so_far()
 
 
-def _seen(request: PageRequest, workspace: Workspace, asked: Submission) -> Seen:
+def _seen(
+    request: PageRequest, workspace: Workspace, asked: Submission, patience_s: float = LISTING_S
+) -> Seen:
     return submission_files(
         user=request.user,
         workspace=workspace,
         source=asked.source,
         looked=request.POST.get("looked", ""),
+        patience_s=patience_s,
     )
 
 

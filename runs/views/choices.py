@@ -16,7 +16,7 @@ from environments.packages import (
 from environments.selectors import version_get
 from runs.selectors.outlook import Outlook, target_outlooks
 from runs.submission import Submission
-from studio.lib.refusal import NotFound
+from studio.lib.refusal import Refused
 from studio.models import User, Workspace
 
 
@@ -77,5 +77,5 @@ def target_meant(outlooks: Sequence[Outlook], name: str) -> ComputeTarget | None
 def _version_card(workspace: Workspace, reference: str) -> Card | None:
     try:
         return environment_card(version=version_get(workspace=workspace, reference=reference))
-    except NotFound:
+    except Refused:
         return None

@@ -12,7 +12,7 @@ from django.utils.http import content_disposition_header
 from runs.models import Run
 from runs.selectors.files import run_streams
 from runs.selectors.live import run_log_view
-from runs.selectors.runs import run_attempt, run_get
+from runs.selectors.runs import run_bare, run_get
 from runs.states import Status
 from runs.stores import log_store
 from runs.views.loganswers import (
@@ -35,7 +35,8 @@ PIECE_BYTES = 4 * 1024 * 1024
 @page
 def log(request: PageRequest, run_id: int) -> HttpResponse:
     """The end of a log, live while it grows, or the lines around the one that was asked for."""
-    run, place = _asked(request, run_id)
+    run = run_get(user=request.user, ref=str(run_id))
+    place = _place(request, run)
     context = run_frame(request, run, "log") | {
         "streams": run_streams(run=run),
         "log_url": place.page_url,
@@ -48,47 +49,51 @@ def log(request: PageRequest, run_id: int) -> HttpResponse:
 @page
 def raw(request: PageRequest, run_id: int) -> HttpResponseBase:
     """A log's bytes: all of them as a download, or from `offset` on."""
-    run, place = _asked(request, run_id)
-    return raw_log(request, place.key, name=f"run-{run.pk}-{place.stream.replace('/', '-')}")
+    place = _asked(request, run_id)
+    return raw_log(request, place.key, name=f"run-{run_id}-{place.stream.replace('/', '-')}")
 
 
 @page
 def cluster(request: PageRequest, run_id: int, number: int) -> HttpResponse:
     """200 of its lines."""
-    return cluster_response(request, _asked(request, run_id)[1], number)
+    return cluster_response(request, _asked(request, run_id), number)
 
 
 @page
 def tail(request: PageRequest, run_id: int) -> HttpResponse:
     """Its end."""
-    return tail_response(request, _asked(request, run_id)[1])
+    return tail_response(request, _asked(request, run_id))
 
 
 @page
 def search(request: PageRequest, run_id: int) -> HttpResponse:
     """Which of its lines match."""
-    return search_response(request, _asked(request, run_id)[1])
+    return search_response(request, _asked(request, run_id))
 
 
 @page
 def marks(request: PageRequest, run_id: int) -> HttpResponse:
     """What stands out in it."""
-    return marks_response(_asked(request, run_id)[1])
+    return marks_response(_asked(request, run_id))
 
 
 @page
 def states(request: PageRequest, run_id: int, line: int) -> HttpResponse:
     """What a progress bar in it went through."""
-    return states_response(request, _asked(request, run_id)[1], line)
+    return states_response(request, _asked(request, run_id), line)
 
 
-def _asked(request: HttpRequest, run_id: int) -> tuple[Run, LogPlace]:
-    """The run, and the log of it that the address names."""
-    run = run_get(user=request.user, ref=str(run_id))  # type: ignore[arg-type]  # signed in
+def _asked(request: PageRequest, run_id: int) -> LogPlace:
+    """The log that the address of a part of it names."""
+    return _place(request, run_bare(user=request.user, number=run_id))
+
+
+def _place(request: HttpRequest, run: Run) -> LogPlace:
+    """The log of a run that the address names."""
     stream = _asked_stream(request, run)
     view = run_log_view(run, stream)
     url = reverse("runs:log", args=[run.pk])
-    place = LogPlace(
+    return LogPlace(
         key=view.key,
         times=view.times,
         name=f"run/{run.pk}",
@@ -96,9 +101,8 @@ def _asked(request: HttpRequest, run_id: int) -> tuple[Run, LogPlace]:
         url=url,
         page_url=url,
         query="" if stream == MAIN else f"stream={quote(stream, safe='')}",
-        version=f"{run_attempt(run=run).number}.{DRAWN}",
+        version=f"{view.attempt}.{DRAWN}",
     )
-    return run, place
 
 
 def _asked_stream(request: HttpRequest, run: Run) -> str:

@@ -14,7 +14,7 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.http import content_disposition_header
 
-from runs.selectors.runs import run_get, run_metrics
+from runs.selectors.runs import run_bare, run_get, run_metrics
 from runs.selectors.series import (
     MAX_NAMES,
     Axis,
@@ -44,7 +44,7 @@ def metrics(request: PageRequest, run_id: int) -> HttpResponse:
 @page
 def series(request: PageRequest, run_id: int) -> HttpResponse:
     """Series as charts show them; the answer is kept until there are more points."""
-    run = run_get(user=request.user, ref=str(run_id))
+    run = run_bare(user=request.user, number=run_id)
     wish = _wish(request)
     version = f"{run_origin(run=run)} {series_version(run=run, names=wish.names)}"
     return kept_answer(

@@ -12,8 +12,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from environments.lock import lock_pins
 from environments.models import Lock
+from environments.pins import PinChange, pin_changes
 from runs.models import Run
-from runs.pins import PinChange, pin_changes
+from runs.selectors.secrets import run_secrets
 from runs.templatetags.runyard import duration
 
 
@@ -58,6 +59,7 @@ def _asked(run: Run) -> Iterable[tuple[str, str]]:
     yield "Target", run.target.name
     yield "GPUs", "all" if run.gpus is None else str(run.gpus)
     yield "Secret variables", ", ".join(sorted(run.secret_variables))
+    yield "Secrets", ", ".join(run_secrets(run))
     yield "Outputs", " ".join(run.outputs)
     yield "Time limit", duration(run.time_limit_s) if run.time_limit_s else ""
     yield "Commit", str(run.git.get("commit", ""))[:12]

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from django.utils.safestring import SafeString, mark_safe
 
+from runs.addresses import run_url
 from runs.models import Run
 from runs.params import params_of
 from runs.selectors.rows import LastValue, metrics_by_run
@@ -33,6 +34,7 @@ class RunRow:
     cells: SafeString
     """One for each column."""
     version: str
+    address: str
 
 
 def run_rows(runs: Iterable[Run], columns: Sequence[Column] = USUAL) -> list[RunRow]:
@@ -43,7 +45,8 @@ def run_rows(runs: Iterable[Run], columns: Sequence[Column] = USUAL) -> list[Run
     found = (
         metrics_by_run(runs=listed, names=None if wants_all else names) if listed and names else {}
     )
-    return [_row(run, columns, found.get(run.pk, [])) for run in listed]
+    table = _Table.of(columns)
+    return [_row(run, table, found.get(run.pk, [])) for run in listed]
 
 
 def took_of(run: Run) -> timedelta | None:
@@ -51,21 +54,48 @@ def took_of(run: Run) -> timedelta | None:
     return run.ended_at - run.started_at if run.ended_at and run.started_at else None
 
 
-def _row(run: Run, columns: Sequence[Column], found: Sequence[LastValue]) -> RunRow:
+@dataclass(frozen=True)
+class _Table:
+    """What all rows of a table have in common, found out once."""
+
+    columns: Sequence[Column]
+    starts: Sequence[str]
+    """The tags before the contents."""
+    names: Sequence[str]
+    metrics: Sequence[str]
+    """Those that have a column of their own."""
+    has_params: bool
+    has_usual: bool
+
+    @classmethod
+    def of(cls, columns: Sequence[Column]) -> _Table:
+        return cls(
+            columns,
+            [f'<td class="{column.classes}">' for column in columns],
+            [str(column) for column in columns],
+            [column.key for column in columns if column.field == "metrics" and column.key],
+            any(column.field == "params" for column in columns),
+            USUAL_METRICS in columns,
+        )
+
+
+def _row(run: Run, table: _Table, found: Sequence[LastValue]) -> RunRow:
     metrics = {metric.name: metric for metric in found}
-    params = params_of(run.command) if any(c.field == "params" for c in columns) else {}
+    params = params_of(run.command) if table.has_params else {}
     shown = found[:_SHOWN_METRICS]
     more = len(found) - len(shown)
-    contents = (cell_html(column, run, metrics, params, shown, more) for column in columns)
-    pairs = zip(columns, contents, strict=True)
-    written = "".join(f'<td class="{column.classes}">{content}</td>' for column, content in pairs)
-    cells = mark_safe(written)  # noqa: S308  (classes are ours, and contents are safe already)
-    seen = [metrics.get(c.key) for c in columns if c.field == "metrics" and c.key]
-    seen += [*shown, LastValue("", more, "")] if USUAL_METRICS in columns else []
-    return RunRow(run, took_of(run), shown, more, cells, _version(run, columns, seen))
+    written = "".join(
+        f"{start}{cell_html(column, run, metrics, params, shown, more)}</td>"
+        for start, column in zip(table.starts, table.columns, strict=True)
+    )
+    cells = mark_safe(written)  # noqa: S308  (classes are ours, and contents are HTML already)
+    seen = [metrics.get(name) for name in table.metrics]
+    seen += [*shown, LastValue("", more, "")] if table.has_usual else []
+    version = _version(run, table.names, seen)
+    return RunRow(run, took_of(run), shown, more, cells, version, run_url(run.pk))
 
 
-def _version(run: Run, columns: Sequence[Column], metrics: Sequence[LastValue | None]) -> str:
+def _version(run: Run, columns: Sequence[str], metrics: Sequence[LastValue | None]) -> str:
     """Of the facts, not of the cells: what grows older is no change."""
     seen = (
         run.status,
@@ -78,7 +108,7 @@ def _version(run: Run, columns: Sequence[Column], metrics: Sequence[LastValue | 
         run.priority,
         run.cancel_requested_at is not None,
         run.archived_at is not None,
-        [str(column) for column in columns],
+        columns,
         metrics,
     )
     return f"{zlib.crc32(repr(seen).encode()):08x}"

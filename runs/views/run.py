@@ -15,6 +15,7 @@ from runs.clusters import LogLines
 from runs.labelform import LabelForm, initial_labels
 from runs.models import Run
 from runs.selectors.runs import run_artifacts, run_attempt, run_events, run_get, run_metrics
+from runs.selectors.secrets import run_secrets
 from runs.selectors.usage import run_lanes, run_usage
 from runs.selectors.waiting import run_waiting
 from runs.states import EndReason, Status
@@ -81,7 +82,8 @@ def overview(request: PageRequest, run_id: int) -> HttpResponse:
 
 def overview_context(request: PageRequest, run: Run) -> dict[str, Any]:
     """What the overview shows besides the form for its labels."""
-    return run_frame(request, run, "overview") | panel_of(run, "overview") | _output(run)
+    frame = run_frame(request, run, "overview") | {"secrets": run_secrets(run)}
+    return frame | panel_of(run, "overview") | _output(run)
 
 
 @page

@@ -18,7 +18,7 @@ from runs.views.choices import environment_choices, target_meant
 from runs.views.submitform import Offer, earlier_run, submit_form, submit_offer
 from studio.lib.refusal import Forbidden, NotFound, Refused
 from studio.models import Role, Workspace
-from studio.pages import PageRequest, current_workspace, page
+from studio.pages import PageRequest, current_workspace, is_contributor, page
 from studio.selectors import require_role
 
 _LAST_KIND = "brought_by"
@@ -34,7 +34,8 @@ _PLAN_VIEWS = (
 def submit(request: PageRequest) -> HttpResponse:
     """The form, filled in from what was submitted before; its submission leads to the new run."""
     workspace = current_workspace(request)
-    require_role(request.user, workspace, Role.CONTRIBUTOR)
+    if not is_contributor(request, workspace):
+        require_role(request.user, workspace, Role.CONTRIBUTOR)  # says why not
     offer = submit_offer(request, workspace)
     if request.method == "GET":
         form = submit_form(request, workspace, offer, initial=_initial(request, workspace))
@@ -122,7 +123,8 @@ def _form_page(
     return render(request, "runs/submit.html", context, status=status)
 
 
-_MORE = ("gpus", "data_names", "priority", "time_limit", "variables", "outputs", "tags",
+_MORE = ("gpus", "data_names", "priority", "time_limit", "variables", "secrets", "outputs",
+         "tags",
          "description")  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from compute.selectors import data_list
 from environments.packages import Card, environment_cards
 from runs.forms import SubmitForm
 from runs.models import Run, Source
@@ -16,6 +15,7 @@ from runs.selectors.runs import run_get
 from runs.selectors.sources import source_list
 from studio.models import Workspace
 from studio.pages import PageRequest
+from studio.selectors import secret_names
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ def submit_offer(request: PageRequest, workspace: Workspace) -> Offer:
 def submit_form(
     request: PageRequest, workspace: Workspace, offer: Offer, **given: Any
 ) -> SubmitForm:
-    """The form; `given` is what Django's forms take."""
-    data = data_list(workspace=workspace, user=request.user)
+    """The form for a contributor of the workspace; `given` is what Django's forms take."""
     return SubmitForm(
-        data_names=list(data.values_list("name", flat=True)),
+        data_names=sorted(workspace.data.values_list("name", flat=True)),
         targets=[outlook.target for outlook in offer.outlooks],
         environments=[card.name for card in offer.cards],
+        secrets=secret_names(workspace=workspace),
         credentials=credential_names(user=request.user, workspace=workspace),
         saved=[source.name for source in offer.sources],
         earlier=request.GET.get("from", ""),

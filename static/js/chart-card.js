@@ -88,8 +88,10 @@ export class ChartCard {
     else this.element.requestFullscreen?.();
   }
 
+  // A chart that is still on its way is saved when it is there.
   async savePicture() {
-    if (!this.chart?.plot) return;
+    this.isPictureDue = !this.chart?.plot;
+    if (this.isPictureDue) return this.say("It is saved as soon as it is drawn.");
     const url = URL.createObjectURL(await this.chart.picture(this.title));
     save(url, `${this.file}-${this.name.replace(/[^\w.-]+/g, "-")}.png`);
     setTimeout(() => URL.revokeObjectURL(url), 10000);

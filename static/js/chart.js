@@ -67,7 +67,7 @@ export class Chart {
     const { options } = this;
     return {
       ...this.size(),
-      padding: [8, 10, 0, 0],
+      padding: [8, 18, 0, 0],
       legend: { show: false },
       scales: {
         x: { time: options.axis === "time", distr: options.isLogX ? 3 : 1, range: (_, a, b) => this.range(a, b) },
@@ -254,7 +254,8 @@ export class Chart {
   }
 
   // The chart as a picture on the page's ground, with its name.
-  picture(title) {
+  async picture(title) {
+    await null; // what was shown in this turn is drawn at its end
     const drawn = this.plot.ctx.canvas;
     const ratio = devicePixelRatio;
     const canvas = document.createElement("canvas");

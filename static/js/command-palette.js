@@ -46,6 +46,7 @@ class Palette {
   }
 
   closed() {
+    if (this.dialog.open) return; // this is told late: it was opened again
     this.asking?.abort();
     clearTimeout(this.waiting);
     this.before?.focus?.();

@@ -58,6 +58,11 @@ class FolderUpload extends HTMLElement {
     return this.querySelector(`[data-${name}]`);
   }
 
+  // Of the files that are chosen and not yet sent.
+  get paths() {
+    return this.#files?.map(({ path }) => path);
+  }
+
   get isMeant() {
     const kind = this.form.elements.source;
     return !kind || kind.value === "upload";
@@ -104,10 +109,10 @@ class FolderUpload extends HTMLElement {
       this.show(plan);
       this.say("");
     });
+    this.form.querySelector("pick-script")?.refresh();
     if (!this.#files) return;
     const total = this.#files.reduce((sum, { file }) => sum + file.size, 0);
     if (total <= Number(this.dataset.autosend ?? -1)) await this.upload();
-    else this.form.querySelector("pick-script")?.offer(this.#files.map(({ path }) => path));
   }
 
   show(plan) {

@@ -72,7 +72,8 @@ class LiveSocket extends HTMLElement {
   greet() {
     this.failures = 0;
     this.answered();
-    const { workspace, follow } = this.dataset;
+    const { workspace, follow, environments } = this.dataset;
+    if (environments) this.send({ environments });
     if (workspace) this.send({ workspace });
     if (follow) this.send({ follow });
     if ("notices" in this.dataset) this.send({ notices: true });

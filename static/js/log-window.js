@@ -3,10 +3,11 @@
 // the page as a whole; of a longer one the clusters come and go as one scrolls.
 const CLUSTER = 200;
 const KEPT = 50;
-const IN_SIGHT = 80; // lines around one that a tall screen shows with it
 const AHEAD_PX = 1600;
+const SPARE = 3; // lines more than fit on the screen, because the first and the last are cut
 const TALLEST_PX = 8_000_000; // browsers end somewhere above; beyond, the spacers are drawn smaller
 const REST_MS = 60;
+const NEARBY_MS = 120; // so long after a jump nothing near is fetched: the next jump may follow
 const A_STEP = 3;
 const AT_ONCE = 6;
 
@@ -123,8 +124,8 @@ export class LogWindow {
     cluster.dataset.until = Math.min(this.total, (Number(cluster.dataset.k) + 1) * CLUSTER);
   }
 
-  async fetch(k) {
-    const answer = await fetch(this.source.address(k));
+  async fetch(k, wish = {}) {
+    const answer = await fetch(this.source.address(k), wish);
     if (!answer.ok) throw new Error(`cluster ${k}: ${answer.status}`);
     const cluster = blank(k);
     cluster.append(...rowsOf(await answer.text()));
@@ -145,7 +146,8 @@ export class LogWindow {
       return row;
     } finally {
       this.showing--;
-      this.settle();
+      if (this.isLacking()) this.settle();
+      else this.rest(NEARBY_MS);
     }
   }
 
@@ -160,18 +162,31 @@ export class LogWindow {
   // Only the cluster of a line, and the one beside it that is in sight with the line; what else is
   // near comes when the reader is there.
   async open(line) {
-    const k = clusterOf(line);
-    const place = line - k * CLUSTER;
-    const wanted = [k];
-    if (place < IN_SIGHT && k > 0) wanted.unshift(k - 1);
-    if (place > CLUSTER - IN_SIGHT && k < this.end) wanted.push(k + 1);
-    const turn = (this.turn = Symbol("turn"));
-    const made = await Promise.all(wanted.map((n) => this.fetch(n)));
-    if (turn !== this.turn) return;
+    const signal = this.wish();
+    const asked = this.inSight(line).map((k) => this.fetch(k, { signal, priority: "high" }));
+    const made = await Promise.all(asked).catch((error) => {
+      if (!signal.aborted) throw error;
+    });
+    if (signal.aborted) return;
     this.empty();
     this.above.after(...made);
     this.space();
     made.forEach((cluster) => this.source.drawn([...cluster.children]));
+  }
+
+  // The clusters on the screen when this line stands a third below its top, as `place` has it.
+  inSight(line) {
+    const lines = this.box.clientHeight / this.lineHeight;
+    const first = clusterOf(Math.max(1, line - Math.ceil(lines / 3) - SPARE));
+    const last = clusterOf(Math.min(this.total, line + Math.ceil(lines) + SPARE));
+    return Array.from({ length: last - first + 1 }, (_, n) => first + n);
+  }
+
+  // What is fetched for a new wish ends what is still fetched for the one before.
+  wish() {
+    this.wishing?.abort();
+    this.wishing = new AbortController();
+    return this.wishing.signal;
   }
 
   // All of a log that is short enough, so that find, select and copy of the browser see it whole.
@@ -186,12 +201,12 @@ export class LogWindow {
     }
   }
 
-  async before(k, count = 1) {
+  async before(k, count = 1, signal) {
     const numbers = [];
     for (let n = k; n >= 0 && numbers.length < count; n--) if (!this.isGone(n)) numbers.unshift(n);
     if (!numbers.length) return false;
     const anchor = this.clusters[0];
-    const made = await Promise.all(numbers.map((n) => this.fetch(n)));
+    const made = await Promise.all(numbers.map((n) => this.fetch(n, { signal })));
     if (this.clusters[0] !== anchor) return false;
     this.keepPlace(anchor, () => {
       this.above.after(...made);
@@ -202,13 +217,13 @@ export class LogWindow {
     return true;
   }
 
-  async after(k, count = 1) {
+  async after(k, count = 1, signal) {
     const anchor = this.clusters[this.clusters.length - 1];
     const isStale = anchor && Number(anchor.dataset.until) < Math.min(this.total, (Number(anchor.dataset.k) + 1) * CLUSTER);
     const numbers = isStale ? [Number(anchor.dataset.k)] : [];
     for (let n = k; n <= this.end && numbers.length < count; n++) if (!this.isGone(n)) numbers.push(n);
     if (!numbers.length) return false;
-    const made = await Promise.all(numbers.map((n) => this.fetch(n)));
+    const made = await Promise.all(numbers.map((n) => this.fetch(n, { signal })));
     if (this.clusters[this.clusters.length - 1] !== anchor) return false;
     this.keepPlace(anchor ?? this.below, () => {
       this.below.before(...made);
@@ -248,10 +263,14 @@ export class LogWindow {
     const hidden = this.source.hidden;
     const before = first - 1 - hidden(1, first - 1);
     const behind = Math.max(0, this.total - last - hidden(last + 1, this.total));
-    const line = Number.parseFloat(getComputedStyle(this.box).lineHeight) || 18;
+    const line = this.lineHeight;
     const scale = Math.min(1, TALLEST_PX / ((before + behind + 1) * line));
     setHeight(this.above, before * line * scale);
     setHeight(this.below, behind * line * scale);
+  }
+
+  get lineHeight() {
+    return Number.parseFloat(getComputedStyle(this.box).lineHeight) || 18;
   }
 
   scrollTo(top) {
@@ -273,11 +292,22 @@ export class LogWindow {
     const { scrollTop, scrollHeight, clientHeight } = this.box;
     const isAtBottom = scrollHeight - scrollTop - clientHeight < 2; // where a log that shrank ends
     if (scrollTop < this.top - 1 && !isAtBottom) this.source.movedUp();
+    const isOurs = Math.abs(scrollTop - this.top) < 1; // `scrollTo` was here, not the reader
     this.top = scrollTop;
-    if (this.isInEmptySpace()) {
-      clearTimeout(this.resting);
-      this.resting = setTimeout(() => this.settle(), REST_MS);
-    } else this.settle();
+    if (isOurs && !this.isLacking()) this.rest(NEARBY_MS);
+    else if (this.isInEmptySpace()) this.rest(REST_MS);
+    else this.settle();
+  }
+
+  rest(ms) {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.settle(), ms);
+  }
+
+  // Whether a part of what is in sight has not been fetched.
+  isLacking() {
+    const { scrollTop, scrollHeight, clientHeight } = this.box;
+    return scrollTop < this.above.offsetHeight || scrollTop + clientHeight > scrollHeight - this.below.offsetHeight;
   }
 
   isInEmptySpace() {
@@ -290,22 +320,23 @@ export class LogWindow {
     this.source.moved();
     if (this.isSettling || this.showing || !this.clusters.length) return;
     this.isSettling = true;
+    const signal = this.wish();
     try {
-      for (let more = true; more && !this.showing; ) more = await this.step();
+      for (let more = true; more && !this.showing; ) more = await this.step(signal);
     } catch {
-      // no connection: the next scroll, or the next word of the socket, asks again
+      // a jump came between, or no connection: the next scroll or word of the socket asks again
     }
     this.isSettling = false;
     this.source.settled();
   }
 
-  async step() {
+  async step(signal) {
     const { scrollTop, scrollHeight, clientHeight } = this.box;
     const top = this.above.offsetHeight;
     const bottom = scrollHeight - this.below.offsetHeight;
     if (this.isInEmptySpace()) return this.openAt(scrollTop < top ? scrollTop / top : (scrollTop - bottom) / (scrollHeight - bottom), scrollTop < top);
-    if (this.first > 0 && scrollTop - top < AHEAD_PX) return this.before(this.first - 1, A_STEP);
-    if (bottom - scrollTop - clientHeight < AHEAD_PX && !this.isAtEnd) return this.after(this.last + 1, A_STEP);
+    if (this.first > 0 && scrollTop - top < AHEAD_PX) return this.before(this.first - 1, A_STEP, signal);
+    if (bottom - scrollTop - clientHeight < AHEAD_PX && !this.isAtEnd) return this.after(this.last + 1, A_STEP, signal);
     return false;
   }
 

@@ -72,6 +72,7 @@ export class MetricCard extends ChartCard {
       if (settings === this.board.query()) this.take(answer, settings);
       else this.isDue = this.isStale = true;
     } catch (error) {
+      this.isPictureDue = false;
       this.say(`This chart could not be loaded. ${error.message}`);
     }
     this.isBusy = false;
@@ -119,6 +120,7 @@ export class MetricCard extends ChartCard {
       most: cut.max,
       odd: cut.odd,
     });
+    if (this.isPictureDue) this.savePicture();
     const isHidden = logY && !values.some((value) => value > 0);
     this.say([
       isHidden && "Nothing is above zero: a logarithmic axis shows none of it.",

@@ -8,7 +8,7 @@ const FIELDS =
 
 let typed = "";
 let forget;
-let early = null; // what is typed while the palette is still on its way
+let early = null; // what is typed while a dialog is still on its way
 
 const areOn = () => document.documentElement.dataset.keys !== "off";
 
@@ -23,8 +23,8 @@ function pressed(event) {
     openPalette();
     return;
   }
-  if (early !== null && event.key.length === 1) {
-    early += event.key;
+  if (early !== null && (event.key.length === 1 || event.key === "Escape")) {
+    early = event.key === "Escape" ? null : early + event.key;
     event.preventDefault();
     return;
   }
@@ -59,19 +59,23 @@ function begins(keys) {
   return Boolean(document.querySelector(`[data-key^="${CSS.escape(keys)} "]`));
 }
 
-async function openPalette() {
+// A dialog is fetched when it is first wanted, and comes unless Escape was faster.
+async function late(load, open) {
   early ??= "";
   try {
-    const { open } = await import("./command-palette.js");
-    open(early);
+    const module = await load();
+    if (early !== null) open(module, early);
   } finally {
     early = null;
   }
 }
 
-async function openHelp() {
-  const { open } = await import("./shortcut-help.js");
-  open({ areOn, turn });
+function openPalette() {
+  return late(() => import("./command-palette.js"), ({ open }, words) => open(words));
+}
+
+function openHelp() {
+  return late(() => import("./shortcut-help.js"), ({ open }) => open({ areOn, turn }));
 }
 
 function clicked(event) {

@@ -26,11 +26,15 @@ COMMANDS = {
     "data": ("named_data", "data by name: list, add, remove"),
     "environments": ("environments", "what runs can execute in"),
     "experiments": ("experiments", "how runs are grouped"),
-    "env": ("env", "make an environment: env create NAME …"),
+    "env": ("env", "make an environment, look at its versions and locks: env ACTION NAME …"),
+    "builds": ("builds", "environments as they are made on targets"),
     "link": ("link", "a new sign-in link for the browser"),
     "token": ("tokens", "your keys: token create NAME, token revoke ID"),
     "people": ("people", "your colleagues: people add NAME, role, remove"),
     "credentials": ("credentials", "what opens private git repositories"),
+    "registry": ("registry", "what opens private registries of images"),
+    "secrets": ("secrets", "names of the secrets that runs can be given"),
+    "secret": ("secret", "keep or delete one: secret set NAME, secret delete NAME"),
 }
 _USAGE, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
 

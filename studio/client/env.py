@@ -1,4 +1,4 @@
-"""`runyard env create NAME`: make an environment, or a new version of one."""
+"""`runyard env ACTION NAME`: make an environment; everything else is in `env_versions`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,38 @@ from studio.client.http import with_query
 from studio.client.login import connect
 from studio.client.options import Parser
 
+_OTHERS = (
+    "show",
+    "lock",
+    "diff",
+    "label",
+    "unlabel",
+    "archive",
+    "restore",
+    "delete",
+    "update",
+    "build",
+)
+_USAGE = """runyard env create NAME -r FILE | --interpreter PATH
+       runyard env show NAME[:VERSION]
+       runyard env lock NAME[:VERSION] [-o FILE]
+       runyard env diff NAME[:VERSION] OTHER[:VERSION]
+       runyard env label NAME:VERSION LABEL
+       runyard env unlabel NAME LABEL
+       runyard env archive | restore | delete NAME[:VERSION]
+       runyard env update NAME[:VERSION] [--yes]
+       runyard env build NAME[:VERSION] --target T [--wait]"""
+
 
 def run(argv: Sequence[str]) -> int:
-    """Create it; the same definition again changes nothing."""
-    parser = Parser("env", "Make an environment; a changed definition is its next version.")
+    """Create it, the same definition again changes nothing; or do the other action."""
+    if argv and argv[0] in _OTHERS:
+        from studio.client import env_versions
+
+        return env_versions.run(argv)
+    parser = Parser(
+        "env", "Make an environment; a changed definition is its next version.", usage=_USAGE
+    )
     parser.add_argument("action", choices=["create"])
     parser.add_argument("name", metavar="NAME")
     what = parser.add_mutually_exclusive_group(required=True)

@@ -38,6 +38,7 @@ _VALUED = (
 )
 _REPEATED = (
     ("--env", "K=V", "an environment variable; K alone takes its value from here; may be repeated"),
+    ("--secret", "NAME", "a secret of the workspace, as a variable; may be repeated"),
     ("--tag", "K=V", "a tag; may be repeated"),
     ("--data", "NAME", "named data that it needs; may be repeated"),
     ("--output", "PATTERN", "files to keep (default: outputs/**); may be repeated"),
@@ -189,6 +190,7 @@ def _body(asked: Namespace, folder: str) -> dict[str, Any]:
         "priority": asked.priority,
         "time_limit_s": seconds(asked.time_limit) if asked.time_limit else None,
         "variables": dict(map(_variable, asked.env)),
+        "secrets": asked.secret,
         "tags": dict(map(_tag, asked.tag)),
         "data": asked.data,
         "outputs": asked.output,

@@ -22,8 +22,12 @@ log = logging.getLogger(__name__)
 _REMEMBERED_S = 0.5
 
 JOBS = {
+    "environments.jobs.clean": 3600,
+    "environments.jobs.order": 600,
     "environments.jobs.settle": 60,
     "environments.jobs.stop": 60,
+    "environments.jobs.store": 3600,
+    "environments.jobs.update": 1800,
     "runs.jobs.collect": 4 * 3600,
     "runs.jobs.deliver": 60,
     "runs.jobs.dispatch": 3600,

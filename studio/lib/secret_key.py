@@ -35,6 +35,47 @@ def key_from_file(path: Path) -> str:
     return key
 
 
+def older_keys(path: Path) -> list[str]:
+    """The keys that the one in the file has replaced, newest first, while a rotation goes on."""
+    file = _older(path)
+    return file.read_text().split() if file.exists() else []
+
+
+def key_renew(path: Path) -> None:
+    """Put a new key into the file; the one that was there is kept beside it to read with.
+
+    Nobody may use the file meanwhile. Ended at any point, what was encrypted stays readable.
+    """
+    keys = dict.fromkeys([key_from_file(path), *older_keys(path)])
+    _replace(_older(path), "\n".join(keys))
+    _replace(path, secrets.token_urlsafe(50))
+
+
+def older_keys_forget(path: Path) -> None:
+    """Delete the keys that nothing is encrypted with any more."""
+    _older(path).unlink(missing_ok=True)
+
+
+def _older(path: Path) -> Path:
+    return path.with_name(f"{path.name}.old")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a text into a file that its owner alone may read: all of it, on the disk, or nothing."""
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 def _make(path: Path) -> None:
     if (path.parent / "db.sqlite3").exists():
         raise ImproperlyConfigured(

@@ -12,6 +12,7 @@ from studio.services.people import (
     member_link,
     member_remove,
 )
+from studio.services.secrets import secret_forget, secret_set, secret_values
 from studio.services.tokens import (
     NewToken,
     token_create,
@@ -34,6 +35,9 @@ __all__ = [
     "member_remove",
     "password_set",
     "password_verify",
+    "secret_forget",
+    "secret_set",
+    "secret_values",
     "token_create",
     "token_issue",
     "token_revoke",

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from environments.models import Build, Lock
+from compute.models import ComputeTarget
+from environments.models import Build, BuildOrder, Lock
 from runs.models import Run
 from runs.stores import log_store
 from tests.api.caller import Caller
@@ -149,3 +150,24 @@ def test_a_build_context_is_a_snapshot_of_the_workspace(member: Caller, run: Run
     assert answer.json["field"] == "context"
     known = member.post("/environments", {**body, "context": run.snapshot.digest})
     assert known.status == 201, known.json
+
+
+def test_a_build_is_ordered_ahead(member: Caller, viewer: Caller, run: Run) -> None:
+    name = run.environment_version.environment.name
+    address = f"/environments/{name}/build"
+    assert viewer.post(address, {"target": run.target.name}).status == 403
+    ComputeTarget.objects.update(open_to_members=False)
+    refused = member.post(address, {"target": run.target.name})
+    ComputeTarget.objects.update(open_to_members=True)
+    made = member.post(address, {"target": run.target.name, "rebuild": True})
+    assert (refused.status, made.status) == (422, 202), (refused.json, made.json)
+    assert made.json["environment"] == str(run.environment_version)
+    assert (made.json["status"], made.json["build"]) == ("queued", None)
+    shown = viewer.get(f"/environments/orders/{made.json['id']}")
+    assert shown.json == made.json
+
+
+def test_an_order_is_nothing_to_strangers(member: Caller, stranger: Caller, run: Run) -> None:
+    order = BuildOrder.objects.create(version=run.environment_version, target=run.target)
+    assert stranger.get(f"/environments/orders/{order.pk}").status == 404
+    assert stranger.post("/environments/minimal/build", {"target": run.target.name}).status == 404

@@ -91,7 +91,7 @@ def test_what_the_environment_lacks_is_named_with_what_has_it(
     alone = findings(member, snapshot(train_py="import numpy\n"))["imports"][1]
     assert alone.endswith("scikit-learn has it.")
     assert findings(member, digest, environment="notebook")["imports"][0] == "good"
-    nowhere = findings(member, snapshot(train_py="import torch\n"))["imports"][1]
+    nowhere = findings(member, snapshot(train_py="import mxnet\n"))["imports"][1]
     assert "No environment here has all of it" in nowhere
 
 

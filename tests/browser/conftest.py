@@ -2,7 +2,8 @@
 
 `studio` is one for all of them, with the environment `here` (the tests' own Python, nothing to
 build). `open_tab` opens signed-in pages; whatever a page complains of on its console, a policy
-that was broken among it, fails the test.
+that was broken among it, fails the test. Wait with `expect` and `eventually`: what is given to
+`page.wait_for_function` is evaluated by the page itself, which its policy forbids.
 """
 
 from __future__ import annotations

@@ -112,6 +112,24 @@ def test_a_long_log_comes_and_goes_by_clusters(
     expect(page.locator("#L30000")).to_be_in_viewport()
 
 
+def test_jumps_in_a_row_fetch_only_what_is_in_sight(
+    studio: Studio, scripts: Path, open_tab: OpenTab
+) -> None:
+    page = open_tab(f"/runs/{count(studio, scripts, 30_000, 0)}/log/")
+    expect(page.locator("[data-log-state]")).to_have_text("complete", timeout=30_000)
+    fetched = page.evaluate("""async () => {
+      const log = document.querySelector("run-log");
+      await log.goTo(20_100);
+      performance.clearResourceTimings();
+      for (const line of [2_100, 7_100, 12_100, 14_300]) await log.goTo(line);
+      return performance.getEntriesByType("resource").map((each) => each.name);
+    }""")
+    numbers = [int(n) for n in re.findall(r"cluster/(\d+)/", " ".join(fetched))]
+    assert numbers == [10, 35, 60, 71]
+    expect(page.locator("#L14300")).to_be_in_viewport()
+    expect(page.locator(".c[data-k='72']")).to_be_attached()
+
+
 def test_a_log_of_ten_thousand_lines_is_in_the_page(
     studio: Studio, scripts: Path, open_tab: OpenTab
 ) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from tests.browser.conftest import OpenTab
 from tests.browser.test_pages import AXE, findings
@@ -32,6 +33,20 @@ while len(sys.argv) > 2 and not os.path.exists(sys.argv[2] + ".end"):
 run.log("train/loss", 2.5, step=int(sys.argv[1]) + 100)
 time.sleep(1.5)  # so that its resources are sampled once
 """
+
+
+SHOW_ONLY = """
+async (card, text) => {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const picture = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+  const canvas = document.createElement("canvas");
+  canvas.width = picture.width;
+  canvas.height = picture.height;
+  canvas.getContext("2d").drawImage(picture, 0, 0);
+  card.replaceChildren(canvas);
+}
+"""
+"""A saved picture in the place of the chart it was made of."""
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +222,29 @@ def test_pins_smoothing_and_axes_are_kept(long_run: int, open_tab: OpenTab) -> N
     with page.expect_download() as picture:
         card(page, "train/odd").get_by_role("button", name="as a picture").click()
     assert Path(picture.value.path()).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_picture_that_is_asked_for_early_comes_when_the_chart_is_drawn(
+    long_run: int, open_tab: OpenTab
+) -> None:
+    page = open_tab("/", forgive=("Canvas2D",))
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/series/**", hold)
+    page.goto(f"/runs/{long_run}/metrics/")
+    loss = card(page, "train/loss")
+    loss.get_by_role("button", name="as a picture").click()
+    expect(loss.locator(".chart-note")).to_have_text("It is saved as soon as it is drawn.")
+    eventually(lambda: page.evaluate("1") and held, what="the chart to be asked for")
+    with page.expect_download() as picture:
+        held[0].continue_()
+    expect(loss.locator(".chart-note")).to_be_hidden()
+    kept = base64.b64encode(Path(picture.value.path()).read_bytes()).decode()
+    loss.evaluate(SHOW_ONLY, kept)
+    assert pixels(loss, "chart-1") > 50  # not an empty frame
 
 
 def test_without_scripts_there_is_the_table(long_run: int, open_tab: OpenTab) -> None:

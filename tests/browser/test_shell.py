@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import WebSocket, expect
+from playwright.sync_api import Page, Route, WebSocket, expect
 
 from tests.browser.conftest import OpenTab
 from tests.studio_process import Studio
@@ -40,6 +40,53 @@ def test_the_palette_leads_anywhere_by_keys_alone(ended: int, open_tab: OpenTab)
     page.keyboard.press("Control+k")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("key", "module"), [("Control+k", "command-palette"), ("?", "shortcut-help")]
+)
+def test_escape_takes_a_dialog_back_that_is_still_on_its_way(
+    key: str, module: str, open_tab: OpenTab
+) -> None:
+    page = open_tab("/")
+    held = held_back(page, f"**/{module}*.js")
+    page.keyboard.press(key)
+    eventually(lambda: page.evaluate("1") and held, what="the dialog to be asked for")
+    page.keyboard.type("her")
+    page.keyboard.press("Escape")
+    held[0].continue_()
+    page.evaluate("async (url) => { await import(url); }", held[0].request.url)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press(key)
+    expect(page.get_by_role("dialog")).to_be_visible()
+    if module == "command-palette":
+        expect(page.get_by_role("combobox")).to_have_value("")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_escape_closes_the_palette_whose_answer_is_late(ended: int, open_tab: OpenTab) -> None:
+    page = open_tab("/")
+    held_back(page, "**/find/?q=*")
+    for _ in range(3):  # the palette is there by now: nothing but its answer is waited for
+        page.keyboard.press("Control+k")
+        page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.unroute("**/find/?q=*")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("heron")
+    expect(page.get_by_role("option").first).to_contain_text(f"{ended} heron")
+
+
+def held_back(page: Page, pattern: str) -> list[Route]:
+    """Requests that are not answered until the test says so."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(pattern, hold)
+    return held
 
 
 def test_keys_go_places_until_they_are_switched_off(open_tab: OpenTab) -> None:
@@ -164,3 +211,10 @@ def test_a_page_without_network_says_since_when(open_tab: OpenTab) -> None:
     page.context.set_offline(False)
     expect(state).to_have_text("live", timeout=15_000)
     expect(page.locator("#offline-bar")).to_be_hidden()
+
+
+def test_a_phone_shows_which_tab_one_is_on(ended: int, open_tab: OpenTab) -> None:
+    page = open_tab(f"/runs/{ended}/events/", viewport={"width": 390, "height": 844})
+    expect(page.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=0.9)
+    page.goto("/data/")
+    expect(page.locator(".topbar nav [aria-current]")).to_be_in_viewport(ratio=0.9)

@@ -129,7 +129,7 @@ def test_what_a_shared_configuration_says_decides(ws: Workspace, project: Path) 
         ({"compute_target": "gpu"}, "There is no target 'gpu'"),
         ({"environment": 3}, "An environment is an Environment or its name, not 3."),
         ({"environment": "sklearn"}, "did you mean scikit-learn?"),
-        ({"environment": "AzureML-PyTorch-1.6-GPU"}, "there are minimal, notebook, scikit-learn"),
+        ({"environment": "AzureML-Cobol"}, "there are gradient-boosting, jax, minimal"),
         ({"run_config": 3}, "run_config must be a RunConfiguration, not 3."),
         ({"distributed_job_config": 3}, "ScriptRunConfig has no 'distributed_job_config'"),
         ({"argumnets": []}, "ScriptRunConfig has no 'argumnets': did you mean arguments?"),

@@ -261,10 +261,10 @@ def test_environments_are_asked_listed_and_removed(session: Session, place: Plac
     (folder / "bin" / "python").symlink_to(place.python)
     (folder / "complete").write_text('{"key": "k1", "files": []}')
     assert session.env_ready("k1") == (True, "")
-    assert [env["key"] for env in session.envs()] == ["k1"]
+    assert [env.key for env in session.envs().envs] == ["k1"]
     session.remove_env("k1")
     session.remove_env("k1")
-    assert session.envs() == []
+    assert session.envs().envs == []
 
 
 # ------------------------------------------------------------------------------ bad lines

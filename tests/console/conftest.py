@@ -12,8 +12,8 @@ from django.contrib import admin
 from django.db.models import Model
 from django.utils import timezone
 
-from compute.models import DataPath, NamedData
-from environments.models import Build
+from compute.models import DataPath, NamedData, RegistryLogin
+from environments.models import BaseImage, Build, BuildOrder, BuiltEnvironment
 from runs.models import (
     Delivery,
     GitCredential,
@@ -27,7 +27,7 @@ from runs.models import (
     SourceImport,
 )
 from studio.lib.vault import encrypt
-from studio.models import AuditEvent, Membership, User, Workspace
+from studio.models import AuditEvent, Membership, User, Workspace, WorkspaceSecret
 from studio.services import instance_key, login_link_create, token_create
 from tests.pages.conftest import (  # noqa: F401
     build,
@@ -84,6 +84,7 @@ def console(owner: Visitor) -> Console:  # noqa: F811
 def world(told: Run, build: Build, alice: User, bob: User, workspace: Workspace) -> list[Model]:  # noqa: F811
     """One record of every model at least; the answer is one of each."""
     Run.objects.filter(pk=told.pk).update(secret_variables={"API_TOKEN": encrypt("hidden")})
+    told.attempts.update(secret_values={"HUB_TOKEN": encrypt("hidden")})
     series = told.series.get()
     MetricChunk.objects.create(series=series, index=0, points=b"\0" * 24)
     hidden = {"secret_url": encrypt("https://x.org/key"), "secret_key": encrypt("whsec_x")}
@@ -91,14 +92,24 @@ def world(told: Run, build: Build, alice: User, bob: User, workspace: Workspace)
     Delivery.objects.create(user=bob, run=told, channel="webhook", uid="1", answer="200")
     data = NamedData.objects.create(workspace=workspace, name="mnist", variable="MNIST")
     DataPath.objects.create(data=data, target=told.target, path="/data/mnist")
+    BuildOrder.objects.create(version=build.version, target=told.target, build=build, user=bob)
+    BuiltEnvironment.objects.create(target=told.target, key="0", used_at=timezone.now())
     GpuLoan.objects.create(target=told.target, gpu="0", run=told, lent_at=timezone.now())
     GitCredential.objects.create(workspace=workspace, name="ci", host="x.org", secret=encrypt("t"))
+    RegistryLogin.objects.create(workspace=workspace, host="ghcr.io", secret=encrypt("t"))
+    BaseImage.objects.create(
+        version=build.version, target=build.target, reference="python:3", image="sha256:0"
+    )
     GitHost.objects.create(workspace=workspace, name="x.org", key_type="ssh-ed25519", key="AAAA")
     SourceImport.objects.create(
         workspace=workspace, user=bob, url="https://x.org/p.git", request=encrypt("{}")
     )
     RunParam.objects.create(run=told, name="alpha", text="0.5", number=0.5)
     SavedView.objects.create(workspace=workspace, user=bob, name="good", query="metrics.r2>0.4")
+    version = told.environment_version
+    version.environment.labels.create(name="prod", version=version, moved_by=bob)
+    version.lock_updates.create(created_by=bob)
+    WorkspaceSecret.objects.create(workspace=workspace, name="HUB_TOKEN", value=encrypt("v"))
     token_create(user=alice, name="laptop")
     login_link_create(user=alice)
     instance_key()

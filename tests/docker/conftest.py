@@ -14,6 +14,7 @@ from docker.types import Mount
 
 from compute.containers import ROOT, Limits, Site
 from compute.engine import Engine, _clients
+from compute.images import EngineImages
 from compute.launchers.docker import DockerLauncher, DockerLaunching
 from compute.place import Place
 from compute.session import Session
@@ -95,6 +96,7 @@ def place_at(site: Site) -> Place:
         python=site.python,
         blobs=f"{ROOT}/blobs",
         launcher=DockerLaunching(site),
+        images=EngineImages(site),
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -135,13 +137,12 @@ def test_the_same_folder_gives_the_same_here_and_there(studio: Studio, folder: P
     assert left["log"] == b"--alpha 0.5 " + b"*" * len("a-secret-word") + b"\n"
 
 
-def test_an_environment_is_built_inside_once_and_its_runs_cannot_change_it(
+def test_an_environment_is_an_image_built_once_that_its_runs_cannot_change(
     studio: Studio, engine: DockerEngine, folder: Path
 ) -> None:
     (folder / "where.py").write_text(
         "import sys\nfrom pathlib import Path\nprint(sys.prefix)\n"
-        "try:\n    (Path(sys.prefix) / 'x').touch()\nexcept OSError as error:\n"
-        "    print(error.strerror)\n"
+        "mark = Path(sys.prefix) / 'x'\nprint(mark.exists())\nmark.touch()\n"
     )
     words = ("--target", "engine", "--environment", "minimal", "where.py")
     runs = [studio.submit(folder, *words) for _ in range(2)]
@@ -150,13 +151,12 @@ def test_an_environment_is_built_inside_once_and_its_runs_cannot_change_it(
         ended = studio.finished(run)
         assert ended["status"] == "completed", ended
         logs.append(studio.log(run).decode().splitlines())
-    prefix = logs[0][0]
-    assert prefix.startswith("/runyard/envs/")
-    assert logs == [[prefix, "Read-only file system"]] * 2
+    assert logs == [["/opt/runyard/env", "False"]] * 2
     told = [event["text"] for run in runs for event in studio.api(f"/runs/{run}/events")]
     assert {word for text in told for word in re.findall(r"build (\d+)", text)} <= {"1"}
-    assert b"is ready: " in raw(studio, "/builds/1/log")
+    assert b"Trying it out" in raw(studio, "/builds/1/log")
     eventually(lambda: not engine.api.containers(all=True, filters={"label": "runyard.role=build"}))
+    assert len(engine.api.images("runyard/env", filters={"label": "runyard=e2e"})) == 1
 
 
 def test_packages_come_from_where_the_studio_has_them(studio: Studio, folder: Path) -> None:
@@ -168,6 +168,23 @@ def test_packages_come_from_where_the_studio_has_them(studio: Studio, folder: Pa
     ended = studio.finished(run)
     assert ended["status"] == "completed", f"{ended['error']} {raw(studio, '/builds/1/log')!r}"
     assert studio.log(run) == b"2.1\n"
+
+
+def test_a_run_in_an_image_that_cannot_be_pulled_says_why(studio: Studio, folder: Path) -> None:
+    define = (
+        "from environments.models import *\n"
+        "made = Environment.objects.create(workspace_id=1, name='absent')\n"
+        "spec = {'kind': 'image', 'image': 'localhost:5999/x:1'}\n"
+        "EnvironmentVersion.objects.create(environment=made, number=1, spec=spec)"
+    )
+    subprocess.run(
+        [sys.executable, "manage.py", "shell", "-c", define], env=studio.env, check=True, timeout=60
+    )
+    (folder / "hello.py").write_text("print('hello')\n")
+    run = studio.submit(folder, "--target", "engine", "--environment", "absent", "hello.py")
+    ended = studio.finished(run)
+    assert (ended["status"], ended["end_reason"]) == ("failed", "build_failed")
+    assert "cannot reach localhost:5999" in ended["error"]
 
 
 def test_a_canceled_run_ends_with_its_container(

@@ -45,7 +45,7 @@ def main(folder: str) -> None:
     from environments.buildkey import KeyParts
     from environments.models import Build, Lock
     from environments.services import environment_create, environment_pick
-    from environments.services.ensure import _current
+    from environments.services.ensure import build_current
     from studio.models import Membership, User, Workspace
 
     workspace = Workspace.objects.create(slug="main", name="team")
@@ -70,9 +70,13 @@ def main(folder: str) -> None:
     version, _ = environment_pick(workspace=workspace, name="mine:1", folder_requirements=None)
     lock = Lock.objects.create(version=version, python_version="3.11", platform="any", text="")
     parts = KeyParts(lock="0")
-    builds = at_once(lambda number: _current(target, version, lock, parts).pk)
+    builds = at_once(
+        lambda number: build_current(target=target, version=version, lock=lock, parts=parts).pk
+    )
     Build.objects.update(status=Build.Status.FAILED)
-    after_failure = at_once(lambda number: _current(target, version, lock, parts).pk)
+    after_failure = at_once(
+        lambda number: build_current(target=target, version=version, lock=lock, parts=parts).pk
+    )
     found = {
         "versions": versions,
         "same": same,

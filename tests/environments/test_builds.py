@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from compute.models import ComputeTarget
 from compute.session import RunnerRefused, Session
 from compute.transports.base import TargetUnreachable
-from environments.models import Build, Environment, EnvironmentVersion, Lock
+from environments.models import Build, BuiltEnvironment, Environment, EnvironmentVersion, Lock
 from environments.services import (
     Building,
     EnvironmentState,
@@ -22,11 +24,16 @@ from environments.services import (
     build_ensure,
     build_finished,
     build_folder,
+    build_order,
     build_stop,
     builds_to_stop,
+    built_get,
+    built_remove,
     environment_create,
+    order_walk,
+    target_clean,
 )
-from studio.lib.refusal import Forbidden
+from studio.lib.refusal import Forbidden, NotFound, Refused
 from studio.models import User, Workspace
 from tests.environments.registry import Registry
 from tests.waiting import eventually
@@ -129,14 +136,23 @@ def test_an_environment_is_built_once_and_then_ready(
     assert build.started_at is not None
     assert build.handle.items() >= {"kind": "process", "name": build_folder(build)}.items()
     assert build.handle["runner"] == studio.session.runner_sha
-    assert messages == [f"push build.{build.pk}", f"hint target {studio.target.pk}"]
+    assert messages == [
+        f"push build.{build.pk}",
+        f"push environments.{studio.target.workspace_id}",
+        f"hint target {studio.target.pk}",
+    ]
     assert studio.building(version) == build, "whoever asks meanwhile waits for the same build"
 
     messages.clear()
     studio.finish(build)
     assert (build.status, build.error) == (Build.Status.READY, "")
     assert build.ended_at is not None
-    assert messages == [f"push build.{build.pk}", f"runs.jobs.dispatch {studio.target.pk}"]
+    assert messages == [
+        f"push build.{build.pk}",
+        f"push environments.{studio.target.workspace_id}",
+        f"runs.jobs.dispatch {studio.target.pk}",
+        f"environments.jobs.clean {studio.target.pk}",
+    ]
 
     ready = studio.ready(version)
     assert says(ready.python, "import core; print(core.version)") == "2.1"
@@ -184,19 +200,157 @@ def test_a_lock_never_moves_by_itself(studio: Studio, registry: Registry) -> Non
     assert Lock.objects.count() == 1
 
 
-def test_what_was_touched_since_is_built_again(studio: Studio, registry: Registry) -> None:
+def test_what_was_touched_since_is_built_anew_beside_it(studio: Studio, registry: Registry) -> None:
     registry.wheel("tool")
     version = studio.version("tool\n")
     ready = studio.ready(version)
     [module] = Path(ready.path).glob("lib/*/site-packages/tool.py")
     module.unlink()
     build = studio.building(version)
-    assert build.is_current
-    assert Build.objects.filter(is_current=True).count() == 1
-    assert Build.objects.count() == 2
+    assert (build.generation, build.is_current) == (1, True)
+    assert build.cause.startswith("What was built before cannot be used any more. 1 of its files")
+    assert studio.building(version) == build, "whoever asks meanwhile waits for the same one"
     studio.finish(build)
-    assert studio.ready(version) == ready
-    assert module.exists()
+    anew = studio.ready(version)
+    assert anew.path != ready.path
+    assert len(list(Path(anew.path).glob("lib/*/site-packages/tool.py"))) == 1
+    assert Path(ready.python).exists(), "runs may be using what was there"
+    assert Build.objects.count() == 2
+
+
+def test_what_hashes_have_found_to_be_damaged_is_built_anew(
+    studio: Studio, registry: Registry
+) -> None:
+    registry.wheel("tool")
+    version = studio.version("tool\n")
+    ready = studio.ready(version)
+    key = Path(ready.path).name
+    BuiltEnvironment.objects.create(target=studio.target, key=key, fault="It is damaged.")
+    build = studio.building(version)
+    assert build.generation == 1
+    assert build.cause.endswith("It is damaged.")
+
+
+def test_a_rebuild_leaves_what_is_ready_to_its_users(studio: Studio, registry: Registry) -> None:
+    registry.wheel("tool")
+    version = studio.version("tool\n")
+    ready = studio.ready(version)
+    ordered = build_ensure(
+        version=version, target=studio.target, session=studio.session, anew="Ada asked for it."
+    )
+    assert isinstance(ordered, Building)
+    assert (ordered.build.generation, ordered.build.cause) == (1, "Ada asked for it.")
+    assert studio.ensure(version) == ready, "new runs take what is there until it is ready"
+    studio.finish(ordered.build)
+    assert "Comparing every file" in studio.log(ordered.build)
+    assert studio.ready(version).path != ready.path
+
+
+@pytest.fixture
+def reached(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services that look for the target themselves find the session's place."""
+    for module in ("orders", "cleaning"):
+        monkeypatch.setattr(
+            f"environments.services.{module}.target_place", lambda target: studio.session.place
+        )
+        monkeypatch.setattr(f"environments.services.{module}.enqueue", lambda *args: None)
+
+
+@pytest.mark.usefixtures("reached")
+def test_an_order_is_walked_to_its_build(
+    studio: Studio, registry: Registry, viewer: User, stranger: User
+) -> None:
+    registry.wheel("tool")
+    version = studio.version("tool\n")
+    ComputeTarget.objects.update(open_to_members=True)
+    studio.target.refresh_from_db()
+    for other, refusal in ((viewer, Forbidden), (stranger, NotFound)):
+        with pytest.raises(refusal):
+            build_order(user=other, version=version, target=studio.target)
+    order = build_order(user=studio.user, version=version, target=studio.target)
+    assert build_order(user=studio.user, version=version, target=studio.target) == order
+    order_walk(order_id=order.pk)
+    order.refresh_from_db()
+    assert order.build is not None
+    assert order.status == Build.Status.RUNNING
+    studio.finish(order.build)
+    order.refresh_from_db()
+    assert order.status == Build.Status.READY
+
+    again = build_order(user=studio.user, version=version, target=studio.target)
+    order_walk(order_id=again.pk)
+    again.refresh_from_db()
+    assert (again.build, again.status) == (None, Build.Status.READY)
+    anew = build_order(user=studio.user, version=version, target=studio.target, is_rebuild=True)
+    order_walk(order_id=anew.pk)
+    anew.refresh_from_db()
+    assert anew.build is not None
+    assert anew.build.cause == "ada asked for it to be made anew."
+
+
+@pytest.mark.usefixtures("reached")
+def test_an_order_that_cannot_be_met_says_why(studio: Studio, registry: Registry) -> None:
+    registry.wheel("tool")
+    version = studio.version("tool>=9\n")
+    with pytest.raises(Refused, match="open to the instance owner alone"):
+        build_order(user=studio.user, version=version, target=studio.target)
+    ComputeTarget.objects.update(open_to_members=True)
+    studio.target.refresh_from_db()
+    order = build_order(user=studio.user, version=version, target=studio.target)
+    order_walk(order_id=order.pk)
+    order.refresh_from_db()
+    assert order.status == Build.Status.FAILED
+    assert "tool>=9" in order.error
+
+
+@pytest.mark.usefixtures("reached")
+def test_little_room_costs_what_was_not_used_for_longest(
+    studio: Studio, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = {}
+    for name in ("one", "two", "kept"):
+        registry.wheel(name)
+        ready[name] = studio.ready(studio.version(f"{name}\n", name))
+    keys = {name: Path(environment.path).name for name, environment in ready.items()}
+    for age, environment in enumerate(reversed(ready.values()), start=1):
+        used_at = time.time() - 3600 * age
+        os.utime(Path(environment.path, "complete"), (used_at, used_at))
+    (Path(studio.session.place.root) / "envs" / "half").mkdir()
+    target_clean(target_id=studio.target.pk)
+    rows = {row.key: row for row in BuiltEnvironment.objects.all()}
+    assert set(rows) == set(keys.values()), "the leftover is gone"
+    assert all(row.size_bytes and row.verified_at and not row.fault for row in rows.values())
+
+    BuiltEnvironment.objects.filter(key=keys["one"]).update(is_pinned=True)
+    studio.target.refresh_from_db()
+    stock = studio.target.environments_stock["folder"]
+    ComputeTarget.objects.update(environments_gib=1)
+    bound = stock["bytes"] - rows[keys["two"]].size_bytes // 2
+    monkeypatch.setattr("environments.services.cleaning.GIB", bound)
+    target_clean(target_id=studio.target.pk)
+    left = set(BuiltEnvironment.objects.values_list("key", flat=True))
+    assert left == {keys["one"], keys["kept"]}
+    assert not Path(ready["two"].path).exists()
+    target_clean(target_id=studio.target.pk)
+    assert Path(ready["kept"].path).exists()
+
+
+@pytest.mark.usefixtures("reached")
+def test_one_is_removed_by_hand_unless_it_was_just_used(
+    studio: Studio, registry: Registry, viewer: User
+) -> None:
+    registry.wheel("tool")
+    ready = studio.ready(studio.version("tool\n"))
+    target_clean(target_id=studio.target.pk)
+    built = built_get(target=studio.target, key=Path(ready.path).name)
+    with pytest.raises(Forbidden):
+        built_remove(user=viewer, built=built)
+    with pytest.raises(Refused, match="was used a moment ago"):
+        built_remove(user=studio.user, built=built)
+    os.utime(Path(ready.path, "complete"), (1, 1))
+    built_remove(user=studio.user, built=built)
+    assert not Path(ready.path).exists()
+    assert not BuiltEnvironment.objects.exists()
 
 
 def test_packages_that_cannot_be_resolved_fail_without_a_build(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,12 @@ from uv import find_uv_bin
 from environments.catalog import CURATED, Template, templates
 from environments.lock import lock_pins, pin_name
 from environments.requirements import requirements_read
+
+SMALL_MB = 500
+"""Larger ones are made and smoked when asked for: they are gigabytes to fetch."""
+TRIED = [
+    t for t in templates() if t.installed_mb < SMALL_MB or "RUNYARD_ALL_TEMPLATES" in os.environ
+]
 
 each_template = pytest.mark.parametrize("template", templates(), ids=lambda t: t.name)
 
@@ -51,7 +58,7 @@ def test_the_lock_names_no_address_and_all_that_is_asked_for(template: Template)
     assert template.description.endswith(".")
 
 
-@each_template
+@pytest.mark.parametrize("template", TRIED, ids=lambda t: t.name)
 def test_the_locked_packages_install_and_pass_the_smoke_script(
     template: Template, curated_python: Callable[[Template], Path]
 ) -> None:

@@ -27,9 +27,17 @@ def test_curated_environments_are_registered_once_with_their_locks(curated: Work
     environment_bootstrap_curated(workspace=curated)
     assert list(EnvironmentVersion.objects.values_list("pk", flat=True)) == first
     assert [e.name for e in environment_list(workspace=curated)] == [
+        "gradient-boosting",
+        "jax",
         "minimal",
+        "nlp",
         "notebook",
+        "pyspark",
+        "pytorch-cpu",
+        "pytorch-cuda",
         "scikit-learn",
+        "tensorflow",
+        "time-series",
     ]
     lock = Lock.objects.get(version__environment__name="scikit-learn")
     assert lock.platform == Lock.ANY_PLATFORM
@@ -148,11 +156,16 @@ def test_a_named_environment_comes_first(member: User, curated: Workspace) -> No
     ("name", "said"),
     [
         ("sklearn", "did you mean scikit-learn?"),
+        ("cobol", "there are gradient-boosting, jax, minimal, nlp, notebook, pyspark, pytorch-"),
         ("scikit", "did you mean scikit-learn?"),
-        ("pytorch", "there are minimal, notebook, scikit-learn."),
+        ("pytorch", "did you mean pytorch-cpu or pytorch-cuda?"),
         ("scikit-learn:7", "has no version 7: the newest is 1."),
-        ("scikit-learn:0", "There is no environment 'scikit-learn:0'"),
-        ("scikit-learn:latest", "There is no environment"),
+        ("scikit-learn:0", "has no version 0: the newest is 1."),
+        (
+            "scikit-learn:prod",
+            "no version or label 'prod': the newest is 1, and",
+        ),
+        ("sklearn:latest", "did you mean scikit-learn?"),
     ],
 )
 def test_an_unknown_name_is_refused_with_what_is_near(

@@ -13,6 +13,7 @@ from asgiref.testing import ApplicationCommunicator
 from channels.layers import get_channel_layer
 
 from compute.models import ComputeTarget
+from environments.services import build_cancel
 from runs.consumers import LiveConsumer
 from runs.models import Attempt, Run
 from runs.services.move import run_move
@@ -21,7 +22,7 @@ from runs.stores import log_store
 from runs.tails import LogTail
 from studio.models import User
 from studio.same_origin import SameOrigin
-from tests.compute.records import make_run
+from tests.compute.records import make_build, make_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -124,9 +125,25 @@ def test_a_stranger_hears_nothing(charlie: User, run: Run, wish: str) -> None:
     assert str(run.pk) in answer["sentence"]
 
 
-def test_a_stranger_cannot_listen_to_a_workspace(charlie: User, run: Run) -> None:
-    answer = talk(charlie, first_answer(workspace=run.workspace.slug))
+@pytest.mark.parametrize("wish", ["workspace", "environments"])
+def test_a_stranger_cannot_listen_to_a_workspace(charlie: User, run: Run, wish: str) -> None:
+    answer = talk(charlie, first_answer(**{wish: run.workspace.slug}))
     assert answer["type"] == "refused"
+
+
+def test_a_list_of_builds_hears_that_one_moved(
+    vera: User, alice: User, run: Run, redis_server: str
+) -> None:
+    build = make_build(run.target)
+
+    async def moves(socket: Socket) -> Any:
+        await say(socket, environments=run.workspace.slug)
+        await say(socket, follow="run/0")  # refused: by then the first wish is heard
+        assert (await hear(socket))["type"] == "refused"
+        await asyncio.to_thread(build_cancel, user=alice, build=build)
+        return await hear(socket)
+
+    assert talk(vera, moves) == {"type": "environments-changed"}
 
 
 def test_nobody_is_not_let_in(run: Run) -> None:

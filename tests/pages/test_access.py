@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import get_resolver, reverse
 
-from environments.models import Build
+from environments.models import Build, LockUpdate
 from runs.models import Run, Source, SourceImport
 from tests.pages.visitor import Visitor
 
@@ -13,15 +13,17 @@ OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "r
         "runs:complete", "runs:csv", "runs:trash", "runs:targets",
         "runs:targets_live", "runs:sources", "runs:credentials", "runs:notices",
         "runs:notices_live", "environments:list", "compute:data", "runs:experiments",
-        "runs:experiments_live", "runs:find")  # fmt: skip
+        "runs:experiments_live", "runs:find", "runs:builds", "runs:builds_live",
+        "environments:compare")  # fmt: skip
 OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", "diff", "diff_raw",
             "environment", "events", "metrics", "metrics_export", "resources", "snapshot_zip",
             "compare", "artifacts_zip", "usage", "log_tail", "log_search", "log_marks")  # fmt: skip
 RUN_ACTIONS = ("cancel", "archive", "keep", "again", "delete", "labels", "turn")
-WITH_FORMS = {"runs:experiment_edit", "runs:source_delete", "compute:delete",
+WITH_FORMS = {"environments:delete", "environments:version_delete", "runs:experiment_edit",
+              "runs:source_delete", "compute:delete",
               "compute:edit", "compute:data_edit", "compute:data_delete"}  # fmt: skip
 FOR_CONTRIBUTORS = ("runs:submit", "runs:source_create", "runs:folders", "environments:create",
-                    "runs:experiment_create")  # fmt: skip
+                    "runs:experiment_create", "runs:secrets")  # fmt: skip
 
 
 def an_import(run: Run) -> SourceImport:
@@ -29,6 +31,12 @@ def an_import(run: Run) -> SourceImport:
     found, _ = SourceImport.objects.get_or_create(
         workspace=run.workspace, user=run.submitted_by, url="/srv/code", defaults={"request": "x"}
     )
+    return found
+
+
+def an_update(build: Build) -> LockUpdate:
+    """Newer packages of the build's environment, which nobody has made a version of."""
+    found, _ = LockUpdate.objects.get_or_create(version=build.version, status="ready")
     return found
 
 
@@ -61,7 +69,13 @@ def pages(run: Run, build: Build) -> dict[str, str]:
         "runs:target": reverse("runs:target", args=["local"]),
         "runs:target_live": reverse("runs:target_live", args=["local"]),
         "environments:detail": reverse("environments:detail", args=["minimal"]),
+        "environments:version": reverse("environments:version", args=["minimal", 1]),
+        "environments:lock": reverse("environments:lock", args=["minimal", 1, build.lock_id]),
     }
+    for name in ("update", "update_live"):
+        found[f"environments:{name}"] = reverse(
+            f"environments:{name}", args=["minimal", an_update(build).pk]
+        )
     return found
 
 
@@ -70,6 +84,14 @@ def changes(run: Run, build: Build) -> dict[str, str]:
     found = {f"runs:{name}": reverse(f"runs:{name}", args=[run.pk]) for name in RUN_ACTIONS}
     found["runs:import_cancel"] = reverse("runs:import_cancel", args=[an_import(run).pk])
     found["runs:build_cancel"] = reverse("runs:build_cancel", args=[build.pk])
+    found["runs:build_rebuild"] = reverse("runs:build_rebuild", args=[build.pk])
+    for name in ("archive", "delete", "unlabel"):
+        found[f"environments:{name}"] = reverse(f"environments:{name}", args=["minimal"])
+    for name in ("version_archive", "version_delete", "label", "build", "update_begin"):
+        found[f"environments:{name}"] = reverse(f"environments:{name}", args=["minimal", 1])
+    found["environments:update_confirm"] = reverse(
+        "environments:update_confirm", args=["minimal", an_update(build).pk]
+    )
     for name in ("bring", "rename", "delete"):
         found[f"runs:source_{name}"] = reverse(f"runs:source_{name}", args=["ridge & lasso"])
     for name in ("edit", "archive"):
@@ -86,6 +108,7 @@ def test_no_page_is_forgotten_here(told: Run, build: Build) -> None:
     known = set(OPEN) | set(FOR_CONTRIBUTORS) | set(pages(told, build)) | set(changes(told, build))
     known |= {"runs:example", "runs:workspace", "compute:create", "compute:data_create"}
     known |= {"runs:credential_remove", "runs:host_forget"}  # tried in tests/gitsources
+    known |= {"runs:secret_delete"}  # tried in test_secrets
     known |= {"runs:notices_secret", "runs:notices_test"}
     known |= {"runs:run_changes"}
     known |= {"runs:bulk", "runs:purge", "runs:view_save", "runs:view_change", "runs:view_delete"}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.urls import reverse
 
-from environments.models import Build, Environment, Lock
+from environments.models import Build, BuildOrder, BuiltEnvironment, Environment, Lock
 from environments.services import environment_bootstrap_curated, environment_pick
 from runs.models import Run
 from studio.models import Workspace
-from tests.pages.visitor import DASH, Visitor
+from tests.pages.visitor import Visitor
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,10 @@ def curated(workspace: Workspace) -> None:
 def test_the_list(member: Visitor, workspace: Workspace) -> None:
     environment_pick(workspace=workspace, name="", folder_requirements="numpy\n")
     page = member.get("/environments/")
-    assert f"scikit-learn version 1 {DASH} 0 curated" in page.text
+    assert "Boosted trees" in page.text
+    assert "scikit-learn version 1 Classic machine learning" in page.text
+    assert ", 677 MB begin from it" in page.text
+    assert "Java 17 or newer on the target." in page.text
     assert "Made from folders that brought their own requirements.txt" in page.text
 
 
@@ -106,13 +110,40 @@ def test_a_queued_build_is_canceled(member: Visitor, build: Build) -> None:
     assert build.status == "canceled"
 
 
-def test_the_list_tells_the_last_build_and_the_runs(member: Visitor, run: Run) -> None:
-    environment = run.environment_version.environment
-    lock = Lock.objects.create(
-        version=run.environment_version, python_version="3.11", platform="linux", text=""
-    )
+def test_the_list_tells_the_last_build_and_the_runs(
+    member: Visitor, workspace: Workspace, run: Run
+) -> None:
+    version, _ = environment_pick(workspace=workspace, name="", folder_requirements="numpy\n")
+    lock = Lock.objects.create(version=version, python_version="3.11", platform="linux", text="")
     for key, status in (("a", "ready"), ("b", "failed")):
-        Build.objects.create(
-            target=run.target, version=run.environment_version, lock=lock, key=key, status=status
-        )
-    assert f"{environment.name} version 1 failed on local 1" in member.get("/environments/").text
+        Build.objects.create(target=run.target, version=version, lock=lock, key=key, status=status)
+    Run.objects.filter(pk=run.pk).update(environment_version=version)
+    name = version.environment.name
+    assert f"{name} version 1 failed on local 1" in member.get("/environments/").text
+
+
+def test_a_build_says_why_and_is_made_anew_from_its_page(
+    member: Visitor, viewer: Visitor, build: Build
+) -> None:
+    address = reverse("runs:build", args=[build.pk])
+    name = build.version.environment.name
+    assert f"It is the first of {name} on local." in member.get(address).html
+    assert "Rebuild" not in viewer.get(address).html
+    BuiltEnvironment.objects.create(
+        target=build.target, key=build.key, fault="One file is damaged."
+    )
+    assert "One file is damaged. The next run builds it anew." in member.get(address).html
+    assert member.post(reverse("runs:build_rebuild", args=[build.pk])).status == 302
+    order = BuildOrder.objects.get()
+    assert (order.version, order.target, order.is_rebuild) == (build.version, build.target, True)
+
+
+def test_a_version_is_built_ahead_from_its_page(
+    member: Visitor, viewer: Visitor, workspace: Workspace, run: Run
+) -> None:
+    assert "Build it there now" not in viewer.get("/environments/scikit-learn/").text
+    assert "Build it there now" in member.get("/environments/scikit-learn/").text
+    member.post("/environments/scikit-learn/1/build/", {"target": "local"})
+    order = BuildOrder.objects.get()
+    assert (str(order.version), order.target.name) == ("scikit-learn:1", "local")
+    assert member.post("/environments/scikit-learn/1/build/", {"target": "moon"}).status == 404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -120,13 +121,39 @@ def test_the_look_before_the_start(member: Visitor, given: dict[str, str]) -> No
     assert "def f(:\n      ^" in broken.html
 
 
-def test_scripts_are_listed_the_likely_first(member: Visitor, given: dict[str, str]) -> None:
-    page = member.post("/submit/files/", given)
-    assert page.html.index('data-script="train.py"') < page.html.index('data-script="broken.py"')
-    assert 'data-command="python -m pkg"' in page.html
+def listed(visitor: Visitor, given: dict[str, Any]) -> Any:
+    page = visitor.post("/submit/files/", given)
+    assert page.status == 200, page.text
+    return json.loads(page.content)
+
+
+def test_all_files_are_listed_and_the_likeliest_script_is_named(
+    member: Visitor, given: dict[str, str]
+) -> None:
+    found = listed(member, given)
+    assert sorted(found.pop("paths")) == ["broken.py", "pkg/__main__.py", "train.py"]
+    assert found == {"first": "train.py", "note": ""}
+    assert listed(member, given | {"folder": "/nowhere"}) == {"why": ""}  # told beside its field
+    assert listed(member, {"source": "zip"}) == {"why": "No files are chosen yet."}
+    repository = listed(member, {"source": "git", "git": "https://localhost/x"})
+    assert repository == {
+        "why": "The repository is fetched on submit: its files are not known before."
+    }
     assert "No files are chosen yet." in member.post("/submit/preflight/", {"source": "zip"}).text
-    nothing = member.post("/submit/files/", given | {"folder": "/nowhere"})
-    assert nothing.text == ""
+
+
+def test_the_list_of_a_large_folder_is_whole_and_travels_packed(
+    member: Visitor, given: dict[str, str]
+) -> None:
+    folder = Path(given["folder"]) / "pictures"
+    folder.mkdir()
+    for n in range(3000):
+        (folder / f"picture_{n}.png").touch()
+    page = member.client.post("/submit/files/", given, headers={"Accept-Encoding": "gzip"})
+    assert page.headers["Content-Encoding"] == "gzip"
+    assert len(page.content) < 30_000
+    found = json.loads(gzip.decompress(page.content))
+    assert (len(found["paths"]), found["first"]) == (3003, "train.py")
 
 
 def test_an_archive_is_looked_into_and_kept_for_submitting(member: Visitor) -> None:
@@ -134,7 +161,7 @@ def test_an_archive_is_looked_into_and_kept_for_submitting(member: Visitor) -> N
     answer = checked(member, {"source": "zip", "zip": archive}, "/submit/look/")
     assert answer["files"] == 2
     given = {"source": "zip", "looked": answer["digest"], "script": "train.py"}
-    assert 'data-script="train.py"' in member.post("/submit/files/", given).html
+    assert sorted(listed(member, given)["paths"]) == ["deep.py", "train.py"]
     refused = member.post("/submit/", given | {"priority": "high"})
     assert refused.status == 422
     assert f'value="{answer["digest"]}"' in refused.html  # chosen files stay chosen
@@ -157,7 +184,7 @@ def test_a_repository_is_looked_into_when_one_asks(member: Visitor, given: dict[
     answer = checked(member, asked, "/submit/look/")
     asked["looked"] = answer["digest"]
     assert "did you mean train.py" in checked(member, asked)["problems"]["script"]
-    assert 'data-script="train.py"' in member.post("/submit/files/", asked).html
+    assert "train.py" in listed(member, asked)["paths"]
     wrong = member.post("/submit/look/", asked | {"git_ref": "nowhere"})
     assert "There is no branch, tag or commit" in json.loads(wrong.content)["problems"]["git"]
 
@@ -173,7 +200,7 @@ def test_others_learn_and_do_nothing(
     assert stranger.post(f"/submit/check/?from={run.pk}", theirs).status == 404
     answer: Page = stranger.post("/submit/check/", theirs)
     assert "local" not in json.loads(answer.content)["targets"]
-    assert stranger.post("/submit/files/", theirs).text == ""
+    assert listed(stranger, theirs) == {"why": ""}
     assert "There is no snapshot" in stranger.post("/submit/preflight/", theirs).text
 
 

@@ -77,7 +77,7 @@ def test_an_environment_is_built_once(target: Target, lock: str, cache: Path) ->
     python = target.root / "envs" / "key-1" / "bin" / "python"
     script = "import six; print(six.__version__)"
     assert subprocess.check_output([python, "-c", script]) == b"1.17.0\n"
-    assert session.ask("env", path="key-1") == {"ready": True, "why": ""}
+    assert session.ask("env", path="key-1") == {"ready": True, "why": "", "was_ready": True}
     exited, log = build_it(target, order(target, lock, cache), "build-2")
     assert exited["status"] == {"exited": 0}
     assert log == "The environment key-1 is already built.\n"
@@ -86,7 +86,7 @@ def test_an_environment_is_built_once(target: Target, lock: str, cache: Path) ->
     assert listed["ready"] is True
     assert listed["bytes"] > 10_000
     assert session.ask("remove_env", key="key-1") == {"ok": True}
-    assert session.ask("envs") == {"envs": []}
+    assert session.ask("envs")["envs"] == []
     assert not python.exists()
 
 
@@ -105,6 +105,7 @@ def test_a_killed_build_is_begun_again(target: Target, lock: str, cache: Path) -
     assert session.ask("env", path="key-1") == {
         "ready": False,
         "why": "It has not been built to the end.",
+        "was_ready": False,
     }
     exited, log = build_it(target, order(target, lock, cache), "build-2")
     assert exited["status"] == {"exited": 0}
@@ -209,3 +210,188 @@ def test_conda_makes_an_environment_from_its_own_file(target: Target) -> None:
         assert exited["status"] == {"exited": 2}
         assert said in log
         assert not target.session().ask("env", path=f"key-1{number}")["ready"]
+
+
+def test_whoever_installs_into_it_is_told_in_a_sentence(
+    target: Target, lock: str, cache: Path
+) -> None:
+    build_it(target, order(target, lock, cache), "build-1")
+    bin_folder = target.root / "envs" / "key-1" / "bin"
+    variables = {
+        **os.environ,
+        "PATH": f"{bin_folder}:{Path(UV).parent}:{os.environ['PATH']}",
+        "VIRTUAL_ENV": str(bin_folder.parent),
+    }
+
+    def said(*argv: str) -> str:
+        done = subprocess.run(argv, env=variables, capture_output=True, text=True, check=False)
+        assert done.returncode == 1, done
+        return done.stderr
+
+    for argv in (
+        ["pip", "install", "idna"],
+        ["pip3", "install", "-q", "idna"],
+        ["python", "-m", "pip", "install", "--index-url", "http://x.org", "idna"],
+        ["uv", "pip", "install", "idna"],
+        ["uv", "--quiet", "pip", "install", "--upgrade", "idna"],
+    ):
+        assert "is shared by runs and never changes" in said(*argv)
+        assert "Add idna to its requirements and submit again.\n" in said(*argv)
+    assert "Add what it lacks to its requirements" in said("pip", "install", "-r", "more.txt")
+    assert "never changes" in said("pip", "uninstall", "-y", "six")
+    listed = subprocess.check_output(["pip", "freeze"], env=variables, text=True)
+    assert listed == "six==1.17.0\n"
+    version = subprocess.check_output(["uv", "--version"], env=variables, text=True)
+    assert version.startswith("uv "), "everything else goes to the real one"
+    assert target.session().ask("env", path="key-1")["ready"] is True
+
+
+def test_a_pip_of_its_own_is_told_too(target: Target, tmp_path: Path, cache: Path) -> None:
+    asked = tmp_path / "requirements.in"
+    asked.write_text("pip\n")
+    compiled = [UV, "pip", "compile", "--generate-hashes", "--no-header", "--quiet", str(asked)]
+    pip_lock = subprocess.check_output(compiled, text=True)
+    exited, log = build_it(target, order(target, pip_lock, cache), "build-1")
+    assert exited["status"] == {"exited": 0}, log
+    pip = str(target.root / "envs" / "key-1" / "bin" / "pip")
+    for words in (["install", "six"], ["uninstall", "-y", "pip"]):
+        done = subprocess.run([pip, *words], capture_output=True, text=True, check=False)
+        assert done.returncode != 0
+        assert "is shared by runs and never changes" in done.stdout + done.stderr
+    assert subprocess.run([pip, "list"], capture_output=True, check=False).returncode == 0
+    assert target.session().ask("env", path="key-1")["ready"] is True
+
+
+def test_what_was_added_is_noticed(target: Target, lock: str, cache: Path) -> None:
+    build_it(target, order(target, lock, cache), "build-1")
+    env = target.root / "envs" / "key-1"
+    [packages] = env.glob("lib/python*/site-packages")
+    (packages / "__pycache__").mkdir(exist_ok=True)
+    assert target.session().ask("env", path="key-1")["ready"] is True
+    (packages / "extra.py").touch()
+    answer = target.session().ask("env", path="key-1")
+    assert answer["why"].endswith("site-packages/extra.py was added to it since.")
+    assert answer["was_ready"] is True
+
+
+def spoil(env: Path) -> None:
+    """Write into a file as no honest program does: size and time stay, and the cache has it too."""
+    six = next(env.glob("lib/python*/site-packages/six.py"))
+    row, text = six.stat(), six.read_bytes()
+    with six.open("r+b") as file:
+        file.write(bytes([text[0] ^ 1]))
+    os.utime(six, ns=(row.st_atime_ns, row.st_mtime_ns))
+
+
+def test_damage_that_only_hashes_show_is_found_and_mended(
+    target: Target, lock: str, tmp_path: Path
+) -> None:
+    cache = tmp_path / "uv-cache"
+    build_it(target, order(target, lock, cache), "build-1")
+    session, env = target.session(), target.root / "envs" / "key-1"
+    assert session.ask("verify_env", key="key-1") == {"fault": ""}
+    spoil(env)
+    assert session.ask("env", path="key-1")["ready"] is True
+    fault = session.ask("verify_env", key="key-1")["fault"]
+    assert fault.startswith("1 of its files do not have the hash that their package says")
+    assert "site-packages/six.py" in fault
+
+    path = str(target.root / "envs" / "key-2")
+    exited, log = build_it(target, order(target, lock, cache, path=path, fresh=True), "build-2")
+    assert exited["status"] == {"exited": 0}, log
+    assert "Forgetting what the cache has of six" in log
+    assert session.ask("verify_env", key="key-2") == {"fault": ""}
+
+
+def test_sizes_count_what_is_shared_once(target: Target, lock: str) -> None:
+    cache = target.root / "uv-cache"
+    for number in (1, 2):
+        path = str(target.root / "envs" / f"key-{number}")
+        build_it(target, order(target, lock, cache, path=path), f"build-{number}")
+    told = target.session().ask("envs")
+    sizes = [env["bytes"] for env in told["envs"]]
+    du = subprocess.check_output(["du", "-s", "-B1", "envs", "uv-cache"], cwd=target.root)
+    expected = sum(int(line.split()[0]) for line in du.splitlines())
+    assert abs(told["bytes"] - expected) <= 16 * 4096
+    shared = sum(sizes) + told["cache_bytes"] - told["bytes"]
+    [six] = (target.root / "envs" / "key-1").glob("lib/python*/site-packages/six.py")
+    assert shared >= six.stat().st_size
+    assert [env["used_by"] for env in told["envs"]] == [[], []]
+
+
+def test_what_a_live_task_uses_is_not_removed(target: Target, lock: str, cache: Path) -> None:
+    build_it(target, order(target, lock, cache), "build-1")
+    bin_folder = str(target.root / "envs" / "key-1" / "bin")
+    spec = target.spec("python", "-c", "input()", cwd=".", path=[bin_folder])
+    spec["argv"] = ["python", "-c", "import time; time.sleep(600)"]
+    session = target.session()
+    assert "started" in session.ask("start", name="run-7", spec={**spec, "task": "run/7/1"})
+    [env] = session.ask("envs")["envs"]
+    assert env["used_by"] == ["run/7/1"]
+    refused = session.ask("remove_env", key="key-1")
+    assert refused["code"] == "used"
+    assert refused["error"] == "Environment key-1 is in use by run/7/1."
+    session.ask("stop", name="run-7", reason="canceled_by_user", grace_s=0)
+    target.wait_for("run-7", "exited.json")
+    assert session.ask("remove_env", key="key-1", unused_s=600)["code"] == "used"
+    assert session.ask("remove_env", key="key-1") == {"ok": True}
+
+
+def test_leftovers_of_cut_off_builds_and_removals_are_swept(target: Target, lock: str) -> None:
+    cache = target.root / "uv-cache"
+    build_it(target, order(target, lock, cache), "build-1")
+    envs = target.root / "envs"
+    (envs / "half" / "lib").mkdir(parents=True)
+    (envs / "making").mkdir()
+    (envs / ".removed-old.1" / "lib").mkdir(parents=True)
+    held = runner.lock_file(str(envs / "making.lock"))
+    session = target.session()
+    assert session.ask("sweep_envs") == {"removed": 2}
+    left = sorted(path.name for path in envs.iterdir() if path.is_dir())
+    assert left == ["key-1", "making"]
+    assert held is not None
+    os.close(held)
+
+
+def test_the_cache_gives_up_what_nobody_shares(target: Target, lock: str) -> None:
+    cache = target.root / "uv-cache"
+    build_it(target, order(target, lock, cache), "build-1")
+    session = target.session()
+    for archive in (cache / "archive-v0").iterdir():
+        os.utime(archive, (1, 1))
+    assert session.ask("trim_cache", bytes=1) == {"freed_bytes": 0}, "key-1 shares it"
+    assert session.ask("remove_env", key="key-1") == {"ok": True}
+    assert session.ask("trim_cache", bytes=1)["freed_bytes"] > 10_000
+    exited, log = build_it(target, order(target, lock, cache), "build-2")
+    assert exited["status"] == {"exited": 0}, log
+    assert session.ask("env", path="key-1")["ready"] is True
+
+
+@pytest.mark.chaos
+def test_a_build_of_which_everything_is_killed_is_begun_again(
+    target: Target, lock: str, cache: Path
+) -> None:
+    slow = target.root / "slow-uv"
+    target.root.mkdir()
+    slow.write_text(
+        f'#!/bin/sh\n{UV} "$@" || exit\necho $$ > {target.root}/reached; exec sleep 600\n'
+    )
+    slow.chmod(0o755)
+    start_build(target, order(target, lock, cache, uv=str(slow)), "build-1")
+    eventually(
+        lambda: (target.root / "reached").exists() and (target.root / "reached").read_text(),
+        what="the middle of the build",
+    )
+    keeper, build = (target.read("build-1", f"{name}.json") for name in ("keeper", "started"))
+    orphan = int((target.root / "reached").read_text())
+    for pid in (keeper["sampler"]["pid"], keeper["pid"], build["pid"]):
+        os.kill(pid, signal.SIGKILL)
+    start_build(target, order(target, lock, cache), "build-2")
+    waiting = target.folder("build-2") / "run.log"
+    eventually(
+        lambda: "Another build makes the same" in waiting.read_text(),
+        what="the second build to find that uv still writes",
+    )
+    os.kill(orphan, signal.SIGKILL)
+    assert target.wait_for("build-2", "exited.json", timeout_s=60)["status"] == {"exited": 0}
+    assert target.session().ask("env", path="key-1")["ready"] is True

@@ -150,4 +150,3 @@ def test_likely_scripts_come_first(tree: Path) -> None:
         (tree / path).write_text(text)
     found: Tree = tree_of_folder(tree, max_bytes=1000, max_files=100)
     assert found.scripts == ["train.py", "deep/train.py", "fit.py", "util.py", "test_it.py"]
-    assert found.packages == ["pkg"]

@@ -46,6 +46,8 @@ def four(make_run: MakeRun, workspace: Workspace, alice: User) -> dict[str, Run]
         ),
         "d": made("d", "", tags={"seed": "4"}, script="src/eval.py", gpus=None),
     }  # fmt: skip
+    version = runs["a"].environment_version
+    version.environment.labels.create(name="prod", version=version)
     runs["a"].series.create(name="r2", last=0.5, count=1)
     runs["b"].series.create(name="r2", last=-0.25, count=1)
     runs["c"].series.create(name="r2", last=None, text="nan", count=1)
@@ -74,6 +76,12 @@ def found(user: User, workspace: Workspace, text: str) -> str:
         ("user:me", "dba"),
         ("user:owner,me", "dcba"),
         ("environment:minimal", "dcba"),
+        ("environment:minimal:1", "dcba"),
+        ("environment:minimal:2", ""),
+        ("-environment:minimal:2", "dcba"),
+        ("environment:minimal:prod", "dcba"),
+        ("-environment:minimal:prod", ""),
+        ("environment:minimal:none", ""),
         ("source:x", ""),
         ("-source:x", "dcba"),
         ("name:A", "a"),

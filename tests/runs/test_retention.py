@@ -26,7 +26,7 @@ from runs.states import Status
 from runs.stores import blob_store, log_store
 from studio.lib.refusal import Forbidden, NotFound, Refused
 from studio.models import User, Workspace
-from tests.compute.records import make_run
+from tests.compute.records import make_build, make_run
 
 pytestmark = pytest.mark.django_db
 
@@ -169,3 +169,14 @@ def test_a_content_that_another_workspace_claims_stays(workspace: Workspace, cha
     studio_prune()
     assert blob_store().has(sha)
     assert not Blob.objects.filter(workspace=workspace, sha=sha).exists()
+
+
+def test_the_logs_of_builds_go_with_their_environment(target: ComputeTarget) -> None:
+    kept, gone = make_build(target), make_build(target)
+    for build in (kept, gone):
+        log_store().append(build.log_key, 0, b"Installed 1 package\n")
+    key = gone.log_key
+    gone.delete()
+    studio_prune()
+    assert log_store().keys("build/") == [kept.log_key]
+    assert log_store().size(key) == 0

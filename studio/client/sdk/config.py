@@ -31,6 +31,7 @@ class RunConfiguration(Fields):
         "environment",
         "framework",
         "environment_variables",
+        "secrets",
         "max_run_duration_seconds",
         "priority",
         "outputs",
@@ -48,6 +49,8 @@ class RunConfiguration(Fields):
         """An environment, or "name" or "name:3"; None leaves the choice to the studio."""
         self.framework = "Python"
         self.environment_variables: dict[str, str] = {}
+        self.secrets: Sequence[str] = ()
+        """Names of secrets of the workspace, which become variables of the same names."""
         self.max_run_duration_seconds: int | None = None
         self.priority = 0
         """Higher goes first in the queue of the target."""
@@ -131,6 +134,7 @@ class ScriptRunConfig(Fields):
             "target": _target(shared.target),
             "environment": _environment(shared.environment, workspace),
             "variables": {str(k): str(v) for k, v in shared.environment_variables.items()},
+            "secrets": list(shared.secrets),
             "time_limit_s": shared.max_run_duration_seconds,
             "priority": shared.priority,
             "outputs": list(shared.outputs),

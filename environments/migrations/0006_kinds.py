@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('environments', '0002_builds'),
+        ('environments', '0005_images'),
     ]
 
     operations = [

@@ -1,0 +1,234 @@
+"""Images of a Docker engine: found, tried out, made from a build's container, removed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from docker.errors import APIError, ImageNotFound, NotFound
+
+from compute.containers import CONFLICT, Site
+from compute.transports.base import TargetRefused, TargetUnreachable
+
+BUILT = "runyard/env"
+"""The repository of the images that we make; the tag is the key of what is in them."""
+INSIDE = "/opt/runyard"
+"""Where our folder lies in an image that we make."""
+ENVIRONMENT = f"{INSIDE}/env"
+"""Where its virtual environment lies."""
+_KEY_LABEL = "runyard.key"
+_OLDEST_PYTHON = (3, 6)
+_TRIES = 5
+_LOOK = """
+import json, os, sys
+try:
+    libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
+except (OSError, ValueError):
+    libc = "musl" if sys.platform.startswith("linux") else ""
+print(json.dumps({"version": list(sys.version_info[:3]), "python": sys.executable, "libc": libc,
+                  "platform": sys.platform, "machine": os.uname()[4]}))
+"""
+_NOT_TOLD = frozenset({"PATH", "HOME", "HOSTNAME", "PWD"})
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What an image is and has; equal for equal images, whatever they are called."""
+
+    python: str
+    """The path of the Python in it."""
+    python_version: str
+    platform: str
+    machine: str
+    libc: str
+    variables: dict[str, str] = field(default_factory=dict)
+    """What whoever made it wants to be set within, apart from paths of the system."""
+
+
+@dataclass(frozen=True)
+class BuiltImage:
+    """An image that we made for an environment."""
+
+    key: str
+    size_bytes: int
+    made_at: float
+
+
+@dataclass(frozen=True)
+class EngineImages:
+    """The images of a site's engine. Equal sites have the same ones.
+
+    Every call may raise:
+        TargetUnreachable: the engine does not answer.
+        TargetRefused: it answered no, with its reason.
+    """
+
+    site: Site
+
+    @property
+    def default(self) -> str:
+        """What runs execute in that want nothing else."""
+        return self.site.image
+
+    def find(self, reference: str) -> str:
+        """The id of an image, which is the digest of what is in it; "" when it is not there."""
+        found = self._inspect(reference)
+        return str(found["Id"]) if found else ""
+
+    def address(self, image: str) -> str:
+        """Under which a registry has it, as name@sha256:…; "" when it came otherwise."""
+        found = self._inspect(image) or {}
+        return str(next(iter(found.get("RepoDigests") or []), ""))
+
+    def examine(self, image: str, *, name: str, python: str) -> ImageFacts:
+        """What an image has, tried out in a container of it; `name` is what people call it.
+
+        Raises:
+            TargetRefused: there is no Python 3.6 or newer in it.
+        """
+        said = self._say(image, python)
+        try:
+            told = json.loads(said.splitlines()[-1])
+            version = tuple(told["version"])
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            last = said.decode("utf-8", "replace").strip().splitlines()[-1:]
+            why = f" {''.join(last).strip().rstrip('.')}." if last else ""
+            raise TargetRefused(
+                f"The image {name} has no Python that can keep a run: '{python}' could not be "
+                f"started in it.{why} Use an image with Python 3.6 or newer."
+            ) from error
+        number = ".".join(map(str, version))
+        if version < _OLDEST_PYTHON:
+            raise TargetRefused(
+                f"The Python of the image {name} is {number}, which is too old: Runyard needs 3.6 "
+                "or newer to keep runs."
+            )
+        return ImageFacts(
+            python=str(told["python"]),
+            python_version=number,
+            platform=str(told["platform"]),
+            machine=str(told["machine"]),
+            libc=str(told["libc"]),
+            variables=self._variables(image),
+        )
+
+    # -- what we make
+
+    def built(self, key: str) -> str:
+        """The id of the image of a key; "" when there is none."""
+        return self.find(f"{BUILT}:{key}")
+
+    def commit(self, *, task: str, key: str) -> str:
+        """Make the image of a key from the container of its build, which ended well: its id.
+
+        Again changes nothing: there is one image for a key, whoever makes it how often.
+
+        Raises:
+            TargetRefused: there is neither image nor container.
+        """
+        for _ in range(_TRIES):
+            if self.built(key):
+                break
+            self._commit(task, key)
+        self._remove_doubles(key)
+        return self.built(key)
+
+    def list_built(self) -> list[BuiltImage]:
+        """The images that this site's builds made."""
+        with self.site.engine.reached():
+            found = self.site.engine.api.images(filters={"label": self._labels})
+        tags = [(image, tag) for image in found for tag in image.get("RepoTags") or []]
+        return [
+            BuiltImage(tag.rpartition(":")[2], int(image["Size"]), float(image["Created"]))
+            for image, tag in tags
+            if tag.startswith(f"{BUILT}:")
+        ]
+
+    def remove(self, key: str) -> None:
+        """Remove the image of a key; one that is gone is no error.
+
+        Raises:
+            TargetRefused: a container uses it.
+        """
+        self._remove(f"{BUILT}:{key}")
+
+    def labels(self, key: str) -> dict[str, str]:
+        """By what the image of a key is found again."""
+        return {**self.site.labels("environment"), _KEY_LABEL: key, "runyard.task": ""}
+
+    # -- within
+
+    def _inspect(self, reference: str) -> Mapping[str, Any] | None:
+        with self.site.engine.reached():
+            try:
+                found: Mapping[str, Any] = self.site.engine.api.inspect_image(reference)
+            except ImageNotFound:
+                return None
+        return found
+
+    def _say(self, image: str, python: str) -> bytes:
+        site = self.site
+        with site.engine.reached():
+            made = site.create(
+                f"{site.volume}.look-{secrets.token_hex(4)}",
+                image=image,
+                command=[python, "-I", "-S", "-c", _LOOK],
+                host_config=site.run_config([], ()),
+                labels=site.labels("test"),
+                user=site.user,
+                stdin_open=False,
+            )
+            try:
+                return site.output(made)
+            except TargetRefused as error:  # the engine could not even start it
+                return str(error).encode()
+            finally:
+                site.remove(made)
+
+    def _variables(self, image: str) -> dict[str, str]:
+        config = (self._inspect(image) or {}).get("Config") or {}
+        pairs = [entry.partition("=") for entry in config.get("Env") or []]
+        return {name: value for name, _, value in pairs if name not in _NOT_TOLD}
+
+    @property
+    def _labels(self) -> list[str]:
+        return [f"{name}={value}" for name, value in self.site.labels("environment").items()]
+
+    def _commit(self, task: str, key: str) -> None:
+        conf = {"Labels": self.labels(key), "Cmd": [f"{ENVIRONMENT}/bin/python"], "Entrypoint": []}
+        with self.site.engine.reached():
+            try:
+                self.site.engine.patient_api.commit(
+                    self.site.container_name(task), repository=BUILT, tag=key, conf=conf
+                )
+            except ImageNotFound:
+                return  # another took what we made for a double before it had its name
+            except NotFound as error:
+                raise TargetRefused(
+                    "The build's container was removed before its image was stored: the next run "
+                    "builds it again."
+                ) from error
+
+    def _remove_doubles(self, key: str) -> None:
+        """What another that stored the same at the same time has left without a name."""
+        filters = {"label": f"{_KEY_LABEL}={key}", "dangling": True}
+        with self.site.engine.reached():
+            doubles = self.site.engine.api.images(filters=filters)
+        for double in doubles:
+            with suppress(TargetRefused, TargetUnreachable):  # another removes it right now
+                self._remove(double["Id"])
+
+    def _remove(self, reference: str) -> None:
+        with self.site.engine.reached():
+            try:
+                self.site.engine.api.remove_image(reference)
+            except ImageNotFound:
+                return
+            except APIError as error:
+                if error.status_code != CONFLICT:
+                    raise
+                raise TargetRefused(f"The image {reference} is in use by a container.") from error

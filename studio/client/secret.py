@@ -1,0 +1,64 @@
+"""`runyard secret`: keep a value for runs of a workspace, or delete it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from studio.client.errors import Refused
+from studio.client.http import quote, with_query
+from studio.client.login import connect
+from studio.client.options import Parser
+
+_USAGE = """runyard secret set NAME [--file FILE]
+       runyard secret delete NAME"""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Set or delete; a value is asked for, piped in or read from a file, never an argument."""
+    parser = Parser("secret", "Keep a value that runs can be given by name.", usage=_USAGE)
+    parser.add_argument("action", choices=["set", "delete"])
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument(
+        "--file", metavar="FILE", help="the value (default: standard input, or asked for)"
+    )
+    parser.workspace()
+    asked = parser.parse(argv)
+    if asked.file and asked.action == "delete":
+        parser.error("delete takes no --file")
+    return {"set": _set, "delete": _delete}[asked.action](parser, asked)
+
+
+def _set(parser: Parser, asked: argparse.Namespace) -> int:
+    body = {"value": _value(asked.name, asked.file)}
+    made = connect().json("PUT", _path(asked), body)
+    parser.answer(asked, made, f"kept {made['name']}")
+    return 0
+
+
+def _delete(parser: Parser, asked: argparse.Namespace) -> int:
+    studio = connect()
+    studio.all_of(studio.request("DELETE", _path(asked)))
+    parser.answer(asked, {"deleted": asked.name}, f"deleted {asked.name}")
+    return 0
+
+
+def _path(asked: argparse.Namespace) -> str:
+    return with_query(f"/secrets/{quote(asked.name, keep='')}", workspace=asked.workspace)
+
+
+def _value(name: str, file: str | None) -> str:
+    try:
+        if file and file != "-":
+            with open(os.path.expanduser(file), encoding="utf-8") as opened:
+                return opened.read()
+        if file or not sys.stdin.isatty():
+            return sys.stdin.read()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not text"
+        raise Refused(f"The value of {name} cannot be read: {why}.") from error
+    import getpass
+
+    return getpass.getpass(f"{name}: ")

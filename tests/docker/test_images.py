@@ -1,0 +1,290 @@
+"""Environments as images of a real engine: built, pinned, shared, stored once."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compute.images import EngineImages
+from compute.services import target_place
+from environments.models import BaseImage, Build
+from environments.services import Failed, Ready, build_cancel, build_folder, build_stop, build_store
+from studio.models import User
+from tests.docker.engine import IMAGE, DockerEngine
+from tests.docker.link import Link
+from tests.docker.workshop import Workshop
+from tests.environments.registry import Registry
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "word-of-the-index"
+HOLDER = "from studio.lib.holder import holder_token; print(holder_token())"
+OLD_PYTHON = b"""#!/bin/sh
+echo '{"version": [3, 5, 9], "python": "", "libc": "", "platform": "", "machine": ""}'
+"""
+
+
+class Index(SimpleHTTPRequestHandler):
+    """A package index that wants a password, and keeps containers that ask for `slow` waiting."""
+
+    known = "Basic " + b64encode(f"robot:{SECRET}".encode()).decode()
+    may_go_on = threading.Event()
+
+    def do_GET(self) -> None:
+        if self.headers.get("Authorization") != self.known:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="test"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        is_from_container = self.client_address[0] != self.server.server_address[0]
+        if is_from_container and self.path.endswith("slow-1.0-py3-none-any.whl"):
+            self.may_go_on.wait(60)
+        super().do_GET()
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def link(engine: DockerEngine) -> Iterator[Link]:
+    with Link(engine.holder_pid) as link:
+        yield link
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory, link: Link) -> Iterator[tuple[Path, str]]:
+    """The folder of a package index that containers reach, and its address."""
+    folder = tmp_path_factory.mktemp("index")
+    handler = partial(Index, directory=str(folder))
+    with ThreadingHTTPServer((link.here, 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, f"http://robot:{SECRET}@{link.here}:{server.server_port}/simple"
+        Index.may_go_on.set()
+        server.shutdown()
+
+
+@pytest.fixture
+def packages(index: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the index from which everything comes here."""
+    monkeypatch.setenv("UV_DEFAULT_INDEX", index[1])
+    return index[0] / "simple"
+
+
+@pytest.fixture
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was asked of workers; no Redis is needed."""
+    said: list[str] = []
+    doors = "environments.services.builds"
+    monkeypatch.setattr(f"{doors}.enqueue", lambda name, *args: said.append(f"{name} {args[0]}"))
+    monkeypatch.setattr(f"{doors}.push", lambda *words: None)
+    monkeypatch.setattr(f"{doors}.hint_monitor", lambda text: said.append(f"hint {text}"))
+    return said
+
+
+@pytest.fixture
+def workshop(workspace: Any, engine: DockerEngine, data_dir: Path, messages: list[str]) -> Workshop:
+    return Workshop(workspace, engine, data_dir)
+
+
+@pytest.fixture
+def images(workshop: Workshop) -> EngineImages:
+    found = target_place(target=workshop.target).images
+    assert found is not None
+    return found
+
+
+def publish(packages: Path, name: str, version: str = "1.0") -> None:
+    Registry(packages / name).wheel(name, version)
+
+
+def layer(engine: DockerEngine, image: str) -> dict[str, bytes]:
+    """The files that an image has beyond its base, with what is in them."""
+    with tarfile.open(fileobj=io.BytesIO(b"".join(engine.api.get_image(image)))) as tar:
+        manifest = tar.extractfile("manifest.json")
+        assert manifest is not None
+        (entry,) = json.load(manifest)
+        top = tar.extractfile(entry["Layers"][-1])
+        config = tar.extractfile(entry["Config"])
+        assert top is not None
+        assert config is not None
+        with tarfile.open(fileobj=top) as files:
+            found = {m.name: files.extractfile(m).read() for m in files if m.isfile()}  # type: ignore[union-attr]
+        return {**found, "config of the image": config.read()}
+
+
+def test_an_environment_becomes_one_image_that_holds_no_secret(
+    workshop: Workshop, packages: Path, messages: list[str], engine: DockerEngine
+) -> None:
+    publish(packages, "tool", "2.1")
+    version = workshop.version("mine", kind="requirements", requirements="tool\n")
+    build = workshop.building(version)
+    assert workshop.building(version) == build
+    (container,) = workshop.containers("build")
+    assert SECRET not in json.dumps(engine.api.inspect_container(container["Id"]))
+    log = workshop.ended(build)
+    assert build.status == Build.Status.RUNNING, "its image has to be stored first"
+    assert messages[-1] == f"environments.jobs.store {build.pk}"
+    assert SECRET.encode() not in log
+
+    build_store(build_id=build.pk)
+    build.refresh_from_db()
+    assert (build.status, build.error) == (Build.Status.READY, "")
+    assert not workshop.containers("build")
+    ready = workshop.ready(version)
+    assert workshop.says(ready, "import sys, tool; print(tool.version, sys.prefix)") == (
+        "2.1 /opt/runyard/env"
+    )
+    found = layer(engine, ready.image)
+    ours = [name for name in found if name.startswith("opt/runyard/env")]
+    assert {*found} - {*ours} == {"config of the image"}, "nothing else went into it"
+    assert not [name for name, content in found.items() if SECRET.encode() in content]
+
+    same = workshop.version("other", kind="requirements", requirements="tool==2.1\n")
+    assert workshop.ready(same).image == ready.image
+    assert Build.objects.count() == 1
+
+
+def test_whoever_stores_it_how_often_makes_one_image(
+    workshop: Workshop, images: EngineImages, packages: Path, engine: DockerEngine
+) -> None:
+    publish(packages, "twice")
+    build = workshop.building(workshop.version("mine", kind="requirements", requirements="twice\n"))
+    workshop.ended(build)
+    store = partial(images.commit, task=build_folder(build), key=build.key)
+    threads = [threading.Thread(target=store) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store() == images.built(build.key)
+    assert len(engine.api.images(filters={"label": f"runyard.key={build.key}"})) == 1
+    assert build.key in {found.key for found in images.list_built()}
+
+    dead = subprocess.run(
+        [sys.executable, "-c", HOLDER], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    Build.objects.filter(pk=build.pk).update(lease_token=dead, lease_until="2999-01-01T00:00Z")
+    build_store(build_id=build.pk)
+    build.refresh_from_db()
+    assert build.status == Build.Status.READY, "who held it is dead"
+    images.remove(build.key)
+    assert not images.built(build.key)
+
+
+def test_a_container_that_was_removed_before_it_was_stored_fails_the_build(
+    workshop: Workshop, packages: Path, engine: DockerEngine
+) -> None:
+    publish(packages, "gone")
+    version = workshop.version("mine", kind="requirements", requirements="gone\n")
+    build = workshop.building(version)
+    workshop.ended(build)
+    for container in workshop.containers("build"):
+        engine.api.remove_container(container["Id"], force=True)
+    build_store(build_id=build.pk)
+    build.refresh_from_db()
+    assert build.status == Build.Status.FAILED
+    assert "removed before its image was stored" in build.error
+
+
+def test_a_build_that_fails_says_which_line_failed_and_leaves_nothing(
+    workshop: Workshop, packages: Path
+) -> None:
+    publish(packages, "moving")
+    version = workshop.version("mine", kind="requirements", requirements="moving\n")
+    workshop.ready(version)
+    locked = version.locks.get()
+    locked.text = locked.text.replace("moving==1.0", "moving==1.7")
+    locked.save()
+    sentence = workshop.failed(version)
+    assert "moving==1.7" in sentence
+    assert "there is no version of moving" in sentence
+    assert not workshop.containers("build")
+
+
+def test_a_canceled_build_ends_with_its_container(
+    workshop: Workshop, packages: Path, alice: User
+) -> None:
+    publish(packages, "slow")
+    version = workshop.version("mine", kind="requirements", requirements="slow\n")
+    build = workshop.building(version)
+    eventually(lambda: b"Installing" in workshop.log(build), timeout_s=30)
+    build_cancel(user=alice, build=build)
+    build_stop(build_id=build.pk)
+    assert workshop.finish(build).status == Build.Status.CANCELED
+    assert not workshop.containers("build")
+
+
+def test_an_own_image_is_used_as_it_is_and_stays_the_same(
+    workshop: Workshop, engine: DockerEngine
+) -> None:
+    first = workshop.image(
+        IMAGE, {"opt/note": b"first"}, "own/image:1", Env=["FLAVOUR=mint"], Entrypoint=["false"]
+    )
+    version = workshop.version("mine", kind="image", image="own/image:1")
+    ready = workshop.ready(version)
+    assert (ready.image, ready.variables["FLAVOUR"]) == (first, "mint")
+    assert ready.python == ready.keeper == "/usr/bin/python3"
+    workshop.image(IMAGE, {"opt/note": b"second"}, "own/image:1")
+    assert workshop.ready(version).image == first, "the name moved, the version did not"
+    assert BaseImage.objects.get(version=version).facts["python_version"].startswith("3.")
+    other = workshop.version("newer", kind="image", image="own/image:1")
+    assert workshop.ready(other).image != first
+    engine.api.remove_image(first, force=True)
+    assert "not on the engine any more" in workshop.failed(version)
+
+
+def test_what_a_base_image_has_can_be_imported_beside_what_is_installed(
+    workshop: Workshop, packages: Path
+) -> None:
+    publish(packages, "beside", "2.1")
+    library = f"usr/lib/python{sys.version_info[0]}/dist-packages/inherited.py"
+    workshop.image(IMAGE, {library: b"word = 'kept'\n"}, "own/base:1")
+    version = workshop.version(
+        "mine", kind="requirements", requirements="beside\n", image="own/base:1"
+    )
+    ready = workshop.ready(version)
+    assert workshop.says(
+        ready, "import beside, inherited; print(inherited.word, beside.version)"
+    ) == ("kept 2.1")
+
+
+def test_an_image_that_cannot_keep_runs_is_refused_with_its_reason(
+    workshop: Workshop, engine: DockerEngine
+) -> None:
+    engine.api.import_image_from_data(b"\0" * 10240, "own/empty", "1")
+    workshop.image(IMAGE, {"usr/bin/python3": OLD_PYTHON}, "own/old:1")
+    for name, reason in (("own/empty:1", "has no Python"), ("own/old:1", "is 3.5.9, which is too")):
+        state = workshop.ensure(
+            workshop.version(name.partition(":")[0][4:], kind="image", image=name)
+        )
+        assert isinstance(state, Failed)
+        assert reason in state.sentence
+        assert name in state.sentence
+        assert "3.6" in state.sentence
+    assert not workshop.containers("test")
+
+
+def test_a_python_that_the_image_does_not_have_is_named(workshop: Workshop) -> None:
+    version = workshop.version("mine", kind="requirements", requirements="", python="3.6")
+    assert "needs Python 3.6, and the image runyard-tests:python has 3." in workshop.failed(version)
+
+
+def test_an_interpreter_of_the_target_needs_no_image_of_its_own(workshop: Workshop) -> None:
+    version = workshop.version("mine", kind="user-managed", interpreter_path="python")
+    state = workshop.ensure(version)
+    assert isinstance(state, Ready)
+    assert state.image == ""
