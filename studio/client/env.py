@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from studio.client.errors import Refused
 from studio.client.http import with_query
 from studio.client.login import connect
 from studio.client.options import Parser
 
+_FILES = ("requirements", "pyproject", "conda", "dockerfile")
 _OTHERS = (
     "show",
     "lock",
@@ -22,7 +25,9 @@ _OTHERS = (
     "update",
     "build",
 )
-_USAGE = """runyard env create NAME -r FILE | --interpreter PATH
+_USAGE = """runyard env create NAME -r FILE | --pyproject FILE [--group G] | --conda FILE |
+                          --interpreter PATH | --dockerfile FILE | --image REFERENCE
+                          [--based-on OTHER] [--python V] [--env K=V]
        runyard env show NAME[:VERSION]
        runyard env lock NAME[:VERSION] [-o FILE]
        runyard env diff NAME[:VERSION] OTHER[:VERSION]
@@ -44,21 +49,41 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument("action", choices=["create"])
     parser.add_argument("name", metavar="NAME")
-    what = parser.add_mutually_exclusive_group(required=True)
+    what = parser.add_mutually_exclusive_group()
     what.add_argument("-r", "--requirements", metavar="FILE", help="packages; - for standard input")
+    what.add_argument("--pyproject", metavar="FILE", help="the dependencies of a pyproject.toml")
+    what.add_argument("--conda", metavar="FILE", help="a conda environment.yml")
+    what.add_argument("--dockerfile", metavar="FILE", help="for Docker targets alone")
     what.add_argument("--interpreter", metavar="PATH", help="a Python that you look after yourself")
+    parser.add_argument("--image", metavar="REF", help="alone, or what packages are installed into")
+    parser.add_argument("--group", metavar="G", action="append", help="of the pyproject.toml, too")
+    parser.add_argument("--python", metavar="V", help="the wanted version, like 3.11")
+    parser.add_argument("--env", metavar="K=V", action="append", default=[], help="a variable")
+    parser.add_argument("--based-on", metavar="OTHER", help="what is not said here is as there")
     parser.add_argument("--description", metavar="D", default="")
     parser.workspace()
     asked = parser.parse(argv)
-    definition = (
-        {"interpreter_path": asked.interpreter}
-        if asked.interpreter
-        else {"requirements": text_of(asked.requirements)}
-    )
+    definition = _definition(asked)
     body = {"name": asked.name, "description": asked.description, **definition}
     made = connect().json("POST", with_query("/environments", workspace=asked.workspace), body)
     parser.answer(asked, made, f"environment {made['name']}:{made['version']}")
     return 0
+
+
+def _definition(asked: argparse.Namespace) -> dict[str, Any]:
+    """What was said; what was not is left out."""
+    files = {name: getattr(asked, name) for name in _FILES}
+    variables = dict(pair.partition("=")[::2] for pair in asked.env)
+    said = {
+        **{name: text_of(path) for name, path in files.items() if path},
+        "interpreter_path": asked.interpreter,
+        "image": asked.image,
+        "groups": asked.group,
+        "python": asked.python,
+        "variables": variables or None,
+        "based_on": asked.based_on,
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def text_of(path: str) -> str:

@@ -459,7 +459,23 @@ def test_environments_are_made_from_a_file_or_an_interpreter(
     assert here("env", "create", "mine", "-r", str(file), "--json").json["version"] == 2
     made = here("env", "create", "own", "--interpreter", "/opt/python")
     assert made.out == "environment own:1\n"
-    assert here("env", "create", "x").code == 2
+    nothing = here("env", "create", "x")
+    assert (nothing.code, "none was given" in nothing.err) == (1, True)
+    conda, project = tmp_path / "environment.yml", tmp_path / "pyproject.toml"
+    conda.write_text("dependencies: [python=3.11, pytorch]\n")
+    project.write_text('[project]\ndependencies = ["six"]\n[dependency-groups]\nnlp = ["idna"]\n')
+    assert here("env", "create", "c", "--conda", str(conda)).out == "environment c:1\n"
+    words = ("--pyproject", str(project), "--group", "nlp", "--env", "A=1")
+    assert here("env", "create", "p", *words).out == "environment p:1\n"
+    copied = here("env", "create", "q", "--based-on", "p", "--python", "3.12")
+    assert copied.out == "environment q:1\n"
+    [version] = as_bob.get("/environments/q").json["versions"]
+    assert (version["requirements"], version["python"]) == ("six\nidna\n", "3.12")
+    assert version["variables"] == {"A": "1"}
+    conda.write_text("dependencies: [python=3.11, r-base]\n")
+    unknown = here("env", "create", "c", "--conda", str(conda))
+    assert (unknown.code, "r-base" in unknown.err) == (1, True)
+    assert here("env", "create", "i", "--image", "python:3.12").out == "environment i:1\n"
     missing = here("env", "create", "x", "-r", str(tmp_path / "none"))
     assert (missing.code, "none' cannot be read: No such file" in missing.err) == (1, True)
 
