@@ -60,6 +60,22 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
         report.longrepr = f"skipped although CI=true: {report.longrepr}"
 
 
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_modify_db_settings: None) -> bool:
+    """Whether the database of the tests is there already: a copy of one that was migrated.
+
+    Only a file is copied; a PostgreSQL server is migrated by each worker.
+    """
+    from django.db import connection
+
+    from tests.studio_process import migrated
+
+    if connection.vendor != "sqlite":
+        return False
+    shutil.copy(migrated() / "db.sqlite3", connection.settings_dict["TEST"]["NAME"])
+    return True
+
+
 @pytest.fixture(autouse=True)
 def data_dir(tmp_path: Path, settings: Any) -> Path:
     """A data directory for this test alone."""

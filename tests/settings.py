@@ -15,6 +15,8 @@ for name in [name for name in os.environ if name.startswith("RUNYARD_")] + ["RED
 _spare = Path(tempfile.mkdtemp(prefix="runyard-tests-"))
 atexit.register(shutil.rmtree, _spare, ignore_errors=True)
 os.environ["RUNYARD_DATA_DIR"] = str(_spare)
+# of the first process: its workers inherit it
+os.environ.setdefault("TESTS_SHARED_DIR", str(_spare))
 os.environ["RUNYARD_SECRET_KEY"] = "a key for tests that is longer than fifty characters"
 # processes that a test starts are real ones: they read the real settings
 os.environ["DJANGO_SETTINGS_MODULE"] = "studio.settings"

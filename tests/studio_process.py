@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import json
 import os
 import re
@@ -28,26 +29,44 @@ _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "UV_CACHE_DIR", "SSL
 
 
 def migrate_once(data_dir: Path) -> None:
-    """Give a data directory to be its key and a database with all tables, made once a process.
+    """Give a data directory to be its key and a database with all tables, made once a session.
 
     What tests of the start itself look at is left to the start.
     """
     data_dir.mkdir(mode=0o700, exist_ok=True)
     for name in ("db.sqlite3", "secret.key"):
-        shutil.copy(_migrated() / name, data_dir)
+        shutil.copy(migrated() / name, data_dir)
 
 
 @cache
-def _migrated() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="runyard-migrated-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+def migrated() -> Path:
+    """A data directory that was migrated and nothing else; the workers of a session share it."""
+    folder = _shared_dir() / "migrated"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            _migrate(folder)
+    return folder
+
+
+def _migrate(folder: Path) -> None:
+    partial = folder.with_suffix(".partial")
     env = {name: os.environ[name] for name in _KEPT if name in os.environ}
     subprocess.run(
         [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
         cwd=TOP,
-        env=env | {"RUNYARD_DATA_DIR": str(folder)},
+        env=env | {"RUNYARD_DATA_DIR": str(partial)},
         check=True,
     )
+    partial.rename(folder)
+
+
+def _shared_dir() -> Path:
+    given = os.environ.get("TESTS_SHARED_DIR")
+    if given:
+        return Path(given)
+    folder = Path(tempfile.mkdtemp(prefix="runyard-migrated-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
