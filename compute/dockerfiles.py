@@ -2,9 +2,10 @@
 
 Usage: python -m compute.dockerfiles ORDER, in a folder with `order/Dockerfile` and the build
 context `code`. ORDER is a JSON file
-{"cli", "engine": {"address", "tls"}, "tag", "labels", "secrets"}; the variables that `secrets`
-names are there in RUN steps that mount them, and in no layer. RUNYARD_REGISTRY_LOGINS may hold
-{host: {"username", "password"}}.
+{"cli", "engine": {"address", "tls"}, "tag", "labels", "secrets", "authority"}; the variables that
+`secrets` names are there in RUN steps that mount them, and in no layer. With "authority" what is
+trusted stands in `order/authorities.pem`, and is there by the id SSL_CERT_FILE.
+RUNYARD_REGISTRY_LOGINS may hold {host: {"username", "password"}}.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 LOGINS = "RUNYARD_REGISTRY_LOGINS"
+AUTHORITY = "order/authorities.pem"
 _HUB = "https://index.docker.io/v1/"
 _HELPER = f"""#!{sys.executable} -I
 import json, os, sys
@@ -59,7 +61,9 @@ def _words(order: Mapping[str, Any]) -> Iterator[str]:
         yield f"--label={name}={value}"
     for name in order["secrets"]:
         yield f"--secret=id={name},env={name}"
-    if Path(os.environ.get("SSL_CERT_FILE", "")).is_file():
+    if order.get("authority"):
+        yield f"--secret=id=SSL_CERT_FILE,src={AUTHORITY}"
+    elif Path(os.environ.get("SSL_CERT_FILE", "")).is_file():
         yield f"--secret=id=SSL_CERT_FILE,src={os.environ['SSL_CERT_FILE']}"
 
 

@@ -18,6 +18,7 @@ from environments.models import (
     EnvironmentVersion,
     Lock,
     LockUpdate,
+    PackageIndex,
     VersionLabel,
 )
 from environments.services import build_cancel
@@ -82,7 +83,7 @@ class BuildAdmin(Records[Build]):
     list_filter = ("status", "created_at", "target")
     search_fields = ("=id", "version__environment__name", "error")
     list_select_related = ("version__environment", "target__workspace")
-    exclude = ("lease_token",)
+    exclude = ("lease_token", "secret_values")
     actions = ("cancel",)
 
     @admin.action(description="Cancel")
@@ -113,3 +114,11 @@ class BuiltEnvironmentAdmin(Records[BuiltEnvironment]):
     list_filter = ("kind", "is_pinned", "target")
     search_fields = ("key", "fault")
     list_select_related = ("target__workspace",)
+
+
+@admin.register(PackageIndex)
+class PackageIndexAdmin(Records[PackageIndex]):
+    list_display = ("workspace", "url", "changed_by", "changed_at")
+    search_fields = ("url",)
+    list_select_related = ("workspace", "changed_by")
+    exclude = ("passwords",)

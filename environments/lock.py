@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
 from environments.buildlog import uv_message
+from environments.indexes import with_authority
 from environments.interpreter import Interpreter
 from environments.requirements import RequirementLine, requirements_read
 
@@ -49,12 +50,15 @@ def lock_resolve(
     cache: Path,
     while_waiting: Callable[[], None] = lambda: None,
     timeout_s: float = RESOLVE_S,
+    registry: Mapping[str, str] | None = None,
+    authority: str = "",
 ) -> str:
     """Every package that the requirements need on this Python and platform, with hashes.
 
     A package that was asked for with hashes keeps only those. Without `may_build` no code
     of any package is executed, so what is published as source alone cannot be resolved.
-    `while_waiting` is called every few seconds.
+    `while_waiting` is called every few seconds. `registry` tells uv where packages come from,
+    None what the studio was started with; `authority` is trusted beside the usual ones.
 
     Raises:
         LockFailed: there is no solution, no registry, or no time left.
@@ -67,7 +71,10 @@ def lock_resolve(
         interpreter.platform,
         *(() if may_build else ("--no-build",)),
     ]
-    text = _compile(requirements, ["--cache-dir", str(cache), *arguments], while_waiting, timeout_s)
+    env = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
+    env |= registry_variables() if registry is None else registry
+    arguments = ["--cache-dir", str(cache), *arguments]
+    text = _compile(requirements, arguments, env, authority, while_waiting, timeout_s)
     return _keep_wanted_hashes(text, wanted)
 
 
@@ -87,7 +94,12 @@ def pin_name(pin: str) -> str:
 
 
 def _compile(
-    requirements: str, arguments: Iterable[str], while_waiting: Callable[[], None], timeout_s: float
+    requirements: str,
+    arguments: Iterable[str],
+    env: Mapping[str, str],
+    authority: str,
+    while_waiting: Callable[[], None],
+    timeout_s: float,
 ) -> str:
     command = [
         find_uv_bin(),
@@ -105,15 +117,18 @@ def _compile(
         sys.executable,
         *arguments,
     ]
-    kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
     with tempfile.TemporaryDirectory(prefix="runyard-lock-") as nowhere:
         Path(nowhere, "requirements.txt").write_text(requirements, encoding="utf-8")
+        if authority:
+            trusted = Path(nowhere, "authorities.pem")
+            trusted.write_text(with_authority(authority), encoding="utf-8")
+            env = {**env, "SSL_CERT_FILE": str(trusted)}
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**kept, **registry_variables()},
+            env=env,
             cwd=nowhere,
             start_new_session=True,
         )

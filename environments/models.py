@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from compute.models import ComputeTarget
 from environments.differences import EVERYWHERE, Place
+from studio.lib.cipherfields import CipherMapField
 from studio.models import User, Workspace
 
 
@@ -227,6 +228,8 @@ class Build(models.Model):
     """Given to the worker that launches it, and kept: without one it was never launched."""
     lease_until = models.DateTimeField(null=True, blank=True)
     receipt = models.JSONField(null=True, blank=True)
+    secret_values = CipherMapField(default=dict)
+    """What its log may not show, until all of it is stored: number to ciphertext."""
 
     class Meta:
         ordering = ("-id",)
@@ -325,3 +328,30 @@ class BuiltEnvironment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key[:12]} on {self.target}"
+
+
+class PackageIndex(models.Model):
+    """Where the packages of a workspace come from, instead of where the studio gets them."""
+
+    workspace = models.OneToOneField(
+        Workspace, on_delete=models.CASCADE, related_name="package_index"
+    )
+    url = models.CharField(max_length=1000)
+    """Asked last, for what the others lack."""
+    extra_urls = models.JSONField(default=list)
+    usernames = models.JSONField(default=dict)
+    """{address: user name}"""
+    passwords = CipherMapField(default=dict)
+    """{address: ciphertext}"""
+    authority = models.TextField(blank=True)
+    """Certificates in PEM form that are trusted beside the usual ones."""
+    changed_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"package index of {self.workspace}"
+
+    @property
+    def urls(self) -> list[str]:
+        """All of them, the one that is asked last first."""
+        return [self.url, *self.extra_urls]

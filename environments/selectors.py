@@ -10,7 +10,8 @@ from django.db.models.functions import Coalesce
 
 from environments.catalog import alias_target, installed_mb, templates
 from environments.differences import LockChange, Place, lock_changes
-from environments.lock import lock_pins, pin_name
+from environments.indexes import Index, uv_variables
+from environments.lock import lock_pins, pin_name, registry_variables
 from environments.models import (
     Build,
     BuildOrder,
@@ -19,10 +20,12 @@ from environments.models import (
     EnvironmentVersion,
     Lock,
     LockUpdate,
+    PackageIndex,
 )
 from environments.modules import distribution_for
 from environments.requirements import requirements_read
 from studio.lib.refusal import NotFound, Refused
+from studio.lib.vault import decrypt
 from studio.models import User, Workspace
 from studio.selectors import workspaces_of
 
@@ -305,3 +308,26 @@ def order_get(*, user: User, order_id: int) -> BuildOrder:
     if order is None:
         raise NotFound(f"There is no order {order_id}.")
     return order
+
+
+def index_get(*, workspace: Workspace) -> PackageIndex | None:
+    """Where the workspace's packages come from; None for where the studio gets them."""
+    return PackageIndex.objects.filter(workspace=workspace).select_related("changed_by").first()
+
+
+def index_list(*, workspace: Workspace) -> tuple[list[Index], str]:
+    """(the indexes with their passwords in the clear, what is trusted beside the usual)."""
+    found = index_get(workspace=workspace)
+    if found is None:
+        return [], ""
+    known = {url: decrypt(text) for url, text in found.passwords.items()}
+    indexes = [Index(url, found.usernames.get(url, ""), known.get(url, "")) for url in found.urls]
+    return indexes, found.authority
+
+
+def index_variables(workspace: Workspace) -> dict[str, str]:
+    """What tells uv where the workspace's packages come from. May hold passwords; {} when nothing
+    was set. `index_list` tells what has to be trusted and hidden with it.
+    """
+    indexes, _ = index_list(workspace=workspace)
+    return uv_variables(indexes, registry_variables()) if indexes else {}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
+from environments import indexviews, views
 from environments import version_views as versions
-from environments import views
 
 _ONE = "environments/<str:name>"
 _VERSION = f"{_ONE}/<int:number>"
@@ -15,6 +15,10 @@ app_name = "environments"
 urlpatterns = [
     path("environments/", views.listed, name="list"),
     path("new/environment/", views.create, name="create"),
+    path("package-index/", indexviews.index, name="index"),
+    path("package-index/credentials/", indexviews.credentials, name="index_credentials"),
+    path("package-index/check/", indexviews.check, name="index_check"),
+    path("package-index/remove/", indexviews.remove, name="index_remove"),
     path("compare/environments/", versions.compare, name="compare"),
     path(f"{_ONE}/", views.detail, name="detail"),
     path(f"{_ONE}/archive/", versions.archive, name="archive"),

@@ -7,6 +7,7 @@ from compute.api import router as targets
 from compute.api_registries import router as registries
 from environments.api import router as environments
 from environments.api_versions import router as versions
+from environments.indexapi import router as package_index
 from runs.api.artifacts import router as artifacts
 from runs.api.builds import router as builds
 from runs.api.credentials import router as credentials
@@ -43,6 +44,7 @@ for prefix, router in (
     ("/data", data),
     ("/environments", environments),
     ("/environments", versions),
+    ("/package-index", package_index),
     ("/builds", builds),
     ("", people),
     ("/tokens", tokens),

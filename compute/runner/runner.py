@@ -3559,6 +3559,14 @@ def put_script(path: str, text: str) -> None:
         os.chmod(path, os.stat(path).st_mode | 0o111)  # noqa: S103  a program
 
 
+BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
+"""Where machines keep the authorities that they trust."""
+
+
 class Build:
     """Makes one virtual environment at its final path; whole, or not there at all.
 
@@ -3614,7 +3622,7 @@ class Build:
         requirements = os.path.join(self._folder, "requirements.txt")
         write_file(requirements, self._order["requirements"].encode("utf-8"))
         base = self._order["python"]
-        uv = Uv(self._order, lock)
+        uv = Uv(self._order, self._trusted(), lock)
         more = ["--system-site-packages"] if self._order.get("system_packages") else []
         uv.do("Making the environment with %s" % base, "venv", "--python", base, *more, self._path)
         python = os.path.join(self._path, "bin", "python")
@@ -3628,6 +3636,21 @@ class Build:
             smoke = os.path.join(self._folder, "smoke.py")
             write_file(smoke, self._order["smoke"].encode("utf-8"))
             step("Trying it out", [python, "-I", smoke], dict(os.environ))
+
+    def _trusted(self) -> "dict[str, str]":
+        """What has uv trust one more authority than this machine does."""
+        authority = self._order.get("authority")
+        if not authority:
+            return {}
+        own = b""
+        for path in (os.environ.get("SSL_CERT_FILE", ""), *BUNDLES):
+            if path and os.path.isfile(path):
+                with open(path, "rb") as file:
+                    own = file.read()
+                break
+        path = os.path.join(self._folder, "authorities.pem")
+        write_file(path, own + b"\n" + authority.encode("utf-8"))
+        return {"SSL_CERT_FILE": path}
 
     def _mend(self, uv: "Uv", sync: "list[str]") -> None:
         """Install anew what came damaged out of the cache, which somebody wrote into."""
@@ -3661,9 +3684,10 @@ class Build:
 class Uv:
     """The uv of a build; it holds the lock of the environment as long as it lives, even alone."""
 
-    def __init__(self, order: "Json", lock: "int | None") -> None:
+    def __init__(self, order: "Json", trusted: "dict[str, str]", lock: "int | None") -> None:
         self._program = order.get("uv") or which("uv")
         self._cache = order["cache"]
+        self._trusted = trusted
         self._held = [] if lock is None else [lock]
 
     def do(self, what: str, *arguments: str) -> None:
@@ -3671,6 +3695,7 @@ class Uv:
         if not self._program:
             raise Refusal("uv is not on this target: install it, or put it on its user's PATH.")
         env = dict(os.environ, UV_CACHE_DIR=self._cache, UV_PYTHON_DOWNLOADS="never")
+        env.update(self._trusted)
         step(what, [self._program, "--color", "never", *arguments], env, self._held)
 
 

@@ -11,6 +11,7 @@ from environments.services.builds import (
     build_cancel,
     build_finished,
     build_folder,
+    build_hidden,
     build_settle,
     build_stop,
     builds_to_stop,
@@ -27,6 +28,12 @@ from environments.services.environments import (
     environment_bootstrap_curated,
     environment_create,
     environment_pick,
+)
+from environments.services.indexes import (
+    index_credentials,
+    index_remove,
+    index_set,
+    index_try,
 )
 from environments.services.labels import label_remove, label_set
 from environments.services.orders import build_order, order_walk, orders_due
@@ -48,6 +55,7 @@ __all__ = [
     "build_ensure",
     "build_finished",
     "build_folder",
+    "build_hidden",
     "build_order",
     "build_settle",
     "build_stop",
@@ -62,6 +70,10 @@ __all__ = [
     "environment_create",
     "environment_delete",
     "environment_pick",
+    "index_credentials",
+    "index_remove",
+    "index_set",
+    "index_try",
     "label_remove",
     "label_set",
     "order_walk",

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from django.conf import settings
@@ -81,6 +81,7 @@ def pull_launch(*, build: Build, target: ComputeTarget, reference: str) -> None:
     order = {"reference": reference, "engine": engine_words(target)}
     with session_for(studio_place()) as session:
         work = beside_studio("compute.pulling", order, secrets=secrets)
+        work = replace(work, hidden=[login["password"]] if login else [])
         build_launch(build=build, session=session, work=work)
     if build.status == Build.Status.RUNNING:
         registry_logins_used(workspace=target.workspace, hosts=[host])

@@ -26,13 +26,15 @@ from compute.services import studio_place, target_place
 from compute.session import RunnerRefused, Session, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.buildlog import build_error
+from environments.indexes import uv_variables
 from environments.lock import registry_variables
 from environments.models import Build, BuiltEnvironment
-from environments.selectors import version_smoke
+from environments.selectors import index_list, version_smoke
 from environments.spec import CONDA
 from studio.lib.holder import holder_token
 from studio.lib.push import hint_monitor, push
 from studio.lib.queue import enqueue
+from studio.lib.vault import decrypt, encrypt
 from studio.models import Role, User
 from studio.selectors import require_role
 from studio.services import instance_key
@@ -73,6 +75,8 @@ class Work:
     order: Mapping[str, Any] | None = None
     """For the runner's own `build`, as PROTOCOL.md words build.json."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    hidden: Sequence[str] = field(default=(), repr=False)
+    """Values that its log may not show."""
     more: Mapping[str, Any] = field(default_factory=dict)
     """What else its spec says."""
     image: str = ""
@@ -104,8 +108,37 @@ def folder_work(build: Build, session: Session, *, python: str, path: str) -> Wo
         "fresh": build.generation > 0,
         "smoke": version_smoke(build.version),
     }
-    secrets = registry_variables() if is_local(build.target) else {}
-    return replace(runner_work(session, order), secrets=secrets)
+    sources = package_sources(build, has_our_uv=is_local(build.target))
+    return sourced(runner_work(session, {**order, **sources.order}), sources)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the packages of a build come from; lives only as long as the launch."""
+
+    variables: Mapping[str, str] = field(repr=False)
+    hidden: Sequence[str] = field(default=(), repr=False)
+    authority: str = ""
+
+    @property
+    def order(self) -> dict[str, str]:
+        """What the runner's own `build` needs to know of it."""
+        return {"authority": self.authority} if self.authority else {}
+
+
+def package_sources(build: Build, *, has_our_uv: bool) -> Sources:
+    """The workspace's indexes; without any the studio's own, where its uv is used."""
+    indexes, authority = index_list(workspace=build.version.environment.workspace)
+    studio = registry_variables()
+    if not indexes:
+        return Sources(studio if has_our_uv else {})
+    hidden = sorted({index.password for index in indexes if index.password})
+    return Sources(uv_variables(indexes, studio), hidden, authority)
+
+
+def sourced(work: Work, sources: Sources) -> Work:
+    """The work with what it may need to fetch packages."""
+    return replace(work, secrets=sources.variables, hidden=sources.hidden)
 
 
 def build_place(build: Build) -> Place:
@@ -133,6 +166,7 @@ def build_launch(*, build: Build, session: Session, work: Work) -> None:
                     name=build_folder(build),
                     spec=_spec(build, work),
                     secrets=work.secrets,
+                    mask=_hidden(build, work.hidden),
                     build=work.order,
                     image=work.image,
                     python=work.python,
@@ -147,6 +181,21 @@ def build_launch(*, build: Build, session: Session, work: Work) -> None:
         finally:
             Build.objects.filter(pk=build.pk, lease_token=token).update(lease_until=None)
     build.refresh_from_db(fields=["status", "error", "handle", "started_at"])
+
+
+def _hidden(build: Build, values: Sequence[str]) -> list[str]:
+    """Keep with the build, encrypted, what its log has to be held against to its end."""
+    hidden = sorted({*build_hidden(build), *values})
+    if hidden:
+        kept = {str(number): encrypt(text) for number, text in enumerate(hidden)}
+        Build.objects.filter(pk=build.pk).update(secret_values=kept)
+    return hidden
+
+
+def build_hidden(build: Build) -> list[str]:
+    """Values that may not reach the build's log."""
+    build.refresh_from_db(fields=["secret_values"])
+    return [decrypt(text) for text in build.secret_values.values()]
 
 
 def build_handle(build: Build) -> Handle:
@@ -307,6 +356,8 @@ def _move(
     The only place that changes a build's status.
     """
     builds = Build.objects.filter(pk=build_id, status__in=_BEFORE[to])
+    if to in ENDED:
+        fields["secret_values"] = {}  # its log is stored: nothing is left to hide
     if lease_token is not None:
         builds = builds.filter(lease_token=lease_token)
     if not builds.update(status=to, **fields):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
@@ -18,10 +19,10 @@ from compute.selectors import registry_logins_for
 from compute.services import studio_place
 from compute.session import RunnerRefused, Session, session_for
 from environments.buildkey import KeyParts
-from environments.lock import registry_variables
+from environments.indexes import with_authority
 from environments.models import Build, EnvironmentVersion
 from environments.services.bases import Unusable, beside_studio, engine_words
-from environments.services.builds import build_folder, build_launch
+from environments.services.builds import build_folder, build_launch, package_sources
 
 _STEPS = "dockerfile 1"
 
@@ -48,21 +49,28 @@ def dockerfile_launch(*, build: Build, target: ComputeTarget, labels: dict[str, 
             "there is none: install docker-buildx, or name one by RUNYARD_DOCKER_CLI. An "
             "environment from requirements needs none."
         )
-    index = registry_variables()
+    sources = package_sources(build, has_our_uv=True)
+    authority = with_authority(sources.authority) if sources.authority else ""
     order = {
         "cli": cli,
         "engine": engine_words(target),
         "tag": f"{BUILT}:{build.key}",
         "labels": labels,
-        "secrets": sorted(index),
+        "secrets": sorted(sources.variables),
+        "authority": bool(authority),
     }
     logins = registry_logins_for(workspace=target.workspace)
     work = beside_studio(
         "compute.dockerfiles",
         order,
-        secrets={**index, dockerfiles.LOGINS: json.dumps(logins)},
-        files={"order/Dockerfile": build.version.spec["dockerfile"]},
+        secrets={**sources.variables, dockerfiles.LOGINS: json.dumps(logins)},
+        files={
+            "order/Dockerfile": build.version.spec["dockerfile"],
+            **({dockerfiles.AUTHORITY: authority} if authority else {}),
+        },
     )
+    passwords = [login["password"] for login in logins.values()]
+    work = replace(work, hidden=[*sources.hidden, *passwords])
     with session_for(studio_place()) as session:
         if context := build.version.spec.get("context"):
             _lay_out(session, build_folder(build), str(context))

@@ -9,7 +9,7 @@ from compute.models import ComputeTarget
 from compute.session import Session
 from compute.transports.base import TargetRefused
 from environments.buildkey import KeyParts, build_key, key_parts
-from environments.lock import LockFailed, registry_variables
+from environments.lock import LockFailed
 from environments.models import BaseImage, Build, EnvironmentVersion, Lock
 from environments.pythons import python_fits
 from environments.selectors import version_smoke
@@ -20,7 +20,14 @@ from environments.services.bases import (
     base_pin,
     pull_launch,
 )
-from environments.services.builds import ENDED, Work, build_launch, runner_work
+from environments.services.builds import (
+    ENDED,
+    Work,
+    build_launch,
+    package_sources,
+    runner_work,
+    sourced,
+)
 from environments.services.dockerfiles import dockerfile_launch, dockerfile_parts
 from environments.services.ensure import (
     Building,
@@ -175,8 +182,9 @@ class _Asked:
             "system_packages": bool(build.version.spec.get("image")),
             "smoke": version_smoke(build.version),
         }
-        work = runner_work(self._session, order, python=python)
-        return replace(work, image=base.image, python=python, secrets=registry_variables())
+        sources = package_sources(build, has_our_uv=True)
+        work = runner_work(self._session, {**order, **sources.order}, python=python)
+        return replace(sourced(work, sources), image=base.image, python=python)
 
     # -- what runs find
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from environments.indexes import uv_variables
 from environments.interpreter import Interpreter
-from environments.lock import lock_resolve
+from environments.lock import lock_resolve, registry_variables
 from environments.models import EnvironmentVersion, Lock
+from environments.selectors import index_list
 
 
 def lock_ensure(
@@ -62,12 +64,15 @@ def lock_text(
     Raises:
         LockFailed: there is no way to resolve them.
     """
+    indexes, authority = index_list(workspace=version.environment.workspace)
     return lock_resolve(
         version.spec["requirements"],
         interpreter,
         may_build=may_build,
         cache=Path(settings.DATA_DIR) / "uv-cache",
         while_waiting=while_waiting,
+        registry=uv_variables(indexes, registry_variables()) if indexes else None,
+        authority=authority,
     )
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from compute.watch import Ended
 from environments.models import Build
-from environments.services import build_finished, build_folder
+from environments.services import build_finished, build_folder, build_hidden
 from runs.models import Attempt
 from runs.selectors.secrets import attempt_mask
 from runs.services.finish import attempt_ended, attempt_lost
@@ -133,8 +133,8 @@ class LiveBuild:
         self.was_started = True
 
     def secrets(self) -> list[str]:
-        """None: a build is given no secret that its log could show."""
-        return []
+        """Passwords of the indexes that its packages come from."""
+        return build_hidden(self.build)
 
     def started(self, started: Mapping[str, Any]) -> None:
         """Known already: a build is running from its launch on."""
@@ -163,7 +163,7 @@ class LiveBuild:
             key,
             size=int(sealed["log_bytes"]) if sealed else None,
             sha256=sealed["sha256"] if sealed else None,
-            masked=0,
+            masked=int(sealed.get("masked") or 0) if sealed else 0,
         )
         start = max(0, receipt.stored_bytes - _TAIL_BYTES)
         build_finished(

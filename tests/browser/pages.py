@@ -65,4 +65,5 @@ PAGES = (
     "/people/",
     "/credentials/",
     "/secrets/",
+    "/package-index/",
 )

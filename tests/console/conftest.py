@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from compute.models import DataPath, NamedData, RegistryLogin
-from environments.models import BaseImage, Build, BuildOrder, BuiltEnvironment
+from environments.models import BaseImage, Build, BuildOrder, BuiltEnvironment, PackageIndex
 from runs.models import (
     Delivery,
     GitCredential,
@@ -109,6 +109,9 @@ def world(told: Run, build: Build, alice: User, bob: User, workspace: Workspace)
     version = told.environment_version
     version.environment.labels.create(name="prod", version=version, moved_by=bob)
     version.lock_updates.create(created_by=bob)
+    passwords = {"https://x.org/simple": encrypt("v")}
+    PackageIndex.objects.create(workspace=workspace, url="https://x.org", passwords=passwords)
+    Build.objects.filter(pk=build.pk).update(secret_values={"0": encrypt("v")})
     WorkspaceSecret.objects.create(workspace=workspace, name="HUB_TOKEN", value=encrypt("v"))
     token_create(user=alice, name="laptop")
     login_link_create(user=alice)

@@ -35,7 +35,7 @@ class HttpsServer:
     def __init__(self, root: Path, folder: Path, user: str = "ada", password: str = "hush-token"):
         self.root, self.user = root, user
         self.credential = base64.b64encode(f"{user}:{password}".encode()).decode()
-        self.authority, pair = _certificate(folder)
+        self.authority, pair = make_certificate(folder)
         self.seen: list[tuple[str, str]] = []
         """Path and credential of every request."""
         self.redirect = ""
@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
+def make_certificate(folder: Path) -> tuple[Path, Path]:
     """(the certificate of an authority of its own, key and certificate that it signed)."""
     now = datetime.datetime.now(datetime.UTC)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]

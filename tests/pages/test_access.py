@@ -23,7 +23,7 @@ WITH_FORMS = {"environments:delete", "environments:version_delete", "runs:experi
               "runs:source_delete", "compute:delete",
               "compute:edit", "compute:data_edit", "compute:data_delete"}  # fmt: skip
 FOR_CONTRIBUTORS = ("runs:submit", "runs:source_create", "runs:folders", "environments:create",
-                    "runs:experiment_create", "runs:secrets")  # fmt: skip
+                    "runs:experiment_create", "runs:secrets", "environments:index")  # fmt: skip
 
 
 def an_import(run: Run) -> SourceImport:
@@ -108,6 +108,7 @@ def test_no_page_is_forgotten_here(told: Run, build: Build) -> None:
     known = set(OPEN) | set(FOR_CONTRIBUTORS) | set(pages(told, build)) | set(changes(told, build))
     known |= {"runs:example", "runs:workspace", "compute:create", "compute:data_create"}
     known |= {"runs:credential_remove", "runs:host_forget"}  # tried in tests/gitsources
+    known |= {f"environments:index_{part}" for part in ("credentials", "check", "remove")}
     known |= {"runs:secret_delete"}  # tried in test_secrets
     known |= {"runs:notices_secret", "runs:notices_test"}
     known |= {"runs:run_changes"}
