@@ -21,19 +21,13 @@ def misfit(
             f"The environment {called} is an image, and {target} has no Docker: choose a Docker "
             "target."
         )
+    if kind == "docker":
+        return ""  # which Python and what else is there its image tells
     if spec["kind"] == CONDA and facts and not facts.get("conda"):
         return (
             f"The environment {called} needs conda, and {target} has neither micromamba nor conda: "
             "install one there, or choose a target that has it."
         )
-    return _python_misfit(spec, called, target, kind, facts)
-
-
-def _python_misfit(
-    spec: Mapping[str, Any], called: str, target: str, kind: str, facts: Mapping[str, Any]
-) -> str:
-    if kind == "docker" and "image" in spec:
-        return ""  # the image brings its own
     wanted, found = spec.get("python", ""), pythons_found(facts)
     if not wanted or not found:
         return ""

@@ -11,11 +11,12 @@ from django.db.models import Prefetch
 
 from compute.models import ComputeTarget
 from environments.catalog import template_named
+from environments.conda import conda_read
 from environments.lock import lock_pins, pin_name
 from environments.models import Build, Environment, EnvironmentVersion, Lock
 from environments.requirements import requirements_read
 from environments.selectors import environment_rank, latest_versions, version_get
-from environments.spec import USER_MANAGED
+from environments.spec import CONDA, INSTALLED, USER_MANAGED
 from studio.models import Workspace
 
 
@@ -26,7 +27,7 @@ class Contents:
     called: str
     """Its name, or "requirements.txt"."""
     packages: frozenset[str] | None
-    """Canonical names; None when its Python is looked after by somebody else."""
+    """Canonical names; None when it is an image, or a Python that somebody else looks after."""
     is_locked: bool
     """Whether these are all packages; without a lock they are those that are asked for."""
 
@@ -134,11 +135,15 @@ def _span(time: timedelta) -> str:
 
 def _contents(version: EnvironmentVersion) -> Contents:
     called = version.environment.name
-    if version.spec["kind"] == USER_MANAGED:
+    spec = version.spec
+    if spec["kind"] == CONDA:
+        return Contents(called, conda_read(spec["conda"]).names, is_locked=False)
+    if spec["kind"] not in INSTALLED:
         return Contents(called, None, is_locked=False)
     locks = list(version.locks.all())
     names = _asked(version).union(*(_pinned(lock.text) for lock in locks))
-    return Contents(called, names, is_locked=bool(locks))
+    has_more = "image" in spec  # what its base brings
+    return Contents(called, names, is_locked=bool(locks) and not has_more)
 
 
 def _card(version: EnvironmentVersion) -> Card:

@@ -76,7 +76,7 @@ def pythons_found(facts: Mapping[str, Any]) -> list[Found] | None:
 def pythons_named(found: Iterable[Found]) -> str:
     """Their versions for people, like "3.10, 3.11 and 3.12"."""
     versions = sorted({python.minor_version for python in found}, key=_numbers)
-    return " and ".join(filter(None, [", ".join(versions[:-1]), versions[-1]]))
+    return " and ".join(filter(None, [", ".join(versions[:-1]), *versions[-1:]]))
 
 
 def minor_of(version: str) -> str:

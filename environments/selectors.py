@@ -8,8 +8,10 @@ import re
 from django.db.models import Count, Max, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from compute.models import ComputeTarget
 from environments.catalog import alias_target, installed_mb, templates
 from environments.differences import LockChange, Place, lock_changes
+from environments.fit import misfit
 from environments.indexes import Index, uv_variables
 from environments.lock import lock_pins, pin_name, registry_variables
 from environments.models import (
@@ -256,6 +258,17 @@ def update_changes(*, update: LockUpdate) -> list[LockChange]:
     """What a new version would have otherwise than the one that is brought up to date."""
     new = {Place(lock["python_version"], lock["platform"]): lock["text"] for lock in update.locks}
     return lock_changes(version_locks(version=update.version), new)
+
+
+def version_misfit(*, version: EnvironmentVersion, target: ComputeTarget) -> str:
+    """Why a target cannot have this environment, by what it last told of itself; "" if it can."""
+    return misfit(
+        version.spec,
+        called=str(version),
+        target=target.name,
+        kind=target.kind,
+        facts=target.facts,
+    )
 
 
 def build_get(*, user: User, build_id: int) -> Build:

@@ -249,7 +249,7 @@ def _check_python(version: EnvironmentVersion, base: BaseImage) -> None:
     if wanted and not python_fits(wanted, found.version):
         raise Unusable(
             f"It needs Python {wanted}, and the image {base.reference} has {found.version}: name "
-            f"an image with that Python, like python:{wanted}-slim."
+            f"an image with that Python{f', like python:{wanted}-slim' * wanted[0].isdigit()}."
         )
     if "musl" in found.platform:
         raise Unusable(

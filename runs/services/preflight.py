@@ -14,6 +14,7 @@ from compute.selectors import target_get, target_pick
 from environments.modules import distribution_for
 from environments.packages import Contents, contents_of, environment_with
 from environments.requirements import requirements_read
+from environments.selectors import version_get, version_misfit
 from environments.services.environments import MINIMAL, NOTEBOOK
 from runs.codelook import Look, Mistake, code_look, is_python, is_shell, script_of
 from runs.findings import GOOD, UNKNOWN, WARNING, Finding
@@ -42,6 +43,7 @@ def submission_preflight(
     if seen.tree is not None:
         findings += _code(workspace, request, seen.tree, target, until)
     if target is not None:
+        findings += _fit(workspace, request, target)
         findings += _data(request, target)
         findings.append(_place(user, workspace, request, target))
     return findings
@@ -169,8 +171,8 @@ def _imports(workspace: Workspace, look: Look, contents: Contents) -> Finding:
         return Finding(
             "imports",
             UNKNOWN,
-            f"The environment {contents.called} is a Python of the target's own: what it has is "
-            "not known to the studio.",
+            f"The environment {contents.called} brings a Python of its own: what that has is not "
+            "known to the studio.",
         )
     missing = {name: at for name, at in wanted.items() if name not in contents.packages}
     if not missing:
@@ -223,6 +225,18 @@ def _requirements(request: Submission, tree: Tree, contents: Contents) -> Iterat
         )
     else:
         yield Finding("environment", GOOD, f"{contents.called} has all of requirements.txt.")
+
+
+def _fit(workspace: Workspace, request: Submission, target: ComputeTarget) -> Iterator[Finding]:
+    """A named environment that the target cannot have: the run would be refused."""
+    if not request.environment.strip():
+        return
+    try:
+        version = version_get(workspace=workspace, reference=request.environment)
+    except Refused:
+        return
+    if problem := version_misfit(version=version, target=target):
+        yield Finding("environment", WARNING, problem)
 
 
 def _data(request: Submission, target: ComputeTarget) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from django.db import transaction
 from compute.models import ComputeTarget
 from compute.selectors import data_paths
 from environments.models import EnvironmentVersion
+from environments.selectors import version_misfit
 from environments.services import environment_pick
 from runs.giturls import read_address
 from runs.models import Attempt, Run, RunEvent, RunParam, Snapshot, Source
@@ -35,6 +36,7 @@ from runs.submission import (
     is_secret_name,
 )
 from studio.lib.queue import enqueue
+from studio.lib.refusal import Refused
 from studio.lib.vault import encrypt
 from studio.models import User, Workspace
 from studio.selectors import secrets_known
@@ -81,6 +83,8 @@ def run_submit(
         folder_requirements=_folder_requirements(manifest),
         is_notebook=is_notebook(request.script),
     )
+    if problem := version_misfit(version=version, target=target):
+        raise Refused(problem, field="environment")
     checked = _Checked(
         words=words,
         target=target,

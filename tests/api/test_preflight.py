@@ -107,6 +107,43 @@ def test_packages_without_a_lock_are_not_judged(
     assert findings(member, digest, environment="theirs")["imports"][0] == "unknown"
 
 
+def test_every_kind_of_environment_is_answered(
+    member: Caller, snapshot: Snapshot, workspace: Workspace, alice: User, place: ComputeTarget
+) -> None:
+    def imports(**definition: Any) -> tuple[str, str, str]:
+        environment_create(user=alice, workspace=workspace, name="it", **definition)
+        return findings(member, digest, environment="it")["imports"]
+
+    digest = snapshot(train_py="import torch, rpy2\n")
+    for definition in ({"image": "python:3.12"}, {"dockerfile": "FROM a\n"},
+                       {"interpreter_path": "python"}):  # fmt: skip
+        assert imports(**definition)[:2] == (
+            "unknown",
+            "The environment it brings a Python of its own: what that has is not known to the "
+            "studio.",
+        )
+    known = imports(conda="dependencies: [pytorch]\n")
+    assert known[0] == "unknown"
+    assert "it does not ask for rpy2" in known[1]
+    assert "torch" not in known[1]
+    place.facts |= {"conda": "/opt/micromamba"}
+    place.save()
+    assert imports(conda="dependencies: [pytorch, rpy2, r-base]\n")[0] == "good"
+
+
+def test_an_environment_that_the_target_cannot_have_is_told(
+    member: Caller, snapshot: Snapshot, workspace: Workspace, alice: User
+) -> None:
+    environment_create(user=alice, workspace=workspace, name="it", image="python:3.12")
+    digest = snapshot(train_py="")
+    state, sentence, _ = findings(member, digest, environment="it")["environment"]
+    assert state == "warning"
+    assert sentence.endswith("is an image, and local has no Docker: choose a Docker target.")
+    body = {"source": {"snapshot": digest}, "script": "train.py", "environment": "it"}
+    refused = member.post("/runs", body)
+    assert (refused.status, refused.json["field"], refused.detail) == (422, "environment", sentence)
+
+
 def test_requirements_beside_another_environment(member: Caller, snapshot: Snapshot) -> None:
     digest = snapshot(train_py="", requirements_txt="numpy\ntorch>=2\n")
     assert "environment" not in findings(member, digest, environment="")

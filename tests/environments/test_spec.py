@@ -205,6 +205,8 @@ FACTS = {
         ({"kind": "requirements", "python": "3.14"}, "local", {}, ""),
         ({"kind": "requirements", "python": "3.14", "image": "x"}, "docker", FACTS, ""),
         ({"kind": "requirements", "python": "3.14", "image": "x"}, "local", FACTS, "wants Python"),
+        ({"kind": "requirements", "python": "3.14"}, "docker", FACTS, ""),
+        ({"kind": "conda", "conda": "x"}, "docker", FACTS, ""),
         ({"kind": "image", "image": "x"}, "docker", FACTS, ""),
         ({"kind": "image", "image": "x"}, "local", {}, "here has no Docker"),
         ({"kind": "dockerfile", "dockerfile": "x"}, "ssh", FACTS, "here has no Docker"),
