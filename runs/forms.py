@@ -61,7 +61,7 @@ class SubmitForm(SavedOrFilesForm):
     )
     secrets = forms.MultipleChoiceField(
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         help_text="Each becomes a variable of its name, and is masked in the log.",
     )
     outputs = forms.CharField(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import ssl
 import subprocess
 import sys
 import tarfile
@@ -20,12 +21,22 @@ import pytest
 from compute.images import EngineImages
 from compute.services import target_place
 from environments.models import BaseImage, Build
-from environments.services import Failed, Ready, build_cancel, build_folder, build_stop, build_store
+from environments.services import (
+    Failed,
+    Ready,
+    build_cancel,
+    build_folder,
+    build_stop,
+    build_store,
+    index_credentials,
+    index_set,
+)
 from studio.models import User
 from tests.docker.engine import IMAGE, DockerEngine
 from tests.docker.link import Link
 from tests.docker.workshop import Workshop
 from tests.environments.registry import Registry
+from tests.gitsources.servers import make_certificate
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db
@@ -156,6 +167,39 @@ def test_an_environment_becomes_one_image_that_holds_no_secret(
     same = workshop.version("other", kind="requirements", requirements="tool==2.1\n")
     assert workshop.ready(same).image == ready.image
     assert Build.objects.count() == 1
+
+
+def test_an_index_of_the_workspace_is_asked_from_within_the_container(
+    workshop: Workshop, link: Link, tmp_path: Path, alice: User, engine: DockerEngine
+) -> None:
+    authority, pair = make_certificate(tmp_path, link.here)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair)
+    folder = tmp_path / "index"
+    Registry(folder / "simple" / "inhouse").wheel("inhouse")
+    handler = partial(Index, directory=str(folder))
+    with ThreadingHTTPServer((link.here, 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"https://{link.here}:{server.server_port}/simple"
+        asked = {"user": alice, "workspace": workshop.workspace, "url": url}
+        index_set(**asked, authority=authority.read_text())
+        index_credentials(**asked, username="robot", password=SECRET)
+        version = workshop.version("mine", kind="requirements", requirements="inhouse\n")
+        build = workshop.building(version)
+        (container,) = workshop.containers("build")
+        assert SECRET not in json.dumps(engine.api.inspect_container(container["Id"]))
+        log = workshop.ended(build)
+        build_store(build_id=build.pk)
+        server.shutdown()
+    build.refresh_from_db()
+    assert (build.status, build.error) == (Build.Status.READY, ""), log
+    ready = workshop.ready(version)
+    assert workshop.says(ready, "import inhouse; print(inhouse.version)") == "1.0"
+    found = layer(engine, ready.image)
+    holds = [name for name, content in found.items() if SECRET.encode() in content]
+    assert (holds, SECRET.encode() in log) == ([], False)
+    assert not [name for name in found if name.endswith("authorities.pem")]
 
 
 def test_whoever_stores_it_how_often_makes_one_image(

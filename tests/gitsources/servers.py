@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def make_certificate(folder: Path) -> tuple[Path, Path]:
+def make_certificate(folder: Path, host: str = "127.0.0.1") -> tuple[Path, Path]:
     """(the certificate of an authority of its own, key and certificate that it signed)."""
     now = datetime.datetime.now(datetime.UTC)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
@@ -155,7 +155,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
             builder = builder.add_extension(extension, critical=False)
         return builder.sign(keys[0], hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    address = x509.IPAddress(ipaddress.ip_address(host))
     authority, pair = folder / "authority.pem", folder / "server.pem"
     authority.write_bytes(signed(0, x509.BasicConstraints(ca=True, path_length=None)))
     key = keys[1].private_bytes(
