@@ -43,17 +43,15 @@ def test_a_wanted_python_makes_the_environment(studio: Studio, registry: Registr
         for found in pythons_found(studio.session.facts) or []
         if found.minor_version not in {own, "3.6", "3.7"}
     ]
-    if not others:
-        pytest.skip("there is only one Python here")
+    wanted = others[0].minor_version if others else own  # many machines have but one
     registry.wheel("tool")
-    wanted = others[0].minor_version
     plain = studio.ready(define(studio, requirements="tool"))
     other = studio.ready(define(studio, requirements="tool", python=wanted, variables={"A": "1"}))
     version = "import sys, tool; print('%d.%d' % sys.version_info[:2])"
     told = [subprocess.check_output([env.python, "-c", version]) for env in (plain, other)]
     assert told == [f"{own}\n".encode(), f"{wanted}\n".encode()]
     assert other.variables == {"A": "1", "VIRTUAL_ENV": other.path}
-    assert Build.objects.values_list("key", flat=True).distinct().count() == 2
+    assert Build.objects.values_list("key", flat=True).distinct().count() == (2 if others else 1)
     newest = Build.objects.first()
     assert newest is not None
     assert newest.lock is not None
