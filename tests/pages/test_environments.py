@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.urls import reverse
 
 from environments.models import Build, BuildOrder, BuiltEnvironment, Environment, Lock
-from environments.services import environment_bootstrap_curated, environment_pick
+from environments.services import (
+    environment_bootstrap_curated,
+    environment_create,
+    environment_pick,
+)
 from runs.models import Run
-from studio.models import Workspace
+from studio.models import User, Workspace
 from tests.pages.visitor import Visitor
 
 
@@ -147,3 +153,22 @@ def test_a_version_is_built_ahead_from_its_page(
     order = BuildOrder.objects.get()
     assert (str(order.version), order.target.name) == ("scikit-learn:1", "local")
     assert member.post("/environments/scikit-learn/1/build/", {"target": "moon"}).status == 404
+
+
+@pytest.mark.parametrize(
+    ("definition", "said"),
+    [
+        ({"image": "python:3.12"}, "The image python:3.12 as it is, on Docker targets."),
+        ({"dockerfile": "FROM python:3.12\n"}, "made by this Dockerfile, on Docker targets"),
+        ({"conda": "dependencies: [python=3.11, six]\n"}, "Translated from an environment.yml."),
+        ({"requirements": "six\n", "python": "3.12"}, "Python 3.12"),
+        ({"requirements": "six\n", "variables": {"OMP_NUM_THREADS": "1"}}, "OMP_NUM_THREADS=1"),
+    ],
+)
+def test_a_definition_says_what_it_is(
+    member: Visitor, workspace: Workspace, bob: User, definition: dict[str, Any], said: str
+) -> None:
+    environment_create(user=bob, workspace=workspace, name="mine", **definition)
+    page = member.get("/environments/mine/")
+    assert said in page.text
+    assert "No packages" not in page.text
