@@ -16,5 +16,5 @@ def registry_of(reference: str) -> str:
 
 
 def is_registry(host: str) -> bool:
-    """Whether that can be the host of a registry, like ghcr.io or registry.lab:5000."""
+    """Whether that can be the host of a registry, like registry.example.org:5000."""
     return _HOST.fullmatch(host) is not None

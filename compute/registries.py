@@ -33,8 +33,8 @@ def registry_login_set(
     host = host.strip().lower()
     if not is_registry(host):
         raise Refused(
-            f"'{host[:80]}' is no host of a registry: write it as docker.io, ghcr.io or "
-            "registry.lab:5000, without https:// and without a path.",
+            f"'{host[:80]}' is no host of a registry: write it as docker.io or "
+            "registry.example.org:5000, without https:// and without a path.",
             field="host",
         )
     login, _ = RegistryLogin.objects.update_or_create(

@@ -215,11 +215,6 @@ class Session:
         for _, piece in self._pieces(ANSWER_S):
             into.write(piece)
 
-    def env_ready(self, path: str) -> tuple[bool, str]:
-        """Whether the environment at `path` is complete and unchanged; why not."""
-        found = self.env_state(path)
-        return found.is_ready, found.why
-
     def env_state(self, path: str) -> EnvState:
         """How the environment at `path` is, judged by stat; it counts as used now."""
         answer, _ = self._ask({"op": "env", "path": path})

@@ -56,7 +56,7 @@ class Failed:
 EnvironmentState = Ready | Building | Failed
 
 
-def build_ensure(
+def folder_ensure(
     *,
     version: EnvironmentVersion,
     target: ComputeTarget,
@@ -64,12 +64,7 @@ def build_ensure(
     waited_for: Build | None = None,
     anew: str = "",
 ) -> EnvironmentState:
-    """How far the environment is on the target; what is missing has been set going.
-
-    However many ask at once, one build is made for a key on a target. A build that failed
-    is the verdict only for those who waited for that very one (`waited_for`); whoever
-    comes later gets a new one. What is built is looked at each time, never assumed. With
-    `anew`, a sentence that says why, it is built although it is ready.
+    """As `build_ensure`, where what is built is a folder on the target.
 
     Raises:
         TargetUnreachable: the link broke; ask again.

@@ -29,5 +29,5 @@ def build_ensure(
         TargetUnreachable: the link broke; ask again.
     """
     is_image = session.place.images is not None and version.spec["kind"] != USER_MANAGED
-    answer = images.image_ensure if is_image else ensure.build_ensure
+    answer = images.image_ensure if is_image else ensure.folder_ensure
     return answer(version=version, target=target, session=session, waited_for=waited_for, anew=anew)

@@ -20,7 +20,7 @@ def run(argv: Sequence[str]) -> int:
     """List, log in or out; a password is read from standard input, never an argument."""
     parser = Parser("registry", "What opens private registries of images.", usage=_USAGE)
     parser.add_argument("action", choices=["list", "login", "logout"])
-    parser.add_argument("host", metavar="HOST", nargs="?", help="like ghcr.io, and docker.io")
+    parser.add_argument("host", metavar="HOST", nargs="?", help="like hub.example.org, docker.io")
     parser.add_argument("--username", metavar="U", help="whom the password or token belongs to")
     parser.workspace()
     asked = parser.parse(argv)

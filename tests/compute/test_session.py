@@ -255,12 +255,12 @@ def test_what_is_not_there_is_refused_with_its_code(session: Session) -> None:
 def test_environments_are_asked_listed_and_removed(session: Session, place: Place) -> None:
     folder = Path(place.root) / "envs" / "k1"
     (folder / "bin").mkdir(parents=True)
-    ready, why = session.env_ready("k1")
-    assert not ready
-    assert why
+    missing = session.env_state("k1")
+    assert not missing.is_ready
+    assert missing.why
     (folder / "bin" / "python").symlink_to(place.python)
     (folder / "complete").write_text('{"key": "k1", "files": []}')
-    assert session.env_ready("k1") == (True, "")
+    assert session.env_state("k1").is_ready
     assert [env.key for env in session.envs().envs] == ["k1"]
     session.remove_env("k1")
     session.remove_env("k1")

@@ -96,7 +96,7 @@ def world(told: Run, build: Build, alice: User, bob: User, workspace: Workspace)
     BuiltEnvironment.objects.create(target=told.target, key="0", used_at=timezone.now())
     GpuLoan.objects.create(target=told.target, gpu="0", run=told, lent_at=timezone.now())
     GitCredential.objects.create(workspace=workspace, name="ci", host="x.org", secret=encrypt("t"))
-    RegistryLogin.objects.create(workspace=workspace, host="ghcr.io", secret=encrypt("t"))
+    RegistryLogin.objects.create(workspace=workspace, host="hub.example.org", secret=encrypt("t"))
     BaseImage.objects.create(
         version=build.version, target=build.target, reference="python:3", image="sha256:0"
     )
