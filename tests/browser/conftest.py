@@ -29,6 +29,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# what a page complains of while its studio is away, whatever it was fetching at that moment
+STUDIO_AWAY = ("WebSocket", "ERR_", "Failed to fetch", "502", "503", "htmx:")
 TELL_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));

@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenTab
+from tests.browser.conftest import STUDIO_AWAY, OpenTab
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
-NO_CONNECTION = ("ERR_CONNECTION_REFUSED", "WebSocket connection", "ERR_EMPTY_RESPONSE",
-                 "ERR_CONNECTION_RESET", "ERR_SOCKET_NOT_CONNECTED")  # fmt: skip
 PLACE = ("--environment", "here")
 
 
@@ -66,7 +64,7 @@ def test_a_dropped_connection_costs_no_line(
     studio: Studio, scripts: Path, open_tab: OpenTab
 ) -> None:
     run = count(studio, scripts, 400, 0.04)
-    page = open_tab(f"/runs/{run}/log/", forgive=NO_CONNECTION)
+    page = open_tab(f"/runs/{run}/log/", forgive=STUDIO_AWAY)
     expect(page.locator(".l", has_text="line 20").first).to_be_attached(timeout=30_000)
     studio.kill_part("web")
     expect(page.locator("#link-state")).to_have_text("polling", timeout=10_000)

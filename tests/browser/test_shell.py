@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, WebSocket, expect
 
-from tests.browser.conftest import OpenTab
+from tests.browser.conftest import STUDIO_AWAY, OpenTab
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
@@ -160,7 +160,7 @@ def test_a_part_that_is_refused_says_so(open_tab: OpenTab) -> None:
 
 
 def test_a_page_outlives_the_web_process(studio: Studio, scripts: Path, open_tab: OpenTab) -> None:
-    page = open_tab("/", forgive=("WebSocket", "ERR_", "503", "502"))
+    page = open_tab("/", forgive=STUDIO_AWAY)
     state = page.locator("#link-state")
     expect(state).to_have_text("live")
     page.evaluate("window.isSame = true")
@@ -202,7 +202,7 @@ def test_the_error_of_a_failed_run_is_one_click_from_home(
 
 
 def test_a_page_without_network_says_since_when(open_tab: OpenTab) -> None:
-    page = open_tab("/", forgive=("WebSocket", "ERR_", "Failed to fetch"))
+    page = open_tab("/", forgive=STUDIO_AWAY)
     state = page.locator("#link-state")
     expect(state).to_have_text("live")
     page.context.set_offline(True)

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from studio.client.folder import digest, scan
-from tests.browser.conftest import OpenTab
+from tests.browser.conftest import STUDIO_AWAY, OpenTab
 from tests.studio_process import TOP, Studio
 
 PLACE = "here"
@@ -121,7 +121,7 @@ def test_a_dropped_connection_is_waited_for(
 ) -> None:
     for number in range(3):
         (project / f"data/part{number}").write_bytes(os.urandom(6 << 20))
-    page = open_tab("/submit/", forgive=("net::ERR_",))
+    page = open_tab("/submit/", forgive=STUDIO_AWAY)
     packs = 0
 
     def meet(route: Route) -> None:

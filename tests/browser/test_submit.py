@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from studio.client.folder import digest, scan
-from tests.browser.conftest import OpenTab
+from tests.browser.conftest import STUDIO_AWAY, OpenTab
 from tests.browser.test_pages import AXE, findings
 from tests.studio_process import Studio
 from tests.waiting import eventually
@@ -148,7 +148,7 @@ def test_an_upload_that_is_stopped_goes_on(project: Path, open_tab: OpenTab) -> 
 def test_files_are_dropped_anywhere_and_sent_although_the_studio_starts_again(
     studio: Studio, open_tab: OpenTab
 ) -> None:
-    page = open_tab("/submit/", forgive=("net::ERR_", "WebSocket", "502", "503"))
+    page = open_tab("/submit/", forgive=STUDIO_AWAY)
     page.get_by_role("radio", name="On the server").check()
     killed = []
 
