@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from docker.errors import APIError, ImageNotFound, NotFound
+from docker.types import Mount
 
+from compute.builtimages import (
+    BUILT,
+    ENVIRONMENT,
+    INSIDE,
+    OWNER_LABEL,
+    BuiltStock,
+    built_stock,
+    verify_words,
+)
 from compute.containers import CONFLICT, Site
 from compute.transports.base import TargetRefused, TargetUnreachable
 
-BUILT = "runyard/env"
-"""The repository of the images that we make; the tag is the key of what is in them."""
-INSIDE = "/opt/runyard"
-"""Where our folder lies in an image that we make."""
-ENVIRONMENT = f"{INSIDE}/env"
-"""Where its virtual environment lies."""
+__all__ = ("BUILT", "ENVIRONMENT", "INSIDE", "EngineImages", "ImageFacts")
+
 _KEY_LABEL = "runyard.key"
 _OLDEST_PYTHON = (3, 6)
 _TRIES = 5
@@ -47,15 +53,6 @@ class ImageFacts:
     libc: str
     variables: dict[str, str] = field(default_factory=dict)
     """What whoever made it wants to be set within, apart from paths of the system."""
-
-
-@dataclass(frozen=True)
-class BuiltImage:
-    """An image that we made for an environment."""
-
-    key: str
-    size_bytes: int
-    made_at: float
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ class EngineImages:
         Raises:
             TargetRefused: there is no Python 3.6 or newer in it.
         """
-        said = self._say(image, python)
+        said = self._say(image, [python, "-I", "-S", "-c", _LOOK])
         try:
             told = json.loads(said.splitlines()[-1])
             version = tuple(told["version"])
@@ -122,7 +119,7 @@ class EngineImages:
         """The id of the image of a key; "" when there is none."""
         return self.find(f"{BUILT}:{key}")
 
-    def commit(self, *, task: str, key: str) -> str:
+    def commit(self, *, task: str, key: str, owner: str) -> str:
         """Make the image of a key from the container of its build, which ended well: its id.
 
         Again changes nothing: there is one image for a key, whoever makes it how often.
@@ -133,20 +130,36 @@ class EngineImages:
         for _ in range(_TRIES):
             if self.built(key):
                 break
-            self._commit(task, key)
+            self._commit(task, key, owner)
         self._remove_doubles(key)
         return self.built(key)
 
-    def list_built(self) -> list[BuiltImage]:
-        """The images that this site's builds made."""
+    def stock(self, *, owner: str) -> BuiltStock:
+        """What the builds of an instance made for this site, and what it takes."""
         with self.site.engine.reached():
-            found = self.site.engine.api.images(filters={"label": self._labels})
-        tags = [(image, tag) for image in found for tag in image.get("RepoTags") or []]
-        return [
-            BuiltImage(tag.rpartition(":")[2], int(image["Size"]), float(image["Created"]))
-            for image, tag in tags
-            if tag.startswith(f"{BUILT}:")
-        ]
+            return built_stock(self.site, owner=owner)
+
+    def sweep(self, *, owner: str) -> None:
+        """Remove what an instance stored and nobody can name: whoever did it was killed.
+
+        A living one whose image goes before it has its name stores it again.
+        """
+        self._remove_nameless(f"{OWNER_LABEL}={owner}")
+
+    def verify(self, key: str, *, runner_sha: str) -> str:
+        """Why the image of a key is not what was installed, by hashes of its files; "" if it is.
+
+        What a Dockerfile made has no such list: the engine knows it by its digest alone.
+        """
+        image = self._inspect(f"{BUILT}:{key}")
+        if image is None:
+            return "Its image is not on the engine any more."
+        python = f"{ENVIRONMENT}/bin/python"
+        if (image.get("Config") or {}).get("Cmd") != [python]:
+            return ""
+        said = self._say(image["Id"], **verify_words(self.site, python, runner_sha))
+        last = "".join(said.decode("utf-8", "replace").strip().splitlines()[-1:])
+        return "" if last == "whole" else last or "It does not start any more."
 
     def remove(self, key: str) -> None:
         """Remove the image of a key; one that is gone is no error.
@@ -156,9 +169,10 @@ class EngineImages:
         """
         self._remove(f"{BUILT}:{key}")
 
-    def labels(self, key: str) -> dict[str, str]:
-        """By what the image of a key is found again."""
-        return {**self.site.labels("environment"), _KEY_LABEL: key, "runyard.task": ""}
+    def labels(self, key: str, *, owner: str) -> dict[str, str]:
+        """By what the image of a key is found again by the instance that made it."""
+        ours = {_KEY_LABEL: key, OWNER_LABEL: owner, "runyard.task": ""}
+        return {**self.site.labels("environment"), **ours}
 
     # -- within
 
@@ -170,14 +184,15 @@ class EngineImages:
                 return None
         return found
 
-    def _say(self, image: str, python: str) -> bytes:
+    def _say(self, image: str, command: Sequence[str], mounts: Sequence[Mount] = ()) -> bytes:
+        """What a command prints in a container of an image, contained like a run."""
         site = self.site
         with site.engine.reached():
             made = site.create(
                 f"{site.volume}.look-{secrets.token_hex(4)}",
                 image=image,
-                command=[python, "-I", "-S", "-c", _LOOK],
-                host_config=site.run_config([], ()),
+                command=list(command),
+                host_config=site.run_config(mounts, ()),
                 labels=site.labels("test"),
                 user=site.user,
                 stdin_open=False,
@@ -194,12 +209,9 @@ class EngineImages:
         pairs = [entry.partition("=") for entry in config.get("Env") or []]
         return {name: value for name, _, value in pairs if name not in _NOT_TOLD}
 
-    @property
-    def _labels(self) -> list[str]:
-        return [f"{name}={value}" for name, value in self.site.labels("environment").items()]
-
-    def _commit(self, task: str, key: str) -> None:
-        conf = {"Labels": self.labels(key), "Cmd": [f"{ENVIRONMENT}/bin/python"], "Entrypoint": []}
+    def _commit(self, task: str, key: str, owner: str) -> None:
+        labels = self.labels(key, owner=owner)
+        conf = {"Labels": labels, "Cmd": [f"{ENVIRONMENT}/bin/python"], "Entrypoint": []}
         with self.site.engine.reached():
             try:
                 self.site.engine.patient_api.commit(
@@ -215,7 +227,10 @@ class EngineImages:
 
     def _remove_doubles(self, key: str) -> None:
         """What another that stored the same at the same time has left without a name."""
-        filters = {"label": f"{_KEY_LABEL}={key}", "dangling": True}
+        self._remove_nameless(f"{_KEY_LABEL}={key}")
+
+    def _remove_nameless(self, *labels: str) -> None:
+        filters = {"label": list(labels), "dangling": True}
         with self.site.engine.reached():
             doubles = self.site.engine.api.images(filters=filters)
         for double in doubles:

@@ -314,10 +314,8 @@ def build_finished(
         enqueue("runs.jobs.dispatch", build.target_id)
         if build.on_studio or leaves_container(build):
             enqueue("environments.jobs.store", build.pk)
-        elif status == Build.Status.READY:
-            earlier = BuiltEnvironment.objects.filter(target=build.target_id, key=build.key)
-            earlier.update(fault="", verified_at=None)
-            enqueue("environments.jobs.clean", build.target_id)
+        if status == Build.Status.READY:
+            _look_anew(build)
 
 
 def leaves_container(build: Build) -> bool:
@@ -331,6 +329,15 @@ def build_stored(*, build: Build, error: str = "") -> None:
     with transaction.atomic():
         _move(build.pk, to, error=error, ended_at=timezone.now())
         enqueue("runs.jobs.dispatch", build.target_id)
+        if not error:
+            _look_anew(build)
+
+
+def _look_anew(build: Build) -> None:
+    """What lies there was made a moment ago, and may take more room than there is."""
+    earlier = BuiltEnvironment.objects.filter(target=build.target_id, key=build.key)
+    earlier.update(fault="", verified_at=None)
+    enqueue("environments.jobs.clean", build.target_id)
 
 
 def _outcome(

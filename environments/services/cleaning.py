@@ -21,6 +21,7 @@ from compute.services import target_place
 from compute.session import RunnerRefused, Session, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.models import Build, BuiltEnvironment
+from environments.services.imageshelf import ImageShelf
 from studio.lib.queue import enqueue
 from studio.lib.refusal import NotFound, Refused
 from studio.models import Role, User
@@ -95,11 +96,16 @@ class FolderShelf:
         return self.session.verify_env(key)
 
 
-def _folders(target: ComputeTarget, session: Session) -> Shelf:
-    return FolderShelf(session)
+def _folders(target: ComputeTarget, session: Session) -> Shelf | None:
+    return FolderShelf(session) if session.place.images is None else None
 
 
-SHELVES: list[Callable[[ComputeTarget, Session], Shelf | None]] = [_folders]
+def _images(target: ComputeTarget, session: Session) -> Shelf | None:
+    images = session.place.images
+    return None if images is None else ImageShelf(target, session, images)
+
+
+SHELVES: list[Callable[[ComputeTarget, Session], Shelf | None]] = [_folders, _images]
 """One function for each kind of shelf; None where a target has no such shelf."""
 
 

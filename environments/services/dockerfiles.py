@@ -58,6 +58,7 @@ def dockerfile_launch(*, build: Build, target: ComputeTarget, labels: dict[str, 
         "labels": labels,
         "secrets": sorted(sources.variables),
         "authority": bool(authority),
+        "fresh": bool(build.cause),  # somebody wants it made anew: nothing from the cache
     }
     logins = registry_logins_for(workspace=target.workspace)
     work = beside_studio(

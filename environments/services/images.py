@@ -39,8 +39,10 @@ from environments.services.ensure import (
     newest_generation,
     next_generation,
 )
+from environments.services.imageshelf import image_fault, image_used
 from environments.services.locks import lock_ensure
 from environments.spec import CONDA, DOCKERFILE, IMAGE, spec_variables
+from studio.services import instance_key
 
 STEPS = "image 1"
 OVER_STEPS = "image 1, over the packages of its base"
@@ -99,19 +101,26 @@ class _Asked:
 
     def _made(self) -> EnvironmentState:
         """What its Dockerfile makes, under the name that its key gives it."""
-        parts = dockerfile_parts(self._version)
-        name = f"{BUILT}:{build_key(parts)}"
-        if image := self._images.find(name):
-            base_forget_others(
-                version=self._version, target=self._target, reference=name, image=image
-            )
-            if base := self._pin(name):
+        parts = newest_generation(self._target, dockerfile_parts(self._version))
+        if base := self._made_as(f"{BUILT}:{build_key(parts)}"):
+            if not self._anew:
+                image_used(target=self._target, key=build_key(parts))
                 return self._own(base)
+            parts = next_generation(parts)
         if verdict := self._verdict(parts, "There is no image of it."):
             return verdict
         build = self._current(parts, None, on_studio=True)
-        dockerfile_launch(build=build, target=self._target, labels=self._images.labels(build.key))
+        labels = self._images.labels(build.key, owner=instance_key())
+        dockerfile_launch(build=build, target=self._target, labels=labels)
         return self._going(build)
+
+    def _made_as(self, name: str) -> BaseImage | None:
+        """What a build made under this name, with its Python; None when nothing is there."""
+        image = self._images.find(name)
+        if not image:
+            return None
+        base_forget_others(version=self._version, target=self._target, reference=name, image=image)
+        return self._pin(name)
 
     # -- the base
 
@@ -146,16 +155,19 @@ class _Asked:
         lock = self._lock(base)
         steps = OVER_STEPS if self._version.spec.get("image") else STEPS
         parts = key_parts(lock.text, base_interpreter(base), image=base.image, steps=steps)
-        parts = newest_generation(self._target, parts)
+        parts, cause = newest_generation(self._target, parts), self._anew
         if image := self._images.built(build_key(parts)):
-            if not self._anew:
+            fault = image_fault(target=self._target, key=build_key(parts))
+            if not self._anew and not fault:
+                image_used(target=self._target, key=build_key(parts))
                 return self._built(base, image)
+            cause = self._anew or f"What was built before cannot be used any more. {fault}"
             parts = next_generation(parts)
         if verdict := self._verdict(parts, "There is no image of it."):
             return verdict
         if not self._has(base):
             return self._pulled_again(base)
-        build = self._current(parts, lock)
+        build = self._current(parts, lock, cause=cause)
         build_launch(build=build, session=self._session, work=self._work(build, base))
         return self._going(build)
 
@@ -217,14 +229,16 @@ class _Asked:
             return Failed(build, build_verdict(build, why))
         return None
 
-    def _current(self, parts: KeyParts, lock: Lock | None, *, on_studio: bool = False) -> Build:
+    def _current(
+        self, parts: KeyParts, lock: Lock | None, *, on_studio: bool = False, cause: str = ""
+    ) -> Build:
         return build_current(
             target=self._target,
             version=self._version,
             lock=lock,
             parts=parts,
             on_studio=on_studio,
-            cause=self._anew,
+            cause=cause or self._anew,
         )
 
     @staticmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import ssl
 import subprocess
 import sys
@@ -17,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from compute.images import EngineImages
+from compute.images import BUILT, EngineImages
+from compute.models import ComputeTarget
 from compute.services import target_place
-from environments.models import BaseImage, Build
+from environments.models import BaseImage, Build, BuiltEnvironment
 from environments.services import (
     Failed,
     Ready,
@@ -28,13 +31,18 @@ from environments.services import (
     build_folder,
     build_stop,
     build_store,
+    built_get,
+    built_remove,
     index_credentials,
     index_set,
+    target_clean,
 )
+from studio.lib.refusal import Refused
 from studio.models import User
+from studio.services import instance_key
 from tests.docker.engine import IMAGE, DockerEngine
 from tests.docker.link import Link
-from tests.docker.workshop import Workshop
+from tests.docker.workshop import Workshop, tar_of
 from tests.environments.registry import Registry
 from tests.gitsources.servers import make_certificate
 from tests.waiting import eventually
@@ -43,6 +51,16 @@ pytestmark = pytest.mark.django_db
 
 SECRET = "word-of-the-index"
 HOLDER = "from studio.lib.holder import holder_token; print(holder_token())"
+CLEANING = "environments.services.cleaning"
+STORING = """
+import sys
+from compute.engine import Engine
+from compute.containers import Limits, Site
+from compute.images import EngineImages
+address, volume, task, key, owner = sys.argv[1:]
+site = Site(Engine(address), "", volume, "1000:1000", "python3", "none", Limits())
+EngineImages(site).commit(task=task, key=key, owner=owner)
+"""
 OLD_PYTHON = b"""#!/bin/sh
 echo '{"version": [3, 5, 9], "python": "", "libc": "", "platform": "", "machine": ""}'
 """
@@ -208,7 +226,7 @@ def test_whoever_stores_it_how_often_makes_one_image(
     publish(packages, "twice")
     build = workshop.building(workshop.version("mine", kind="requirements", requirements="twice\n"))
     workshop.ended(build)
-    store = partial(images.commit, task=build_folder(build), key=build.key)
+    store = partial(images.commit, task=build_folder(build), key=build.key, owner=instance_key())
     threads = [threading.Thread(target=store) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -216,7 +234,8 @@ def test_whoever_stores_it_how_often_makes_one_image(
         thread.join()
     assert store() == images.built(build.key)
     assert len(engine.api.images(filters={"label": f"runyard.key={build.key}"})) == 1
-    assert build.key in {found.key for found in images.list_built()}
+    assert [found.key for found in images.stock(owner=instance_key()).images] == [build.key]
+    assert not images.stock(owner="another").images
 
     dead = subprocess.run(
         [sys.executable, "-c", HOLDER], check=True, capture_output=True, text=True
@@ -227,6 +246,107 @@ def test_whoever_stores_it_how_often_makes_one_image(
     assert build.status == Build.Status.READY, "who held it is dead"
     images.remove(build.key)
     assert not images.built(build.key)
+
+
+def test_little_room_costs_the_images_that_were_not_used_for_longest(
+    workshop: Workshop,
+    images: EngineImages,
+    packages: Path,
+    engine: DockerEngine,
+    alice: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ready, keys = {}, {}
+    for name in ("lately", "longest"):
+        publish(packages, name)
+        version = workshop.version(name, kind="requirements", requirements=f"{name}\n")
+        ready[name] = workshop.ready(version)
+        keys[name] = Build.objects.get(version=version).key
+    foreign = images.labels("f" * 64, owner="another")
+    workshop.image(IMAGE, {"x": b"x"}, f"{BUILT}:{'f' * 64}", Labels=foreign)
+    target_clean(target_id=workshop.target.pk)
+    rows = {row.key: row for row in BuiltEnvironment.objects.filter(kind="image")}
+    assert set(rows) == set(keys.values())
+    assert [row.fault for row in rows.values()] == ["", ""]
+    assert all(row.size_bytes and row.verified_at for row in rows.values())
+    workshop.target.refresh_from_db()
+    stock = workshop.target.environments_stock["image"]
+    base = engine.api.inspect_image(IMAGE)["Size"]
+    own = sum(row.size_bytes or 0 for row in rows.values())
+    assert own <= stock["bytes"] - stock["cache_bytes"] < base, "their base is no part of them"
+
+    ComputeTarget.objects.update(environments_gib=1)
+    lately = BuiltEnvironment.objects.filter(key=keys["lately"])
+    lately.update(used_at=timezone.now(), is_pinned=True)
+    monkeypatch.setattr(f"{CLEANING}.GIB", 1)
+    target_clean(target_id=workshop.target.pk)
+    assert all(map(images.built, keys.values())), "they were used a moment ago"
+    monkeypatch.setattr(f"{CLEANING}._UNUSED_S", 0)
+    monkeypatch.setattr(f"{CLEANING}.GIB", stock["bytes"] - 1)
+    lately.update(is_pinned=False)
+    target_clean(target_id=workshop.target.pk)
+    assert [name for name, key in keys.items() if images.built(key)] == ["lately"]
+
+    monkeypatch.setattr(f"{CLEANING}.GIB", 1)
+    lately.update(is_pinned=True)
+    target_clean(target_id=workshop.target.pk)
+    lately.update(is_pinned=False)
+    labels = {"runyard.task": "run/7/1"}
+    holder = engine.api.create_container(ready["lately"].image, ["true"], labels=labels)
+    target_clean(target_id=workshop.target.pk)
+    built = built_get(target=workshop.target, key=keys["lately"])
+    with pytest.raises(Refused, match=r"in use by run/7/1"):
+        built_remove(user=alice, built=built)
+    engine.api.remove_container(holder)
+    target_clean(target_id=workshop.target.pk)
+    assert not images.built(keys["lately"])
+    assert images.built("f" * 64), "another instance made it"
+
+
+def test_an_image_with_a_changed_file_is_found_and_made_again(
+    workshop: Workshop, images: EngineImages, packages: Path
+) -> None:
+    publish(packages, "spoilt")
+    version = workshop.version("mine", kind="requirements", requirements="spoilt\n")
+    ready, build = workshop.ready(version), Build.objects.get()
+    path = workshop.says(ready, "import spoilt; print(spoilt.__file__)").lstrip("/")
+    conf = {"Labels": images.labels(build.key, owner=instance_key()), "Cmd": [ready.python]}
+    workshop.image(ready.image, {path: b"version = 'evil'\n"}, f"{BUILT}:{build.key}", **conf)
+    target_clean(target_id=workshop.target.pk)
+    fault = BuiltEnvironment.objects.get(key=build.key).fault
+    assert "do not have the hash" in fault
+    again = workshop.building(version)
+    assert (again.generation, fault in again.cause) == (1, True)
+    workshop.finish(again)
+    assert workshop.says(workshop.ready(version), "import spoilt; print(spoilt.version)") == "1.0"
+
+
+def test_a_worker_that_is_killed_while_it_stores_an_image_leaves_no_half_one(
+    workshop: Workshop, images: EngineImages, packages: Path, engine: DockerEngine
+) -> None:
+    publish(packages, "killed")
+    version = workshop.version("mine", kind="requirements", requirements="killed\n")
+    build = workshop.building(version)
+    workshop.ended(build)
+    container = images.site.container_name(build_folder(build))
+    engine.api.put_archive(container, "/opt", tar_of({"noise": os.urandom(64 << 20)}))
+    words = [engine.address, images.site.volume, build_folder(build), build.key, instance_key()]
+    worker = subprocess.Popen([sys.executable, "-c", STORING, *words])
+    begun = "data/image/overlay2/layerdb/tmp/write-set-*"
+    eventually(lambda: [*engine.folder.glob(begun)], timeout_s=30, what="the layer to be written")
+    worker.kill()
+    worker.wait()
+    assert not images.built(build.key), "it was killed before the end"
+    build_store(build_id=build.pk)
+    build.refresh_from_db()
+    assert (build.status, build.error) == (Build.Status.READY, "")
+
+    def is_alone() -> bool:
+        images.sweep(owner=instance_key())
+        return len(engine.api.images(filters={"label": f"runyard.key={build.key}"})) == 1
+
+    eventually(is_alone, what="what the engine went on with to be removed")
+    assert workshop.says(workshop.ready(version), "import killed; print(killed.version)") == "1.0"
 
 
 def test_a_container_that_was_removed_before_it_was_stored_fails_the_build(

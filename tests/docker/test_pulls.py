@@ -13,6 +13,7 @@ from compute.docker_cli import docker_cli
 from compute.models import RegistryLogin
 from compute.registries import registry_login_set
 from environments.models import Build
+from environments.services import Building
 from studio.models import AuditEvent, User
 from tests.docker.engine import IMAGE, DockerEngine
 from tests.docker.imageregistry import HOST, PASSWORD, ImageRegistry
@@ -89,6 +90,23 @@ def test_a_dockerfile_is_built_and_its_failing_line_is_the_reason(
     broken = f"FROM {IMAGE}\nRUN cat /no/such/file\n"
     sentence = workshop.failed(workshop.version("other", kind="dockerfile", dockerfile=broken))
     assert "cat /no/such/file" in sentence
+
+
+def test_a_rebuild_of_a_dockerfile_does_every_step_again(workshop: Workshop) -> None:
+    if not docker_cli("", os.environ.get("PATH", "")):
+        pytest.skip("no docker command with BuildKit is installed")
+    stamp = "import uuid; open('/stamp', 'w').write(uuid.uuid4().hex)"
+    version = workshop.version(
+        "mine", kind="dockerfile", dockerfile=f'FROM {IMAGE}\nRUN python3 -c "{stamp}"\n'
+    )
+    read = "print(open('/stamp').read())"
+    first = workshop.ready(version)
+    state = workshop.ensure(version, anew="Somebody asked for it to be made anew.")
+    assert isinstance(state, Building)
+    assert workshop.ready(version) == first, "until then runs are given what there is"
+    assert workshop.finish(state.build).status == Build.Status.READY
+    second = workshop.ready(version)
+    assert workshop.says(second, read) != workshop.says(first, read)
 
 
 def test_without_a_docker_command_a_dockerfile_is_refused(

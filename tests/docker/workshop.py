@@ -63,12 +63,11 @@ class Workshop:
         )
 
     def ensure(
-        self, version: EnvironmentVersion, waited_for: Build | None = None
+        self, version: EnvironmentVersion, waited_for: Build | None = None, anew: str = ""
     ) -> EnvironmentState:
+        asked = {"version": version, "waited_for": waited_for, "anew": anew}
         with session_for(target_place(target=self.target)) as session:
-            return build_ensure(
-                version=version, target=self.target, session=session, waited_for=waited_for
-            )
+            return build_ensure(target=self.target, session=session, **asked)
 
     def building(self, version: EnvironmentVersion) -> Build:
         state = self.ensure(version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 
@@ -23,8 +24,10 @@ class Registry:
         path = self.folder / f"{name}-{version}-py3-none-any.whl"
         about = f"{name}-{version}.dist-info"
         needs = "".join(f"Requires-Dist: {other}\n" for other in requires)
+        module = f'version = "{version}"\n'
+        digest = urlsafe_b64encode(hashlib.sha256(module.encode()).digest()).decode().rstrip("=")
         with zipfile.ZipFile(path, "w") as file:
-            file.writestr(f"{name}.py", f'version = "{version}"\n')
+            file.writestr(f"{name}.py", module)
             file.writestr(
                 f"{about}/METADATA",
                 f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
@@ -33,5 +36,5 @@ class Registry:
                 f"{about}/WHEEL",
                 "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
             )
-            file.writestr(f"{about}/RECORD", "")
+            file.writestr(f"{about}/RECORD", f"{name}.py,sha256={digest},{len(module)}\n")
         return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
