@@ -93,3 +93,18 @@ def test_a_local_target_open_to_members_is_named(target: Any) -> None:
     target.open_to_members = False
     target.save()
     assert _ids(local_targets_open) == []
+
+
+def test_a_docker_target_without_a_command_that_builds_dockerfiles_is_named(
+    target: Any, settings: Any
+) -> None:
+    from compute.checks import dockerfiles_buildable
+
+    settings.DOCKER_CLI = "/no/docker"
+    assert _ids(dockerfiles_buildable) == []
+    target.kind, target.name = "docker", "engine"
+    target.save()
+    (warning,) = dockerfiles_buildable()
+    assert warning.id == "compute.W002"
+    assert "cannot be built for engine" in warning.msg
+    assert "/no/docker is none" in warning.msg
