@@ -10,7 +10,7 @@ from typing import Any
 
 from docker.errors import ImageNotFound
 
-from compute.containers import ROOT, Site
+from compute.containers import ROOT, TASK, Site
 
 BUILT = "runyard/env"
 """The repository of the images that we make; the tag is the key of what is in them."""
@@ -18,7 +18,6 @@ INSIDE = "/opt/runyard"
 """Where our folder lies in an image that we make."""
 ENVIRONMENT = f"{INSIDE}/env"
 """Where its virtual environment lies."""
-OWNER_LABEL = "runyard.instance"
 _VERIFY = f"""
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -49,15 +48,15 @@ class BuiltStock:
     other image stands on, like that of their base, not at all."""
 
 
-def built_stock(site: Site, *, owner: str) -> BuiltStock:
-    """What builds of this instance have made for this site.
+def built_stock(site: Site) -> BuiltStock:
+    """What the builds of this site have made.
 
     Use it inside `reached`. It takes one question for each image of the engine.
     """
     api = site.engine.api
     everything = api.images()
     layers = {image["Id"]: _layers(api, image["Id"]) for image in everything}
-    ours = {image["Id"]: image for image in everything if _is_ours(image, site, owner)}
+    ours = {image["Id"]: image for image in everything if _is_ours(image, site)}
     holders = Counter(layer for found in layers.values() for layer in found)
     kept = {layer for image, found in layers.items() if image not in ours for layer in found}
     users = _users(api.containers(all=True))
@@ -85,10 +84,9 @@ def verify_words(site: Site, python: str, runner_sha: str) -> dict[str, Any]:
     return {"command": [python, "-I", "-S", "-c", _VERIFY, folder], "mounts": [mount]}
 
 
-def _is_ours(image: Mapping[str, Any], site: Site, owner: str) -> bool:
+def _is_ours(image: Mapping[str, Any], site: Site) -> bool:
     labels = image.get("Labels") or {}
-    wanted = {**site.labels("environment"), OWNER_LABEL: owner}
-    return bool(_keys(image)) and wanted.items() <= labels.items()
+    return bool(_keys(image)) and site.labels("environment").items() <= labels.items()
 
 
 def _keys(image: Mapping[str, Any]) -> list[str]:
@@ -113,6 +111,6 @@ def _layers(api: Any, image: str) -> dict[str, int]:
 def _users(containers: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     users: dict[str, list[str]] = {}
     for found in containers:
-        task = (found.get("Labels") or {}).get("runyard.task") or found["Names"][0].lstrip("/")
+        task = (found.get("Labels") or {}).get(TASK) or found["Names"][0].lstrip("/")
         users.setdefault(found["ImageID"], []).append(task)
     return users

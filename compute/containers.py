@@ -25,7 +25,12 @@ ROOT = "/runyard"
 """Where the volume lies in our containers."""
 CONFLICT = 409
 _SUBPATH_SINCE = (1, 45)
-_LABEL = "runyard"
+OWNER = "runyard.instance"
+"""The label that tells which installation something belongs to."""
+TASK = "runyard.task"
+ROLE = "runyard.role"
+VOLUME_LABEL = "runyard"
+"""The label that names the volume of the target that something was made for."""
 _TRIES = 5
 _READY = b"ready"
 _MOST_SAID_BYTES = 64 * 1024
@@ -80,6 +85,8 @@ class Site:
     limits: Limits
     data: tuple[str, ...] = ()
     """Folders of the engine's machine in which named data may lie."""
+    owner: str = ""
+    """The key of the installation: what it makes on an engine says so."""
 
     def container_name(self, task: str) -> str:
         """The name of a run's container, which is the claim on it: no second one can have it."""
@@ -87,7 +94,11 @@ class Site:
 
     def labels(self, role: str) -> dict[str, str]:
         """By what our containers are found again."""
-        return {_LABEL: self.volume, f"{_LABEL}.role": role}
+        return {**self._ours, ROLE: role}
+
+    @property
+    def _ours(self) -> dict[str, str]:
+        return {VOLUME_LABEL: self.volume, **({OWNER: self.owner} if self.owner else {})}
 
     # -- the helper
 
@@ -128,13 +139,13 @@ class Site:
     @property
     def _settings(self) -> str:
         """What makes a helper another one."""
-        facts = repr((self.image, self.user, self.python, self.data, _IDLE))
+        facts = repr((self.image, self.user, self.python, self.data, self.owner, _IDLE))
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
     def _make_helper(self) -> None:
         """It gets its name when it is ready: who finds it under its name can use it at once."""
         api, name = self.engine.api, f"{self.helper_name}.{secrets.token_hex(4)}"
-        api.create_volume(self.volume, labels={_LABEL: self.volume})
+        api.create_volume(self.volume, labels=self._ours)
         uid, _, gid = self.user.partition(":")
         config = api.create_host_config(
             mounts=self.helper_mounts(),
@@ -217,7 +228,7 @@ class Site:
                     f"{ROOT}/tasks/{task}",
                 ],
                 host_config=config,
-                labels={**self.labels(role), f"{_LABEL}.task": task},
+                labels={**self.labels(role), TASK: task},
                 user=self.user,
                 stdin_open=True,
                 stop_timeout=int(stop_s),
@@ -373,4 +384,5 @@ def site_from(config: Mapping[str, str]) -> Site:
         data=tuple(
             folder.rstrip("/") for folder in config.get("data", "").replace(",", " ").split()
         ),
+        owner=config.get("owner", ""),
     )

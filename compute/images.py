@@ -16,12 +16,11 @@ from compute.builtimages import (
     BUILT,
     ENVIRONMENT,
     INSIDE,
-    OWNER_LABEL,
     BuiltStock,
     built_stock,
     verify_words,
 )
-from compute.containers import CONFLICT, Site
+from compute.containers import CONFLICT, TASK, Site
 from compute.transports.base import TargetRefused, TargetUnreachable
 
 __all__ = ("BUILT", "ENVIRONMENT", "INSIDE", "EngineImages", "ImageFacts")
@@ -119,7 +118,7 @@ class EngineImages:
         """The id of the image of a key; "" when there is none."""
         return self.find(f"{BUILT}:{key}")
 
-    def commit(self, *, task: str, key: str, owner: str) -> str:
+    def commit(self, *, task: str, key: str) -> str:
         """Make the image of a key from the container of its build, which ended well: its id.
 
         Again changes nothing: there is one image for a key, whoever makes it how often.
@@ -130,21 +129,22 @@ class EngineImages:
         for _ in range(_TRIES):
             if self.built(key):
                 break
-            self._commit(task, key, owner)
+            self._commit(task, key)
         self._remove_doubles(key)
         return self.built(key)
 
-    def stock(self, *, owner: str) -> BuiltStock:
-        """What the builds of an instance made for this site, and what it takes."""
+    def stock(self) -> BuiltStock:
+        """What this site's builds made, and what it takes."""
         with self.site.engine.reached():
-            return built_stock(self.site, owner=owner)
+            return built_stock(self.site)
 
-    def sweep(self, *, owner: str) -> None:
-        """Remove what an instance stored and nobody can name: whoever did it was killed.
+    def sweep(self) -> None:
+        """Remove what was stored and has no name: whoever did it was killed.
 
         A living one whose image goes before it has its name stores it again.
         """
-        self._remove_nameless(f"{OWNER_LABEL}={owner}")
+        labels = self.site.labels("environment")
+        self._remove_nameless(*(f"{name}={value}" for name, value in labels.items()))
 
     def verify(self, key: str, *, runner_sha: str) -> str:
         """Why the image of a key is not what was installed, by hashes of its files; "" if it is.
@@ -169,10 +169,17 @@ class EngineImages:
         """
         self._remove(f"{BUILT}:{key}")
 
-    def labels(self, key: str, *, owner: str) -> dict[str, str]:
-        """By what the image of a key is found again by the instance that made it."""
-        ours = {_KEY_LABEL: key, OWNER_LABEL: owner, "runyard.task": ""}
-        return {**self.site.labels("environment"), **ours}
+    def discard(self, reference: str) -> None:
+        """Remove an image by its name or id; one that is gone is no error.
+
+        Raises:
+            TargetRefused: a container uses it.
+        """
+        self._remove(reference)
+
+    def labels(self, key: str) -> dict[str, str]:
+        """By what the image of a key is found again."""
+        return {**self.site.labels("environment"), _KEY_LABEL: key, TASK: ""}
 
     # -- within
 
@@ -209,9 +216,8 @@ class EngineImages:
         pairs = [entry.partition("=") for entry in config.get("Env") or []]
         return {name: value for name, _, value in pairs if name not in _NOT_TOLD}
 
-    def _commit(self, task: str, key: str, owner: str) -> None:
-        labels = self.labels(key, owner=owner)
-        conf = {"Labels": labels, "Cmd": [f"{ENVIRONMENT}/bin/python"], "Entrypoint": []}
+    def _commit(self, task: str, key: str) -> None:
+        conf = {"Labels": self.labels(key), "Cmd": [f"{ENVIRONMENT}/bin/python"], "Entrypoint": []}
         with self.site.engine.reached():
             try:
                 self.site.engine.patient_api.commit(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from compute.launchers.base import Launcher
+from compute.traces import FolderTraces, Traces
 from compute.transports.base import Transport
 
 if TYPE_CHECKING:
@@ -31,3 +32,5 @@ class Place:
     """Tries out what the place itself consists of: facts that overrule those of the runner."""
     images: EngineImages | None = None
     """Where environments are images; None where they are folders."""
+    traces: Callable[[Session], Traces] = FolderTraces
+    """Makes what finds and removes what was left there."""

@@ -22,7 +22,7 @@ from studio.lib.queue import enqueue
 from studio.lib.refusal import Forbidden, Refused
 from studio.models import Role, User, Workspace
 from studio.selectors import require_role
-from studio.services import audit
+from studio.services import audit, instance_key
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAX_SLOTS = 1000
@@ -154,7 +154,21 @@ def target_place(*, target: ComputeTarget) -> Place:
         backend = backend_of(target.kind)
     except Refused as error:
         raise TargetRefused(error.sentence) from error
-    return backend.place(target.config, studio_blobs=_studio_blobs())
+    return _place(backend, target.config, instance_key())
+
+
+def target_places(*, kind: str) -> list[Place]:
+    """Where the targets of a kind go, in all workspaces: who looks at one learns what is another's.
+
+    Raises:
+        TargetRefused: the kind is not known to this version.
+    """
+    try:
+        backend = backend_of(kind)
+    except Refused as error:
+        raise TargetRefused(error.sentence) from error
+    owner, targets = instance_key(), ComputeTarget.objects.filter(kind=kind)
+    return [_place(backend, config, owner) for config in targets.values_list("config", flat=True)]
 
 
 def studio_place() -> Place:
@@ -175,7 +189,7 @@ def target_try(
     require_role(user, workspace, Role.ADMIN)
     backend = backend_of(kind)
     _check_rights(user, backend)
-    place = backend.place(backend.clean(config), studio_blobs=_studio_blobs())
+    place = _place(backend, backend.clean(config), instance_key())
     try:
         with session_for(place) as session:
             facts = _facts(session)
@@ -245,6 +259,11 @@ def target_bootstrap_local(*, workspace: Workspace, user: User) -> ComputeTarget
         },
     )
     return target
+
+
+def _place(backend: Backend, config: Mapping[str, str], owner: str) -> Place:
+    """What we make there names its owner."""
+    return backend.place({**config, "owner": owner}, studio_blobs=_studio_blobs())
 
 
 def _facts(session: Session) -> dict[str, Any]:

@@ -170,6 +170,19 @@ class Session:
         _, payload = self._ask({"op": "look", "names": list(names)})
         return {name: _task_state(found) for name, found in json.loads(payload).items()}
 
+    def tasks(self, prefix: str) -> dict[str, float]:
+        """Of all tasks whose names begin so, alive or not, when their folders last changed.
+
+        Those whose removal was cut off are among them.
+        """
+        _, payload = self._ask({"op": "tasks", "prefix": prefix})
+        return {name: float(changed_at) for name, changed_at in json.loads(payload).items()}
+
+    def weigh(self, names: Sequence[str]) -> dict[str, int]:
+        """The room that the folders of tasks take on the disk, in bytes."""
+        _, payload = self._ask({"op": "weigh", "names": list(names)})
+        return {name: int(size) for name, size in json.loads(payload).items()}
+
     def stop(self, name: str, *, reason: str, grace_s: float) -> None:
         """Have the whole process tree end within `grace_s`, then killed; answers at once."""
         self._ask({"op": "stop", "name": name, "reason": reason, "grace_s": grace_s})

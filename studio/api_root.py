@@ -13,6 +13,7 @@ from runs.api.builds import router as builds
 from runs.api.credentials import router as credentials
 from runs.api.experiments import router as experiments
 from runs.api.imports import router as imports
+from runs.api.leftovers import router as leftovers
 from runs.api.logs import router as logs
 from runs.api.metrics import router as metrics
 from runs.api.preflight import router as preflight
@@ -41,6 +42,7 @@ for prefix, router in (
     ("/sources", sources),
     ("/experiments", experiments),
     ("/targets", targets),
+    ("/targets", leftovers),
     ("/data", data),
     ("/environments", environments),
     ("/environments", versions),

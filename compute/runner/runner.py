@@ -2226,6 +2226,8 @@ class Session:
             "prepare": self._prepare,
             "start": self._start,
             "look": self._look,
+            "tasks": self._tasks,
+            "weigh": self._weigh,
             "stop": self._stop,
             "conclude": self._conclude,
             "seal": self._seal,
@@ -2442,6 +2444,32 @@ class Session:
                 exited=task.exited(),
                 sealed=task.read("sealed.json"),
             )
+        return {}, json.dumps(answer).encode("utf-8")
+
+    def _tasks(self, request: "Json", payload: bytes) -> "Frame":
+        prefix = field(request, "prefix", str)
+        folder = os.path.join(self._root, "tasks")
+        found = {}
+        for entry in sorted(os.listdir(folder) if os.path.isdir(folder) else ()):
+            begun = entry.startswith(".clear-")
+            name = entry[len(".clear-") :].rsplit(".", 2)[0] if begun else entry
+            if not name.startswith(prefix) or not NAME.match(name):
+                continue
+            with suppress(FileNotFoundError):  # it goes at this moment
+                found[name] = os.stat(os.path.join(folder, entry)).st_mtime
+        return {}, json.dumps(found).encode("utf-8")
+
+    def _weigh(self, request: "Json", payload: bytes) -> "Frame":
+        answer = {}
+        for name in field(request, "names", list):
+            task = self._task({"op": "weigh", "name": name})
+            weight = Weight()
+            weight.add_tree(task.folder, self._tick)
+            folder, begun = os.path.split(task.folder)[0], ".clear-%s." % name
+            for entry in os.listdir(folder) if os.path.isdir(folder) else ():
+                if entry.startswith(begun):
+                    weight.add_tree(os.path.join(folder, entry), self._tick)
+            answer[name] = weight.bytes
         return {}, json.dumps(answer).encode("utf-8")
 
     def _stop(self, request: "Json", payload: bytes) -> "Frame":

@@ -16,6 +16,7 @@ from docker.errors import APIError, NotFound
 from compute.containers import CONFLICT, ROOT, Site, site_from
 from compute.engine import Engine
 from compute.engine_exam import EngineExam
+from compute.enginetraces import EngineTracing
 from compute.images import EngineImages
 from compute.launchers.docker import DockerLaunching
 from compute.place import Place
@@ -331,4 +332,5 @@ def make_place(config: Mapping[str, str], *, studio_blobs: str) -> Place:
         launcher=DockerLaunching(site),
         examine=EngineExam(site),
         images=EngineImages(site),
+        traces=EngineTracing(site),
     )

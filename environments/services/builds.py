@@ -298,9 +298,8 @@ def build_finished(
     """Take note of how a build ended; all bytes of its log are stored already.
 
     `exited` is the target's own record, None when nobody saw the end. May be repeated:
-    the first call counts. Whatever waited for the build goes on; where a build leaves a
-    container or a folder that is of no use any more, or an image that is to be stored first,
-    that is asked of a worker.
+    the first call counts. Whatever waited for the build goes on; what it leaves over there that
+    is of no use any more, or an image that is to be stored first, is asked of a worker.
     """
     build.refresh_from_db(fields=["cancel_requested_at"])
     status, error = _outcome(build, exited, log_tail)
@@ -312,8 +311,7 @@ def build_finished(
     with transaction.atomic():
         _move(build.pk, status, error=error, receipt=dict(receipt), ended_at=timezone.now())
         enqueue("runs.jobs.dispatch", build.target_id)
-        if build.on_studio or leaves_container(build):
-            enqueue("environments.jobs.store", build.pk)
+        enqueue("environments.jobs.store", build.pk)
         if status == Build.Status.READY:
             _look_anew(build)
 

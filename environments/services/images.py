@@ -42,7 +42,6 @@ from environments.services.ensure import (
 from environments.services.imageshelf import image_fault, image_used
 from environments.services.locks import lock_ensure
 from environments.spec import CONDA, DOCKERFILE, IMAGE, spec_variables
-from studio.services import instance_key
 
 STEPS = "image 1"
 OVER_STEPS = "image 1, over the packages of its base"
@@ -110,7 +109,7 @@ class _Asked:
         if verdict := self._verdict(parts, "There is no image of it."):
             return verdict
         build = self._current(parts, None, on_studio=True)
-        labels = self._images.labels(build.key, owner=instance_key())
+        labels = self._images.labels(build.key)
         dockerfile_launch(build=build, target=self._target, labels=labels)
         return self._going(build)
 

@@ -16,7 +16,6 @@ from compute.session import RunnerRefused, Session
 from compute.transports.base import TargetRefused
 from environments.models import BuiltEnvironment
 from environments.services.bases import engine_words
-from studio.services import instance_key
 
 _NOTED = timedelta(minutes=1)
 
@@ -32,7 +31,7 @@ class ImageShelf:
 
     def stock(self) -> EnvStock:
         """As promised by `Shelf`; when one was used last is what our rows of any target say."""
-        found = self.images.stock(owner=instance_key())
+        found = self.images.stock()
         cache = self.session.envs().cache_bytes
         used = _used_at(image.key for image in found.images)
         envs = [
@@ -65,7 +64,7 @@ class ImageShelf:
 
     def sweep(self) -> None:
         """As promised by `Shelf`; an image has its name only when it is whole."""
-        self.images.sweep(owner=instance_key())
+        self.images.sweep()
 
     def trim(self, wanted_bytes: int) -> None:
         """As promised by `Shelf`: what only the cache of packages has."""

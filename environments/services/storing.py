@@ -25,7 +25,6 @@ from environments.services.builds import (
     leaves_container,
 )
 from studio.lib.holder import holder_is_gone, holder_token
-from studio.services import instance_key
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ def _store(build: Build, session: Session) -> None:
     images = session.place.images
     if is_over and leaves_container(build) and images is not None:
         try:
-            images.commit(task=build_folder(build), key=build.key, owner=instance_key())
+            images.commit(task=build_folder(build), key=build.key)
         except TargetRefused as error:
             build_stored(build=build, error=str(error))
         else:

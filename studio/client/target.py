@@ -19,7 +19,8 @@ _USAGE = """runyard target register NAME --kind KIND --set SETTING=VALUE …
        runyard target delete NAME
        runyard target pause NAME
        runyard target drain NAME
-       runyard target resume NAME"""
+       runyard target resume NAME
+       runyard target leftovers NAME [--clean] [--only KIND:NAME …]"""
 
 
 _TURNS: dict[str, tuple[str, dict[str, bool] | None]] = {
@@ -33,7 +34,7 @@ _TURNS: dict[str, tuple[str, dict[str, bool] | None]] = {
 def run(argv: Sequence[str]) -> int:
     """Do it; the exit code is 1 when a target that was tried out cannot be used."""
     parser = Parser("target", "Register, test, hold back and forget places to run.", usage=_USAGE)
-    parser.add_argument("action", choices=["register", "test", "delete", *_TURNS])
+    parser.add_argument("action", choices=["register", "test", "delete", "leftovers", *_TURNS])
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--kind", metavar="KIND", default="docker", help="docker or local")
     parser.add_argument(
@@ -47,9 +48,20 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--build-slots", metavar="N", type=int, default=1, help="builds at once")
     parser.add_argument("--gpus", metavar="LIST", default="", help="0,1,2,3, UUIDs, or none")
     parser.add_argument("--open", action="store_true", help="members may run there too")
+    parser.add_argument("--clean", action="store_true", help="remove what was left there")
+    parser.add_argument(
+        "--only",
+        metavar="KIND:NAME",
+        action="append",
+        help="with --clean: this one alone, as the list names it",
+    )
     parser.workspace()
     asked = parser.parse(argv)
     studio = connect()
+    if asked.action == "leftovers":
+        from studio.client.leftovers import leftovers
+
+        return leftovers(studio, asked, parser, _address(asked, "/leftovers"))
     if asked.action == "delete":
         studio.json("DELETE", _address(asked))
         parser.answer(asked, None, f"{asked.name} is no target any more; its folder stays")

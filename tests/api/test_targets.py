@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from compute.models import ComputeTarget
+from studio.services import instance_key
 from tests.api.caller import Caller
 from tests.api.conftest import MakeRun
+from tests.runs.test_leftovers import lay
 
 
 @pytest.fixture
@@ -114,3 +116,29 @@ def test_a_target_with_runs_stays(owner: Caller, make_run: MakeRun) -> None:
     answer = owner.delete("/targets/local")
     assert answer.status == 422
     assert "cannot be deleted" in answer.detail
+
+
+def test_leftovers_are_listed_for_members_and_cleaned_by_admins(
+    owner: Caller,
+    member: Caller,
+    viewer: Caller,
+    stranger: Caller,
+    nobody: Caller,
+    target: ComputeTarget,
+) -> None:
+    folder = lay(target, f"{instance_key()}-run-900-1")
+    path, clean = "/targets/local/leftovers", "/targets/local/leftovers/clean"
+    for who in (owner, member, viewer):
+        (found,) = who.get(path).json
+        assert (found["kind"], found["name"]) == ("folder", folder.name)
+        assert found["bytes"] >= 100_000
+    for who, status in ((member, 403), (viewer, 403), (nobody, 401)):
+        assert who.post(clean, {}).status == status
+    assert stranger.get(f"{path}?workspace=main").status == 404
+    assert stranger.post(f"{clean}?workspace=main", {}).status == 404
+    refused = owner.post(clean, {"names": ["folder:other"]})
+    assert "'folder:other' is no leftover of local" in refused.detail
+    assert folder.exists()
+    cleaned = owner.post(clean, {"names": [f"folder:{folder.name}"]}).json
+    assert [one["name"] for one in cleaned["removed"]] == [folder.name]
+    assert (cleaned["kept"], owner.get(path).json) == ([], [])

@@ -43,6 +43,7 @@ PAGES = (
     "/targets/",
     "/targets/local/",
     "/targets/local/edit/",
+    "/targets/local/leftovers/",
     "/new/target/",
     "/new/target/?kind=docker",
     "/data/",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from compute.models import ComputeTarget
+from studio.services import instance_key
 from tests.api.caller import Caller
 from tests.api.conftest import owner  # noqa: F401
 from tests.client.test_command import Here, here  # noqa: F401
+from tests.runs.test_leftovers import lay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,3 +44,21 @@ def test_a_contributor_may_not(here: Here, as_bob: Caller, target: ComputeTarget
     said = here("target", "pause", "local")
     assert said.code == 1
     assert "this needs an admin" in said.err
+
+
+def test_leftovers_are_listed_and_cleaned(
+    here: Here,  # noqa: F811
+    as_owner: None,
+    target: ComputeTarget,
+) -> None:
+    assert here("target", "leftovers", "local").out == "nothing is left there\n"
+    names = [f"{instance_key()}-run-{number}-1" for number in (900, 901)]
+    first, second = (lay(target, name) for name in names)
+    listed = here("target", "leftovers", "local").out.splitlines()
+    assert listed[1].split()[0] == f"folder:{first.name}"
+    assert listed[1].endswith("Run 900 was deleted.")
+    said = here("target", "leftovers", "local", "--clean", "--only", f"folder:{second.name}")
+    assert said.out == "1 leftover removed\n"
+    assert first.exists()
+    assert here("target", "leftovers", "local", "--clean").out == "1 leftover removed\n"
+    assert not first.exists()

@@ -6,7 +6,7 @@ import gc
 import itertools
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +42,13 @@ def engine() -> Iterator[DockerEngine]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
         gc.collect()  # now, and not in somebody else's test
+
+
+@pytest.fixture(autouse=True)
+def one_helper(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test is an installation of its own, and one helper is enough for all of them."""
+    settings = Site._settings.fget  # type: ignore[attr-defined]  # it is a property
+    monkeypatch.setattr(Site, "_settings", property(lambda site: settings(replace(site, owner=""))))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import tarfile
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from compute.containers import OWNER
 from compute.images import BUILT, EngineImages
 from compute.models import ComputeTarget
 from compute.services import target_place
@@ -58,8 +60,8 @@ from compute.engine import Engine
 from compute.containers import Limits, Site
 from compute.images import EngineImages
 address, volume, task, key, owner = sys.argv[1:]
-site = Site(Engine(address), "", volume, "1000:1000", "python3", "none", Limits())
-EngineImages(site).commit(task=task, key=key, owner=owner)
+site = Site(Engine(address), "", volume, "1000:1000", "python3", "none", Limits(), (), owner)
+EngineImages(site).commit(task=task, key=key)
 """
 OLD_PYTHON = b"""#!/bin/sh
 echo '{"version": [3, 5, 9], "python": "", "libc": "", "platform": "", "machine": ""}'
@@ -226,7 +228,7 @@ def test_whoever_stores_it_how_often_makes_one_image(
     publish(packages, "twice")
     build = workshop.building(workshop.version("mine", kind="requirements", requirements="twice\n"))
     workshop.ended(build)
-    store = partial(images.commit, task=build_folder(build), key=build.key, owner=instance_key())
+    store = partial(images.commit, task=build_folder(build), key=build.key)
     threads = [threading.Thread(target=store) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -234,8 +236,8 @@ def test_whoever_stores_it_how_often_makes_one_image(
         thread.join()
     assert store() == images.built(build.key)
     assert len(engine.api.images(filters={"label": f"runyard.key={build.key}"})) == 1
-    assert [found.key for found in images.stock(owner=instance_key()).images] == [build.key]
-    assert not images.stock(owner="another").images
+    assert [found.key for found in images.stock().images] == [build.key]
+    assert not EngineImages(replace(images.site, owner="another")).stock().images
 
     dead = subprocess.run(
         [sys.executable, "-c", HOLDER], check=True, capture_output=True, text=True
@@ -262,7 +264,7 @@ def test_little_room_costs_the_images_that_were_not_used_for_longest(
         version = workshop.version(name, kind="requirements", requirements=f"{name}\n")
         ready[name] = workshop.ready(version)
         keys[name] = Build.objects.get(version=version).key
-    foreign = images.labels("f" * 64, owner="another")
+    foreign = {**images.labels("f" * 64), OWNER: "another"}
     workshop.image(IMAGE, {"x": b"x"}, f"{BUILT}:{'f' * 64}", Labels=foreign)
     target_clean(target_id=workshop.target.pk)
     rows = {row.key: row for row in BuiltEnvironment.objects.filter(kind="image")}
@@ -310,7 +312,7 @@ def test_an_image_with_a_changed_file_is_found_and_made_again(
     version = workshop.version("mine", kind="requirements", requirements="spoilt\n")
     ready, build = workshop.ready(version), Build.objects.get()
     path = workshop.says(ready, "import spoilt; print(spoilt.__file__)").lstrip("/")
-    conf = {"Labels": images.labels(build.key, owner=instance_key()), "Cmd": [ready.python]}
+    conf = {"Labels": images.labels(build.key), "Cmd": [ready.python]}
     workshop.image(ready.image, {path: b"version = 'evil'\n"}, f"{BUILT}:{build.key}", **conf)
     target_clean(target_id=workshop.target.pk)
     fault = BuiltEnvironment.objects.get(key=build.key).fault
@@ -342,7 +344,7 @@ def test_a_worker_that_is_killed_while_it_stores_an_image_leaves_no_half_one(
     assert (build.status, build.error) == (Build.Status.READY, "")
 
     def is_alone() -> bool:
-        images.sweep(owner=instance_key())
+        images.sweep()
         return len(engine.api.images(filters={"label": f"runyard.key={build.key}"})) == 1
 
     eventually(is_alone, what="what the engine went on with to be removed")

@@ -151,6 +151,7 @@ def test_an_environment_is_built_once_and_then_ready(
         f"push build.{build.pk}",
         f"push environments.{studio.target.workspace_id}",
         f"runs.jobs.dispatch {studio.target.pk}",
+        f"environments.jobs.store {build.pk}",
         f"environments.jobs.clean {studio.target.pk}",
     ]
 

@@ -20,7 +20,7 @@ OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", 
             "compare", "artifacts_zip", "usage", "log_tail", "log_search", "log_marks")  # fmt: skip
 RUN_ACTIONS = ("cancel", "archive", "keep", "again", "delete", "labels", "turn")
 WITH_FORMS = {"environments:delete", "environments:version_delete", "runs:experiment_edit",
-              "runs:source_delete", "compute:delete",
+              "runs:leftovers", "runs:source_delete", "compute:delete",
               "compute:edit", "compute:data_edit", "compute:data_delete"}  # fmt: skip
 FOR_CONTRIBUTORS = ("runs:submit", "runs:source_create", "runs:folders", "environments:create",
                     "runs:experiment_create", "runs:secrets", "environments:index")  # fmt: skip
@@ -68,6 +68,7 @@ def pages(run: Run, build: Build) -> dict[str, str]:
         "runs:import_live": reverse("runs:import_live", args=[an_import(run).pk]),
         "runs:target": reverse("runs:target", args=["local"]),
         "runs:target_live": reverse("runs:target_live", args=["local"]),
+        "runs:leftovers": reverse("runs:leftovers", args=["local"]),
         "environments:detail": reverse("environments:detail", args=["minimal"]),
         "environments:version": reverse("environments:version", args=["minimal", 1]),
         "environments:lock": reverse("environments:lock", args=["minimal", 1, build.lock_id]),
@@ -98,6 +99,7 @@ def changes(run: Run, build: Build) -> dict[str, str]:
         found[f"runs:experiment_{name}"] = reverse(f"runs:experiment_{name}", args=["ridge"])
     for name in ("test", "enable", "delete", "edit", "pause"):
         found[f"compute:{name}"] = reverse(f"compute:{name}", args=["local"])
+    found["runs:leftovers"] = reverse("runs:leftovers", args=["local"])
     for name in ("data_edit", "data_delete"):
         found[f"compute:{name}"] = reverse(f"compute:{name}", args=["mnist"])
     found["compute:data_remove"] = reverse("compute:data_remove", args=["local", "mnist"])

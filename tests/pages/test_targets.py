@@ -10,9 +10,11 @@ import pytest
 from compute.models import ComputeTarget
 from runs.models import Run
 from studio.models import AuditEvent, Workspace
+from studio.services import instance_key
 from tests.api.conftest import MakeRun
 from tests.factories import make_user
 from tests.pages.visitor import Visitor
+from tests.runs.test_leftovers import lay
 
 
 def test_the_list_has_health_slots_and_queue(
@@ -273,3 +275,25 @@ def test_pausing_draining_and_resuming(
         .values_list("action", flat=True)
     )
     assert list(actions) == ["target.pause", "target.drain", "target.resume"]
+
+
+def test_leftovers_have_a_page_where_an_admin_removes_them(
+    owner: Visitor, viewer: Visitor, target: ComputeTarget
+) -> None:
+    assert "Nothing is left there" in owner.get("/targets/local/leftovers/").text
+    first, second = (lay(target, f"{instance_key()}-run-{number}-1") for number in (900, 901))
+    assert "/targets/local/leftovers/" in owner.get("/targets/local/").html
+    page = viewer.get("/targets/local/leftovers/")
+    assert f"folder {first.name}" in page.text
+    assert "Run 900 was deleted." in page.text
+    assert "Remove all" not in page.text
+    shown = owner.get("/targets/local/leftovers/").text
+    assert "2 on local" in shown
+    owner.post("/targets/local/leftovers/", {"name": f"folder:{first.name}"})
+    assert (first.exists(), second.exists()) == (False, True)
+    page = owner.post("/targets/local/leftovers/", {"all": "1"})
+    assert "1 leftover was removed from local." in owner.get(page.location).text
+    assert not second.exists()
+    target.config = {"root": "/dev/null/x"}
+    target.save()
+    assert "cannot be looked at" in owner.get("/targets/local/leftovers/").text
