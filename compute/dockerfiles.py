@@ -15,12 +15,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 LOGINS = "RUNYARD_REGISTRY_LOGINS"
 AUTHORITY = "order/authorities.pem"
+_DENIED = ("401 Unauthorized", "403 Forbidden", "authorization failed", "access denied")
+_LOGIN_HINT = (
+    "The image that it begins with may need a login for its registry, which an admin of the "
+    "workspace adds."
+)
 _HUB = "https://index.docker.io/v1/"
 _HELPER = f"""#!{sys.executable} -I
 import json, os, sys
@@ -31,7 +36,8 @@ elif sys.argv[1:] == ["get"]:
     host = "docker.io" if server == "{_HUB}" else server.partition("://")[2] or server
     login = json.loads(os.environ.get("{LOGINS}") or "{{}}").get(host.rstrip("/"))
     if login is None:
-        sys.exit("credentials not found in native keychain")
+        print("credentials not found in native keychain")  # what it listens for, there
+        sys.exit(1)
     print(json.dumps({{"ServerURL": server, "Username": login["username"],
                       "Secret": login["password"]}}))
 """
@@ -50,10 +56,29 @@ def main(path: str) -> int:
     helper.chmod(0o700)
     argv = [order["cli"], *_words(order), str(context)]
     try:
-        return subprocess.call(argv, env={**os.environ, **_variables(order["engine"], tools)})
+        return _build(argv, {**os.environ, **_variables(order["engine"], tools)})
     except OSError as error:
-        print(f"{argv[0]} cannot be started: {error.strerror}.", flush=True)  # noqa: T201
+        _say(f"{argv[0]} cannot be started: {error.strerror}.")
         return 2
+
+
+def _build(argv: Sequence[str], variables: Mapping[str, str]) -> int:
+    """Let the command speak, and after its last word say what may help: its exit code."""
+    last = ""
+    with subprocess.Popen(
+        argv, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as command:
+        for line in command.stdout or ():
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+            last = line.decode("utf-8", "replace").strip() or last
+    if command.returncode and any(word in last for word in _DENIED):
+        _say(f"{last.rstrip('.')}. {_LOGIN_HINT}")
+    return command.returncode
+
+
+def _say(sentence: str) -> None:
+    print(sentence, flush=True)  # noqa: T201
 
 
 def _words(order: Mapping[str, Any]) -> Iterator[str]:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from compute.docker_cli import docker_cli
+from compute.images import BUILT
 from compute.models import RegistryLogin
 from compute.registries import registry_login_set
 from environments.models import Build
-from environments.services import Building
+from environments.services import Building, build_folder
+from runs.stores import blob_store
 from studio.models import AuditEvent, User
 from tests.docker.engine import IMAGE, DockerEngine
 from tests.docker.imageregistry import HOST, PASSWORD, ImageRegistry
 from tests.docker.link import Link
 from tests.docker.workshop import Workshop
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db
 
@@ -92,6 +98,51 @@ def test_a_dockerfile_is_built_and_its_failing_line_is_the_reason(
     assert "cat /no/such/file" in sentence
 
 
+def test_a_dockerfile_has_its_files_and_a_private_base_and_keeps_no_secret(
+    workshop: Workshop,
+    registry: ImageRegistry,
+    alice: User,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not docker_cli("", os.environ.get("PATH", "")):
+        pytest.skip("no docker command with BuildKit is installed")
+    word = "word-of-the-index"
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"https://robot:{word}@registry.example.org/simple")
+    base = registry.push(
+        workshop.image(IMAGE, {"opt/base": b"x"}, "private/base:1"), "team/image:base"
+    )
+    sha, size = blob_store().put(b"of the context")
+    entry = {"path": "deep/words.txt", "mode": 0o644, "size": size, "sha": sha}
+    context, _ = blob_store().put(json.dumps([entry]).encode())
+    used = "print(len(open('/run/secrets/UV_DEFAULT_INDEX').read()), file=open('/opt/had', 'w'))"
+    text = (
+        f"FROM {base}\nCOPY deep/words.txt /opt/words\n"
+        f'RUN --mount=type=secret,id=UV_DEFAULT_INDEX python3 -c "{used}"\n'
+    )
+    version = workshop.version("mine", kind="dockerfile", dockerfile=text, context=context)
+    assert "may need a login for its registry" in workshop.failed(version)
+
+    registry_login_set(
+        user=alice, workspace=workshop.workspace, host=HOST, username="robot", password=PASSWORD
+    )
+    build = workshop.building(version)
+    log = workshop.ended(build)
+    assert build.status == Build.Status.READY, log.decode()
+    ready, api = workshop.ready(version), workshop.engine.api
+    read = "print(open('/opt/words').read(), open('/opt/had').read())"
+    assert workshop.says(ready, read) == f"of the context {len(os.environ['UV_DEFAULT_INDEX'])}"
+    exported = b"".join(api.get_image(ready.image))
+    told = json.dumps([api.history(ready.image), api.inspect_image(ready.image)])
+    assert b"of the context" in exported
+    for secret in (word, PASSWORD):
+        assert secret.encode() not in exported
+        assert secret not in told
+        assert secret.encode() not in log
+        kept = [path for path in data_dir.rglob("*") if path.is_file()]
+        assert not [path for path in kept if secret.encode() in path.read_bytes()]
+
+
 def test_a_rebuild_of_a_dockerfile_does_every_step_again(workshop: Workshop) -> None:
     if not docker_cli("", os.environ.get("PATH", "")):
         pytest.skip("no docker command with BuildKit is installed")
@@ -107,6 +158,40 @@ def test_a_rebuild_of_a_dockerfile_does_every_step_again(workshop: Workshop) -> 
     assert workshop.finish(state.build).status == Build.Status.READY
     second = workshop.ready(version)
     assert workshop.says(second, read) != workshop.says(first, read)
+
+
+def test_a_dockerfile_whose_command_is_killed_leaves_no_half_image(
+    workshop: Workshop, data_dir: Path
+) -> None:
+    if not docker_cli("", os.environ.get("PATH", "")):
+        pytest.skip("no docker command with BuildKit is installed")
+    text = f"FROM {IMAGE}\nRUN sleep 1\nRUN touch /done\n"
+    version = workshop.version("mine", kind="dockerfile", dockerfile=text)
+    build = workshop.building(version)
+    eventually(lambda: b"RUN sleep" in workshop.log(build), timeout_s=30, what="its first step")
+    order = f"{data_dir}/targets/studio/tasks/{build_folder(build)}/"
+    (command,) = [pid for pid in processes_in(order) if b"--progress=plain" in words_of(pid)]
+    os.kill(command, signal.SIGKILL)
+    assert workshop.finish(build).status == Build.Status.FAILED
+    assert not workshop.engine.api.images(name=f"{BUILT}:{build.key}")
+    again = workshop.building(version)
+    assert workshop.finish(again).status == Build.Status.READY
+    read = "import os; print(os.path.exists('/done'))"
+    assert workshop.says(workshop.ready(version), read) == "True"
+
+
+def words_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def processes_in(folder: str) -> list[int]:
+    """The processes that work below a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"{(entry / 'cwd').readlink()}/".startswith(folder):
+                found.append(int(entry.name))
+    return found
 
 
 def test_without_a_docker_command_a_dockerfile_is_refused(
