@@ -19,11 +19,19 @@ INSIDE = "/opt/runyard"
 ENVIRONMENT = f"{INSIDE}/env"
 """Where its virtual environment lies."""
 _VERIFY = f"""
-import sys
+import sys, time
 sys.path.insert(0, sys.argv[1])
 import runner
-print(runner.damage_told(runner.damaged_files({ENVIRONMENT!r}, lambda: None)) or "whole")
+said_at = time.monotonic()
+def tick():
+    global said_at
+    if time.monotonic() - said_at > {{every_s}}:
+        said_at = time.monotonic()
+        print("working", flush=True)
+print(runner.damage_told(runner.damaged_files({ENVIRONMENT!r}, tick)) or "whole")
 """
+"""Says that it works, for gigabytes take longer than an engine may be silent."""
+_SAYS_S = 5
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,10 @@ def verify_words(site: Site, python: str, runner_sha: str) -> dict[str, Any]:
     """
     mount = site.part(f"runner/{runner_sha}", read_only=True)
     folder = f"{ROOT}/runner/{runner_sha}"
-    return {"command": [python, "-I", "-S", "-c", _VERIFY, folder], "mounts": [mount]}
+    return {
+        "command": [python, "-I", "-S", "-c", _VERIFY.format(every_s=_SAYS_S), folder],
+        "mounts": [mount],
+    }
 
 
 def _is_ours(image: Mapping[str, Any], site: Site) -> bool:
