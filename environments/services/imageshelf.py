@@ -53,10 +53,10 @@ class ImageShelf:
             return
         if env.used_by:
             raise RunnerRefused(f"Image {key[:12]} is in use by {', '.join(env.used_by)}.", "used")
-        if timezone.now().timestamp() - env.last_used < unused_s:
-            raise RunnerRefused(f"Image {key[:12]} was used a moment ago.", "used")
         if by := self._pinned_by(key):
             raise RunnerRefused(f"Image {key[:12]} is pinned on {by}, on the same engine.", "used")
+        if timezone.now().timestamp() - env.last_used < unused_s:
+            raise RunnerRefused(f"Image {key[:12]} was used a moment ago.", "used")
         try:
             self.images.remove(key)
         except TargetRefused as error:

@@ -25,7 +25,7 @@ from compute.containers import OWNER
 from compute.images import BUILT, EngineImages
 from compute.models import ComputeTarget
 from compute.services import target_place
-from environments.models import BaseImage, Build, BuiltEnvironment
+from environments.models import BaseImage, Build, BuiltEnvironment, EnvironmentVersion
 from environments.services import (
     Failed,
     Ready,
@@ -53,6 +53,7 @@ pytestmark = pytest.mark.django_db
 
 SECRET = "word-of-the-index"
 HOLDER = "from studio.lib.holder import holder_token; print(holder_token())"
+PYTHON = "/opt/runyard/env/bin/python"
 CLEANING = "environments.services.cleaning"
 STORING = """
 import sys
@@ -250,7 +251,7 @@ def test_whoever_stores_it_how_often_makes_one_image(
     assert not images.built(build.key)
 
 
-def test_little_room_costs_the_images_that_were_not_used_for_longest(
+def test_images_keep_to_their_room_and_are_what_was_built(
     workshop: Workshop,
     images: EngineImages,
     packages: Path,
@@ -279,49 +280,50 @@ def test_little_room_costs_the_images_that_were_not_used_for_longest(
 
     ComputeTarget.objects.update(environments_gib=1)
     lately = BuiltEnvironment.objects.filter(key=keys["lately"])
-    lately.update(used_at=timezone.now(), is_pinned=True)
+    lately.update(used_at=timezone.now())
     monkeypatch.setattr(f"{CLEANING}.GIB", 1)
     target_clean(target_id=workshop.target.pk)
     assert all(map(images.built, keys.values())), "they were used a moment ago"
     monkeypatch.setattr(f"{CLEANING}._UNUSED_S", 0)
     monkeypatch.setattr(f"{CLEANING}.GIB", stock["bytes"] - 1)
-    lately.update(is_pinned=False)
     target_clean(target_id=workshop.target.pk)
     assert [name for name, key in keys.items() if images.built(key)] == ["lately"]
 
+    other = ComputeTarget.objects.create(
+        workspace=workshop.workspace, name="other", kind="docker", config=workshop.target.config
+    )
+    pinned = {"key": keys["lately"], "kind": "image", "is_pinned": True}
+    BuiltEnvironment.objects.create(target=other, **pinned)
+    with pytest.raises(Refused, match="pinned on other"):
+        built_remove(user=alice, built=lately.get(target=workshop.target))
+    other.delete()
+
     monkeypatch.setattr(f"{CLEANING}.GIB", 1)
-    lately.update(is_pinned=True)
-    target_clean(target_id=workshop.target.pk)
-    lately.update(is_pinned=False)
     labels = {"runyard.task": "run/7/1"}
     holder = engine.api.create_container(ready["lately"].image, ["true"], labels=labels)
     target_clean(target_id=workshop.target.pk)
     built = built_get(target=workshop.target, key=keys["lately"])
     with pytest.raises(Refused, match=r"in use by run/7/1"):
         built_remove(user=alice, built=built)
-    engine.api.remove_container(holder)
-    target_clean(target_id=workshop.target.pk)
-    assert not images.built(keys["lately"])
-    assert images.built("f" * 64), "another instance made it"
 
-
-def test_an_image_with_a_changed_file_is_found_and_made_again(
-    workshop: Workshop, images: EngineImages, packages: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publish(packages, "spoilt")
-    version = workshop.version("mine", kind="requirements", requirements="spoilt\n")
-    ready, build = workshop.ready(version), Build.objects.get()
-    path = workshop.says(ready, "import spoilt; print(spoilt.__file__)").lstrip("/")
-    conf = {"Labels": images.labels(build.key), "Cmd": [ready.python]}
-    workshop.image(ready.image, {path: b"version = 'evil'\n"}, f"{BUILT}:{build.key}", **conf)
+    version = EnvironmentVersion.objects.get(environment__name="lately")
+    path = workshop.says(ready["lately"], "import lately; print(lately.__file__)").lstrip("/")
+    name, conf = f"{BUILT}:{built.key}", {"Labels": images.labels(built.key), "Cmd": [PYTHON]}
+    spoilt = workshop.image(ready["lately"].image, {path: b"version = 'evil'\n"}, name, **conf)
+    holder = engine.api.create_container(spoilt, ["true"])
+    lately.update(verified_at=None)
     monkeypatch.setattr("compute.builtimages._SAYS_S", 0)
     target_clean(target_id=workshop.target.pk)
-    fault = BuiltEnvironment.objects.get(key=build.key).fault
+    fault = lately.get().fault
     assert "do not have the hash" in fault
     again = workshop.building(version)
     assert (again.generation, fault in again.cause) == (1, True)
     workshop.finish(again)
-    assert workshop.says(workshop.ready(version), "import spoilt; print(spoilt.version)") == "1.0"
+    assert workshop.says(workshop.ready(version), "import lately; print(lately.version)") == "1.0"
+    engine.api.remove_container(holder)
+    target_clean(target_id=workshop.target.pk)
+    assert not images.built(keys["lately"]), "it was of no use any more"
+    assert images.built("f" * 64), "another instance made it"
 
 
 def test_a_worker_that_is_killed_while_it_stores_an_image_leaves_no_half_one(

@@ -143,41 +143,29 @@ def test_a_dockerfile_has_its_files_and_a_private_base_and_keeps_no_secret(
         assert not [path for path in kept if secret.encode() in path.read_bytes()]
 
 
-def test_a_rebuild_of_a_dockerfile_does_every_step_again(workshop: Workshop) -> None:
+def test_a_dockerfile_whose_command_is_killed_is_built_again_and_anew_when_asked(
+    workshop: Workshop, data_dir: Path
+) -> None:
     if not docker_cli("", os.environ.get("PATH", "")):
         pytest.skip("no docker command with BuildKit is installed")
     stamp = "import uuid; open('/stamp', 'w').write(uuid.uuid4().hex)"
-    version = workshop.version(
-        "mine", kind="dockerfile", dockerfile=f'FROM {IMAGE}\nRUN python3 -c "{stamp}"\n'
-    )
-    read = "print(open('/stamp').read())"
+    text = f'FROM {IMAGE}\nRUN sleep 1\nRUN python3 -c "{stamp}"\n'
+    version = workshop.version("mine", kind="dockerfile", dockerfile=text)
+    build = workshop.building(version)
+    eventually(lambda: b"RUN sleep" in workshop.log(build), timeout_s=30, what="its first step")
+    folder = f"{data_dir}/targets/studio/tasks/{build_folder(build)}/"
+    (command,) = [pid for pid in processes_in(folder) if b"--progress=plain" in words_of(pid)]
+    os.kill(command, signal.SIGKILL)
+    assert workshop.finish(build).status == Build.Status.FAILED
+    assert not workshop.engine.api.images(name=f"{BUILT}:{build.key}")
+
     first = workshop.ready(version)
     state = workshop.ensure(version, anew="Somebody asked for it to be made anew.")
     assert isinstance(state, Building)
     assert workshop.ready(version) == first, "until then runs are given what there is"
     assert workshop.finish(state.build).status == Build.Status.READY
-    second = workshop.ready(version)
+    second, read = workshop.ready(version), "print(open('/stamp').read())"
     assert workshop.says(second, read) != workshop.says(first, read)
-
-
-def test_a_dockerfile_whose_command_is_killed_leaves_no_half_image(
-    workshop: Workshop, data_dir: Path
-) -> None:
-    if not docker_cli("", os.environ.get("PATH", "")):
-        pytest.skip("no docker command with BuildKit is installed")
-    text = f"FROM {IMAGE}\nRUN sleep 1\nRUN touch /done\n"
-    version = workshop.version("mine", kind="dockerfile", dockerfile=text)
-    build = workshop.building(version)
-    eventually(lambda: b"RUN sleep" in workshop.log(build), timeout_s=30, what="its first step")
-    order = f"{data_dir}/targets/studio/tasks/{build_folder(build)}/"
-    (command,) = [pid for pid in processes_in(order) if b"--progress=plain" in words_of(pid)]
-    os.kill(command, signal.SIGKILL)
-    assert workshop.finish(build).status == Build.Status.FAILED
-    assert not workshop.engine.api.images(name=f"{BUILT}:{build.key}")
-    again = workshop.building(version)
-    assert workshop.finish(again).status == Build.Status.READY
-    read = "import os; print(os.path.exists('/done'))"
-    assert workshop.says(workshop.ready(version), read) == "True"
 
 
 def words_of(pid: int) -> bytes:
