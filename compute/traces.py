@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from compute.answers import RunnerRefused
+
 if TYPE_CHECKING:
     from compute.place import Place
     from compute.session import Session
@@ -73,4 +75,10 @@ class FolderTraces:
 
     def remove(self, trace: Trace) -> None:
         """As promised by `Traces`: with what else there is of the task."""
-        self._session.place.launcher(self._session).clear({"name": trace.task})
+        try:
+            self._session.place.launcher(self._session).clear({"name": trace.task})
+        except RunnerRefused as error:
+            if error.code != "alive":
+                raise
+            said = "It still runs: end its processes over there, then clean again."
+            raise RunnerRefused(said, "alive") from error

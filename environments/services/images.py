@@ -189,6 +189,7 @@ class _Asked:
             "key": build.key,
             "python": python,
             "requirements": build.lock.text if build.lock else "",
+            "fresh": build.generation > 0,
             "link_mode": "copy",  # from a volume into the image, whatever lies beneath
             "system_packages": bool(build.version.spec.get("image")),
             "smoke": version_smoke(build.version),

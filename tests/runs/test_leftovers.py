@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
+from compute.answers import Started
 from compute.models import ComputeTarget
+from compute.services import target_place
+from compute.session import session_for
 from runs.models import Attempt
 from runs.services.leftovers import leftovers_clean, leftovers_find
 from runs.states import Status
@@ -18,6 +21,7 @@ from studio.lib.refusal import Forbidden, NotFound, Refused
 from studio.models import AuditEvent, User
 from studio.services import instance_key
 from tests.compute.records import make_build, make_run
+from tests.waiting import eventually
 
 HOUR_AGO = timedelta(hours=1)
 
@@ -107,6 +111,24 @@ def test_what_belongs_to_something_in_the_moment_of_removal_stays(
     monkeypatch.setattr(leftovers, "_judged", and_then_it_is_restored)
     cleaned = leftovers_clean(user=alice, target=target)
     assert (cleaned.removed, cleaned.kept, folder.exists()) == ([], [], True)
+
+
+def test_what_still_runs_stays(alice: User, target: ComputeTarget, tmp_path: Path) -> None:
+    name, go_on = f"{instance_key()}-run-900-1", tmp_path / "go-on"
+    folder = Path(target.config["root"], "tasks", name)
+    os.mkfifo(go_on)
+    argv = ["/bin/sh", "-c", f"read word < {go_on}"]
+    with session_for(target_place(target=target)) as session:
+        spec = {"protocol": 1, "task": "run/900/1", "argv": argv, "cwd": ".", "cookie": name}
+        started = session.start(name, spec)
+        assert isinstance(started, Started)
+        os.utime(folder, (1, 1))
+        cleaned = leftovers_clean(user=alice, target=target)
+        assert [why.partition(":")[0] for _, why in cleaned.kept] == ["It still runs"]
+        go_on.write_text("go")
+        eventually(lambda: not session.look([name])[name].alive, what="its end")
+    os.utime(folder, (1, 1))
+    assert len(leftovers_clean(user=alice, target=target).removed) == 1
 
 
 def test_members_look_and_admins_clean(
