@@ -17,7 +17,7 @@ from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.models import Build, BuildOrder, EnvironmentVersion
 from environments.services.ensure import Building, Failed
 from environments.services.readiness import build_ensure
-from environments.spec import USER_MANAGED
+from environments.spec import IMAGE, USER_MANAGED
 from studio.lib.queue import enqueue
 from studio.lib.refusal import Refused
 from studio.models import Role, User
@@ -46,6 +46,12 @@ def build_order(
         raise Refused(
             f"Nothing is built for {version}: it uses the Python at "
             f"{version.spec['interpreter_path']} as it is.",
+            field="environment",
+        )
+    if is_rebuild and version.spec["kind"] == IMAGE:
+        raise Refused(
+            f"{version} is the image {version.spec['image']} as it is, so nothing can be built "
+            "anew: what that name means by now becomes another version of the environment.",
             field="environment",
         )
     if obstacle := target_usable(user=user, target=target):

@@ -289,6 +289,13 @@ def test_an_order_is_walked_to_its_build(
     assert anew.build.cause == "ada asked for it to be made anew."
 
 
+def test_an_image_that_is_used_as_it_is_is_not_made_anew(studio: Studio) -> None:
+    version = studio.version("")
+    version.spec = {"kind": "image", "image": "python:3.12-slim"}
+    with pytest.raises(Refused, match=r"is the image python:3\.12-slim as it is"):
+        build_order(user=studio.user, version=version, target=studio.target, is_rebuild=True)
+
+
 @pytest.mark.usefixtures("reached")
 def test_an_order_that_cannot_be_met_says_why(studio: Studio, registry: Registry) -> None:
     registry.wheel("tool")
