@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from compute.builtimages import BUILT
 from compute.containers import CONFLICT, OWNER, ROLE, TASK, VOLUME_LABEL, Site
 from compute.images import EngineImages
 from compute.traces import CONTAINER, IMAGE, VOLUME, FolderTraces, Trace
-from compute.transports.base import TargetRefused
+from compute.transports.base import TargetRefused, TargetUnreachable
 
 if TYPE_CHECKING:
     from compute.place import Place
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _LIVES = ("running", "restarting", "paused")
 _PURPOSES = {
-    "helper": "It helped a target whose settings are others now, or which is gone.",
+    "helper": "It helped a target that is gone, or whose settings were changed.",
     "test": "It tried something out, and whoever started it was killed.",
 }
 """Why a container is of no use that is no task's."""
@@ -52,6 +53,19 @@ class EngineTraces(FolderTraces):
             *_volumes(volumes, {site.volume for site in sites}),
             *super().found(owner=owner, neighbours=neighbours),
         ]
+
+    def weigh(self, traces: Sequence[Trace]) -> dict[str, int]:
+        """As promised by `Traces`; what the engine cannot tell in time is left out."""
+        sizes, kinds = super().weigh(traces), {trace.kind for trace in traces}
+        api = self._site.engine.api
+        with suppress(TargetUnreachable), self._site.engine.reached():
+            if CONTAINER in kinds:
+                for found in api.containers(all=True, size=True, filters={"label": OWNER}):
+                    sizes[found["Names"][0].lstrip("/")] = int(found.get("SizeRw") or 0)
+            if VOLUME in kinds:
+                for found in api.df()["Volumes"] or []:
+                    sizes[found["Name"]] = int(found["UsageData"]["Size"])
+        return sizes
 
     def remove(self, trace: Trace) -> None:
         """As promised by `Traces`."""

@@ -42,7 +42,7 @@ class Traces(Protocol):
         ...
 
     def weigh(self, traces: Sequence[Trace]) -> dict[str, int]:
-        """The sizes in bytes of those folders, by name."""
+        """The sizes in bytes of those of them of which it can be told, by name."""
         ...
 
     def remove(self, trace: Trace) -> None:

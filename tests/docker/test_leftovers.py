@@ -90,6 +90,8 @@ def test_what_belongs_to_nothing_goes_and_what_is_anothers_stays(
     }
     assert found["volume:former"].why == "No target uses the volume former any more."
     assert found[f"container:{living}"].is_alive
+    assert all(one.bytes is not None for one in found.values())
+    assert (found["volume:former"].bytes or 0) > 0
 
     cleaned = leftovers_clean(user=alice, target=target)
     assert [(one.mark, why) for one, why in cleaned.kept] == [
