@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
-from compute.models import ComputeTarget, NamedData
+from compute.models import DEFAULT_ROOM_GIB, ComputeTarget, NamedData
 from compute.named_data import data_delete, data_save
 from compute.pauses import target_pause, target_resume
 from compute.selectors import data_get, data_list, target_get, target_list, target_occupancy
@@ -31,6 +31,7 @@ class TargetIn(In):
     slots: int = 1
     build_slots: int = 1
     gpus: Text = ""
+    environments_gib: int = DEFAULT_ROOM_GIB
     open_to_members: bool = False
 
 
@@ -42,6 +43,7 @@ class TargetPatch(In):
     slots: int | None = None
     build_slots: int | None = None
     gpus: Text | None = None
+    environments_gib: int | None = None
     enabled: bool | None = None
     open_to_members: bool | None = None
 
@@ -66,6 +68,8 @@ class TargetOut(Schema):
     gpus: list[str]
     gpus_declared: str
     gpus_lent: dict[str, int]
+    environments_gib: int
+    """The room for built environments; 0 for no bound."""
     enabled: bool
     paused_at: datetime | None
     paused_by: str | None
@@ -92,6 +96,7 @@ def _out(target: ComputeTarget) -> TargetOut:
         gpus=target.gpus,
         gpus_declared=target.gpus_declaration,
         gpus_lent=taken.lent,
+        environments_gib=target.environments_gib,
         enabled=target.enabled,
         paused_at=target.paused_at,
         paused_by=target.paused_by.username if target.paused_by else None,

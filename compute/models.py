@@ -9,6 +9,8 @@ from compute.gpus import gpus_text
 from studio.lib.cipherfields import CipherField
 from studio.models import User, Workspace
 
+DEFAULT_ROOM_GIB = 20
+
 
 class ComputeTarget(models.Model):
     """A registered place to run: this machine, an engine, a host, a cluster."""
@@ -28,10 +30,10 @@ class ComputeTarget(models.Model):
     build_slots = models.PositiveIntegerField(default=1)
     declared_gpus = models.JSONField(null=True, blank=True)
     """[index or UUID] as an admin listed them, which wins; null: what `hello` finds."""
-    environments_gib = models.PositiveIntegerField(default=20)
+    environments_gib = models.PositiveIntegerField(default=DEFAULT_ROOM_GIB)
     """How much room built environments may take there; 0 for no bound."""
     environments_stock = models.JSONField(default=dict)
-    """What they took when last measured: {bytes, cache_bytes, measured_at}."""
+    """What each kind took when last measured: {kind: {bytes, cache_bytes, measured_at}}."""
     enabled = models.BooleanField(default=True)
     open_to_members = models.BooleanField(default=False)
     """A local target has the server user's rights, so only the owner may open it to others."""

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from compute.backends import KINDS, LOCAL, Backend, backend_of
 from compute.gpus import gpus_declared, gpus_named
-from compute.models import ComputeTarget
+from compute.models import DEFAULT_ROOM_GIB, ComputeTarget
 from compute.named_data import data_check
 from compute.place import Place
 from compute.session import RunnerRefused, Session, session_for
@@ -26,6 +26,7 @@ from studio.services import audit
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAX_SLOTS = 1000
+_MAX_ROOM_GIB = 1_000_000
 _LITTLE_SPACE_BYTES = 500 * 1024 * 1024
 _TEST_S = 15.0
 
@@ -41,6 +42,7 @@ def target_create(
     slots: int = 1,
     build_slots: int = 1,
     gpus: str = "",
+    environments_gib: int = DEFAULT_ROOM_GIB,
     open_to_members: bool = False,
 ) -> ComputeTarget:
     """Register a place to run. Nothing is contacted: `target_test` does that.
@@ -60,6 +62,7 @@ def target_create(
         slots=_checked_slots(slots, "slots"),
         build_slots=_checked_slots(build_slots, "build_slots"),
         declared_gpus=gpus_declared(gpus),
+        environments_gib=_checked_room(environments_gib),
         open_to_members=open_to_members,
         created_by=user,
     )
@@ -78,6 +81,7 @@ def target_update(
     slots: int | None = None,
     build_slots: int | None = None,
     gpus: str | None = None,
+    environments_gib: int | None = None,
     enabled: bool | None = None,
     open_to_members: bool | None = None,
 ) -> ComputeTarget:
@@ -101,6 +105,8 @@ def target_update(
         target.build_slots = _checked_slots(build_slots, "build_slots")
     if gpus is not None:
         _change_gpus(target, gpus_declared(gpus))
+    if environments_gib is not None:
+        target.environments_gib = _checked_room(environments_gib)
     if enabled is not None:
         target.enabled = enabled
     if open_to_members is not None:
@@ -112,6 +118,7 @@ def target_update(
             "slots",
             "build_slots",
             "declared_gpus",
+            "environments_gib",
             "enabled",
             "open_to_members",
             "health",
@@ -121,6 +128,8 @@ def target_update(
     )
     audit(user=user, workspace=target.workspace, action="target.update", subject=target.name)
     enqueue("runs.jobs.dispatch", target.pk)  # there may be room now for what waits
+    if environments_gib is not None:
+        enqueue("environments.jobs.clean", target.pk)
     return target
 
 
@@ -284,6 +293,16 @@ def _checked_slots(number: int, field: str) -> int:
             field=field,
         )
     return number
+
+
+def _checked_room(gib: int) -> int:
+    if not 0 <= gib <= _MAX_ROOM_GIB:
+        raise Refused(
+            f"{gib} GiB cannot be the room for built environments: give 1 to {_MAX_ROOM_GIB:,}, or "
+            "0 for no bound.",
+            field="environments_gib",
+        )
+    return gib
 
 
 def _change_place(target: ComputeTarget, config: dict[str, str]) -> None:

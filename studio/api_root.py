@@ -7,6 +7,7 @@ from compute.api import router as targets
 from compute.api_registries import router as registries
 from environments.api import router as environments
 from environments.api_versions import router as versions
+from environments.builtapi import router as built
 from environments.indexapi import router as package_index
 from runs.api.artifacts import router as artifacts
 from runs.api.builds import router as builds
@@ -41,6 +42,7 @@ for prefix, router in (
     ("/sources", sources),
     ("/experiments", experiments),
     ("/targets", targets),
+    ("/targets", built),
     ("/data", data),
     ("/environments", environments),
     ("/environments", versions),

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from compute.backends import KINDS, Backend
 from compute.models import ComputeTarget
 from compute.selectors import data_list, data_writable, target_get, target_usable
+from environments.built import built_list, built_rooms, orders_open
 from environments.models import Build
 from runs.selectors.targets import (
     target_gpus,
@@ -20,7 +21,7 @@ from runs.selectors.targets import (
 )
 from runs.selectors.waiting import runs_waiting
 from runs.views.rows import run_rows
-from studio.pages import PageRequest, current_workspace, is_admin, page
+from studio.pages import PageRequest, current_workspace, is_admin, is_contributor, page
 
 SHOWN = 100
 RECENT = 10
@@ -88,6 +89,10 @@ def _detail(request: PageRequest, name: str) -> dict[str, Any]:
         "queued": len(waiting) if len(waiting) < SHOWN else queue.count(),
         "building": found.builds.filter(status=Build.Status.RUNNING).count(),
         "gpus": target_gpus(target=found),
+        "kept": built_list(target=found),
+        "rooms": built_rooms(target=found),
+        "orders": list(orders_open(workspace=workspace, target=found.name)[:RECENT]),
+        "may_keep": is_contributor(request, workspace),
         "shown": SHOWN,
         "may_order": may_order,
         "may_change": may_order and _may_own(request, KINDS.get(found.kind)),

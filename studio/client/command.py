@@ -22,7 +22,7 @@ COMMANDS = {
     "sources": ("sources", "script directories by name"),
     "source": ("source", "save a source, bring it new files: source upload NAME …"),
     "targets": ("targets", "where runs can execute"),
-    "target": ("target", "register, test, pause, drain, resume or delete one: target ACTION NAME"),
+    "target": ("target", "register, show, test, change, pause one, see what is built there"),
     "data": ("named_data", "data by name: list, add, remove"),
     "environments": ("environments", "what runs can execute in"),
     "experiments": ("experiments", "how runs are grouped"),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from compute.models import ComputeTarget
+from environments.models import Build, BuiltEnvironment
+from runs.models import Run
 from tests.api.caller import Caller
 from tests.api.conftest import owner  # noqa: F401
 from tests.client.test_command import Here, here  # noqa: F401
@@ -42,3 +46,45 @@ def test_a_contributor_may_not(here: Here, as_bob: Caller, target: ComputeTarget
     said = here("target", "pause", "local")
     assert said.code == 1
     assert "this needs an admin" in said.err
+
+
+def test_a_target_is_shown_and_changed(
+    here: Here,  # noqa: F811
+    as_owner: None,
+    target: ComputeTarget,
+    tmp_path: Path,
+) -> None:
+    assert here("target", "show", "local").out.splitlines()[-1].split() == [
+        "machine", "not", "tested", "yet"]  # fmt: skip
+    root = tmp_path / "elsewhere"
+    moved = here("target", "change", "local", "--set", f"root={root}", "--slots", "5",
+                 "--environments-gib", "7")  # fmt: skip
+    assert moved.out.startswith("local is ready: ")
+    target.refresh_from_db()
+    assert (target.config, target.slots, target.environments_gib) == ({"root": str(root)}, 5, 7)
+    told = here("target", "show", "local").out
+    assert f"root          {root}\n" in told
+    assert "environments  7 GiB at most\n" in told
+    assert here("target", "change", "local", "--rename", "here").code == 0
+    assert here("target", "disable", "here").out == "here is disabled: what runs there goes on\n"
+    assert "disabled, ready" in here("target", "show", "here").out
+    refused = here("target", "change", "here")
+    assert (refused.code, "say what to change" in refused.err) == (2, True)
+
+
+def test_what_is_built_is_listed_kept_and_removed(
+    here: Here,  # noqa: F811
+    as_bob: Caller,
+    run: Run,
+) -> None:
+    assert here("target", "environments", "local").out == "nothing is built there\n"
+    key, version = "ab12" * 16, run.environment_version
+    Build.objects.create(target=run.target, version=version, key=key, status="ready")
+    BuiltEnvironment.objects.create(target=run.target, key=key, size_bytes=2_000_000)
+    [_, row] = here("target", "environments", "local").out.splitlines()
+    assert row.split() == ["minimal:1", key[:12], "ready", "2.0", "MB"]
+    [_, row] = here("target", "environments", "local", "--pin", "minimal:1").out.splitlines()
+    assert row.split()[2:4] == ["ready", "pinned"]
+    said = here("target", "environments", "local", "--remove", key[:12])
+    assert said.out == f"{key[:12]} is removed from local\n"
+    assert not BuiltEnvironment.objects.exists()

@@ -98,6 +98,8 @@ def changes(run: Run, build: Build) -> dict[str, str]:
         found[f"runs:experiment_{name}"] = reverse(f"runs:experiment_{name}", args=["ridge"])
     for name in ("test", "enable", "delete", "edit", "pause"):
         found[f"compute:{name}"] = reverse(f"compute:{name}", args=["local"])
+    for name in ("built_pin", "built_remove"):
+        found[f"environments:{name}"] = reverse(f"environments:{name}", args=["local", "k"])
     for name in ("data_edit", "data_delete"):
         found[f"compute:{name}"] = reverse(f"compute:{name}", args=["mnist"])
     found["compute:data_remove"] = reverse("compute:data_remove", args=["local", "mnist"])
