@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
+from compute.healthline import target_healthline
 from compute.models import DEFAULT_ROOM_GIB, ComputeTarget, NamedData
 from compute.named_data import data_delete, data_save
 from compute.pauses import target_pause, target_resume
@@ -82,6 +83,20 @@ class TargetOut(Schema):
     facts: dict[str, Any]
 
 
+class HealthOut(Schema):
+    """From when on it was how, and what was found then."""
+
+    health: str
+    reason: str
+    at: datetime
+
+
+class TargetDetailOut(TargetOut):
+    """A target with its last changes, newest first."""
+
+    health_changes: list[HealthOut]
+
+
 def _out(target: ComputeTarget) -> TargetOut:
     taken = target_occupancy(target=target)
     return TargetOut(
@@ -131,10 +146,15 @@ def create(request: HttpRequest, payload: TargetIn, workspace: Text = "") -> Sta
     return Status(201, _out(target_create(user=user, workspace=where, **payload.dict())))
 
 
-@router.get("/{name}", response={200: TargetOut, **REFUSALS}, summary="Show a target")
-def show(request: HttpRequest, name: Text, workspace: Text = "") -> TargetOut:
-    """One target."""
-    return _out(_target(request, name, workspace))
+@router.get("/{name}", response={200: TargetDetailOut, **REFUSALS}, summary="Show a target")
+def show(request: HttpRequest, name: Text, workspace: Text = "") -> TargetDetailOut:
+    """One target, and how it has been lately."""
+    target = _target(request, name, workspace)
+    changes = [
+        HealthOut(health=change.health, reason=change.reason, at=change.at)
+        for change in target_healthline(target=target).changes
+    ]
+    return TargetDetailOut(**_out(target).dict(), health_changes=changes)
 
 
 @router.patch("/{name}", response={200: TargetOut, **REFUSALS}, summary="Change a target")

@@ -80,6 +80,24 @@ class ComputeTarget(models.Model):
         return gpus_text(self.declared_gpus)
 
 
+class HealthChange(models.Model):
+    """From when on a target was how; the newest few hundred of a target are kept."""
+
+    target = models.ForeignKey(
+        ComputeTarget, on_delete=models.CASCADE, related_name="health_changes"
+    )
+    health = models.CharField(max_length=16, choices=ComputeTarget.Health.choices)
+    reason = models.TextField(blank=True)
+    """What was found then."""
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.target} {self.get_health_display()}"
+
+
 class RegistryLogin(models.Model):
     """What opens a registry of images to a workspace. Its secret is written once, never shown."""
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from compute.backends import KINDS, LOCAL, Backend, backend_of
 from compute.gpus import gpus_declared, gpus_named
+from compute.health import facts_complaint, health_note, target_health
 from compute.models import DEFAULT_ROOM_GIB, ComputeTarget
 from compute.named_data import data_check
 from compute.place import Place
@@ -27,7 +27,6 @@ from studio.services import audit
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAX_SLOTS = 1000
 _MAX_ROOM_GIB = 1_000_000
-_LITTLE_SPACE_BYTES = 500 * 1024 * 1024
 _TEST_S = 15.0
 
 
@@ -121,9 +120,6 @@ def target_update(
             "environments_gib",
             "enabled",
             "open_to_members",
-            "health",
-            "health_reason",
-            "facts",
         ]
     )
     audit(user=user, workspace=target.workspace, action="target.update", subject=target.name)
@@ -190,7 +186,7 @@ def target_try(
             facts = _facts(session)
     except (TargetUnreachable, TargetRefused, RunnerRefused) as error:
         raise Refused(f"{error}{_what_next(kind)}") from error
-    if complaint := _complaint(facts):
+    if complaint := facts_complaint(facts):
         raise Refused(complaint)
     return facts
 
@@ -208,37 +204,14 @@ def target_test(*, target: ComputeTarget) -> dict[str, Any]:
         target_health(target=target, reachable=False, reason=str(error))
         return {}
     except (TargetRefused, RunnerRefused) as error:
-        _note_health(target, ComputeTarget.Health.FAULTY, f"{error}{_what_next(target.kind)}")
+        health_note(
+            target=target,
+            health=ComputeTarget.Health.FAULTY,
+            reason=f"{error}{_what_next(target.kind)}",
+        )
         return {}
     target_health(target=target, reachable=True, facts=facts)
     return facts
-
-
-def target_health(
-    *,
-    target: ComputeTarget,
-    reachable: bool,
-    reason: str = "",
-    facts: Mapping[str, Any] | None = None,
-) -> None:
-    """Note that the target answered (with these facts), or that it does not since now.
-
-    The first failure sets `unreachable_since`, later ones leave it; an answer clears it.
-    """
-    rows = ComputeTarget.objects.filter(pk=target.pk)
-    if not reachable:
-        rows.filter(unreachable_since=None).update(unreachable_since=timezone.now())
-        _note_health(target, ComputeTarget.Health.UNREACHABLE, reason)
-        return
-    rows.update(unreachable_since=None)
-    if facts is None:
-        target.refresh_from_db()
-        if target.health == ComputeTarget.Health.FAULTY:
-            return  # an answer alone does not mend what was found
-        facts = target.facts
-    complaint = _complaint(facts)
-    health = ComputeTarget.Health.FAULTY if complaint else ComputeTarget.Health.READY
-    _note_health(target, health, complaint, facts=dict(facts))
 
 
 def target_bootstrap_local(*, workspace: Workspace, user: User) -> ComputeTarget:
@@ -319,8 +292,8 @@ def _change_place(target: ComputeTarget, config: dict[str, str]) -> None:
         )
     target.config = config
     target.data_paths.update(kind="", complaint="", checked_at=None)
-    target.health, target.health_reason = ComputeTarget.Health.UNKNOWN, ""
     target.facts = {}
+    health_note(target=target, health=ComputeTarget.Health.UNKNOWN, facts={})
 
 
 def _change_gpus(target: ComputeTarget, declared: list[str] | None) -> None:
@@ -335,33 +308,6 @@ def _change_gpus(target: ComputeTarget, declared: list[str] | None) -> None:
             f"has {'it' if len(first) == 1 else 'them'}. Wait for its end or cancel it.",
             field="gpus",
         )
-
-
-def _note_health(
-    target: ComputeTarget, health: str, reason: str, *, facts: dict[str, Any] | None = None
-) -> None:
-    changes: dict[str, Any] = {
-        "health": health,
-        "health_reason": reason,
-        "health_at": timezone.now(),
-    }
-    if facts is not None:
-        changes["facts"] = facts
-    ComputeTarget.objects.filter(pk=target.pk).update(**changes)
-    target.refresh_from_db()
-
-
-def _complaint(facts: Mapping[str, Any]) -> str:
-    """What an admin should mend although the target answers."""
-    if facts.get("lacks"):
-        return " ".join(facts["lacks"])
-    free = facts.get("disk_free_bytes")
-    if isinstance(free, int) and free < _LITTLE_SPACE_BYTES:
-        return (
-            f"Only {free // 1024**2:,} MiB are free under {facts.get('root')}: free some space, "
-            "or runs will not be able to write."
-        )
-    return ""
 
 
 def _studio_blobs() -> str:

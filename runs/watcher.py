@@ -13,9 +13,10 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from compute import watch as events
+from compute.health import target_health
 from compute.models import ComputeTarget
 from compute.place import Place
-from compute.services import studio_place, target_health, target_place, target_test
+from compute.services import studio_place, target_place, target_test
 from compute.transports.base import TargetRefused, TargetUnreachable
 from compute.watch import Watch
 from runs.intake import Intake, Rewind

@@ -11,8 +11,9 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from compute.gpus import gpus_named
+from compute.health import target_health
 from compute.models import ComputeTarget
-from compute.services import target_health, target_place
+from compute.services import target_place
 from compute.session import RunnerRefused, Session, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.models import Build

@@ -71,7 +71,9 @@ def _room(room: dict[str, Any]) -> str:
 
 def _health(target: dict[str, Any]) -> str:
     state = target["health"] if target["enabled"] else f"disabled, {target['health']}"
-    return "\n".join(filter(None, [state, target["health_reason"]]))
+    last = target.get("health_changes") or []
+    since = f" since {moment(last[0]['at'])}" if last else ""
+    return "\n".join(filter(None, [state + since, target["health_reason"]]))
 
 
 def _machine(found: dict[str, Any]) -> list[tuple[str, object]]:
@@ -81,13 +83,27 @@ def _machine(found: dict[str, Any]) -> list[tuple[str, object]]:
     engine = found.get("engine") or {}
     return [
         ("host", found.get("hostname")),
-        ("engine", f"Docker {engine['version']}, API {engine['api']}" if engine else ""),
+        ("engine", _engine(engine)),
         ("system", engine.get("system") or found.get("platform")),
+        ("platform", engine.get("platform") or found.get("machine")),
         ("cores", found.get("cores")),
         ("memory", _size(found.get("memory_bytes"))),
         ("disk free", _size(found.get("disk_free_bytes"))),
         ("python", found.get("python_version")),
+        ("missing", "\n".join(found.get("lacks") or [])),
+        ("hints", "\n".join(found.get("hints") or [])),
     ]
+
+
+def _engine(engine: dict[str, Any]) -> str:
+    if not engine:
+        return ""
+    parts = [f"Docker {engine['version']}", f"API {engine['api']}", engine.get("storage", "")]
+    parts += [f"control groups v{engine['cgroup']}"] if engine.get("cgroup") else []
+    parts += [f"live restore {'on' if engine.get('live_restore') else 'off'}"]
+    parts += ["rootless"] if engine.get("rootless") else []
+    parts += [f"runtimes {' '.join(engine.get('runtimes') or [])}"]
+    return ", ".join(filter(None, parts))
 
 
 def _size(count: object) -> str:

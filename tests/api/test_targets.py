@@ -35,6 +35,8 @@ def test_a_test_fills_in_the_facts(owner: Caller, body: dict[str, Any]) -> None:
     tested = owner.post("/targets/second/test").json
     assert tested["health"] == "ready"
     assert tested["facts"]["cores"] >= 1
+    [change] = owner.get("/targets/second").json["health_changes"]
+    assert (change["health"], change["reason"]) == ("ready", "")
 
 
 def test_how_busy_it_is(owner: Caller, make_run: MakeRun) -> None:
