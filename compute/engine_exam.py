@@ -64,7 +64,7 @@ class EngineExam:
                 "cgroup_driver": info.get("CgroupDriver", ""),
                 "live_restore": bool(info.get("LiveRestoreEnabled")),
                 "rootless": _is_rootless(info),
-                "runtimes": sorted(info.get("Runtimes") or {}),
+                "runtimes": _runtimes(info),
                 "can_lend_gpus": "nvidia" in (info.get("Runtimes") or {}),
                 "containers_running": info["ContainersRunning"],
                 "images": info.get("Images", 0),
@@ -111,6 +111,11 @@ def platform_of(info: Mapping[str, Any]) -> str:
     """What an engine runs, as images say it: linux/amd64."""
     machine = str(info.get("Architecture") or "")
     return f"{info.get('OSType') or 'linux'}/{_ARCHITECTURES.get(machine, machine)}"
+
+
+def _runtimes(info: Mapping[str, Any]) -> list[str]:
+    """Those with names that people give, not the shims behind them."""
+    return sorted(name for name in info.get("Runtimes") or {} if not name.startswith("io."))
 
 
 def _is_rootless(info: Mapping[str, Any]) -> bool:

@@ -41,13 +41,13 @@ class HealthLine:
 
     @property
     def answered(self) -> str:
-        """How much of the time that is known it answered: "98.6 % of the last day"; else ""."""
+        """How much of the time that is known it answered, like "98.6 %"; "" when it always did."""
         known = [each for each in self.stretches if each.health != ComputeTarget.Health.UNKNOWN]
         whole = sum(each.width for each in known)
         if not whole:
             return ""
         share = 100 * sum(each.width for each in known if each.health in _ANSWERS) / whole
-        return f"{share:.1f} %" if share < 99.95 else "all"
+        return f"{share:.1f} %" if share < 99.95 else ""
 
 
 def target_healthline(*, target: ComputeTarget) -> HealthLine:

@@ -66,7 +66,8 @@ class Room:
         return min(1.0, self.bytes / self.bound_bytes) if self.bound_bytes else 0.0
 
     def __str__(self) -> str:
-        taken = f"{self.bytes / GIB:.1f}"
+        is_little = 0 < self.bytes < GIB / 20
+        taken = "under 0.1" if is_little else f"{self.bytes / GIB:.1f}"
         return f"{taken} of {self.bound_bytes // GIB} GiB" if self.bound_bytes else f"{taken} GiB"
 
 
