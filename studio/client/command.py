@@ -32,6 +32,7 @@ COMMANDS = {
     "token": ("tokens", "your keys: token create NAME, token revoke ID"),
     "people": ("people", "your colleagues: people add NAME, role, remove"),
     "credentials": ("credentials", "what opens private git repositories"),
+    "index": ("index", "where packages come from: index show, set URL, login URL, check"),
     "registry": ("registry", "what opens private registries of images"),
     "secrets": ("secrets", "names of the secrets that runs can be given"),
     "secret": ("secret", "keep or delete one: secret set NAME, secret delete NAME"),
