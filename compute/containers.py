@@ -19,12 +19,13 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import DeviceRequest, LogConfig, Mount
 
 from compute.engine import Engine
-from compute.transports.base import TargetRefused, TargetUnreachable
+from compute.transports.base import ImageMissing, TargetRefused, TargetUnreachable
 
 ROOT = "/runyard"
 """Where the volume lies in our containers."""
 CONFLICT = 409
 _SUBPATH_SINCE = (1, 45)
+_PLATFORM_SINCE = (1, 41)
 _LABEL = "runyard"
 _TRIES = 5
 _READY = b"ready"
@@ -80,6 +81,8 @@ class Site:
     limits: Limits
     data: tuple[str, ...] = ()
     """Folders of the engine's machine in which named data may lie."""
+    platform: str = ""
+    """Which of an image's platforms is meant, like linux/arm64; "" for the engine's own."""
 
     def container_name(self, task: str) -> str:
         """The name of a run's container, which is the claim on it: no second one can have it."""
@@ -128,7 +131,7 @@ class Site:
     @property
     def _settings(self) -> str:
         """What makes a helper another one."""
-        facts = repr((self.image, self.user, self.python, self.data, _IDLE))
+        facts = repr((self.image, self.user, self.python, self.data, self.platform, _IDLE))
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
     def _make_helper(self) -> None:
@@ -275,10 +278,15 @@ class Site:
 
         What the image itself would start with does not count: our command is the first process.
         """
+        if self.platform and self.engine.api_version < _PLATFORM_SINCE:
+            raise TargetRefused(
+                "The engine is too old to choose a platform of images: leave the target's empty."
+            )
         try:
             made = self.engine.api.create_container(
                 image or self.image,
                 name=name,
+                platform=self.platform or None,
                 entrypoint=[],
                 environment={"HOME": "/tmp"},  # noqa: S108  (a private one: the container's own)
                 working_dir="/",
@@ -286,11 +294,16 @@ class Site:
                 **settings,
             )
         except ImageNotFound as error:
-            raise TargetRefused(
-                f"There is no image '{image or self.image}' on the engine: run "
-                f"'docker pull {image or self.image}' there, or name another image."
-            ) from error
+            raise self._no_image(image or self.image) from error
         return str(made["Id"])
+
+    def _no_image(self, image: str) -> ImageMissing:
+        kind = f" for {self.platform}" if self.platform else ""
+        option = f"--platform {self.platform} " if self.platform else ""
+        return ImageMissing(
+            f"There is no image '{image}'{kind} on the engine: run 'docker pull {option}{image}' "
+            "there, or name another image."
+        )
 
     def start(self, container: str) -> None:
         """Start a container; one that runs already is no error.
@@ -373,4 +386,5 @@ def site_from(config: Mapping[str, str]) -> Site:
         data=tuple(
             folder.rstrip("/") for folder in config.get("data", "").replace(",", " ").split()
         ),
+        platform=config.get("platform", ""),
     )

@@ -2,9 +2,10 @@
 
 Usage: python -m compute.dockerfiles ORDER, in a folder with `order/Dockerfile` and the build
 context `code`. ORDER is a JSON file
-{"cli", "engine": {"address", "tls"}, "tag", "labels", "secrets", "authority"}; the variables that
-`secrets` names are there in RUN steps that mount them, and in no layer. With "authority" what is
-trusted stands in `order/authorities.pem`, and is there by the id SSL_CERT_FILE.
+{"cli", "engine": {"address", "tls", "platform"}, "tag", "labels", "secrets", "authority"}; the
+variables that `secrets` names are there in RUN steps that mount them, and in no layer. With
+"authority" what is trusted stands in `order/authorities.pem`, and is there by the id
+SSL_CERT_FILE.
 RUNYARD_REGISTRY_LOGINS may hold {host: {"username", "password"}}.
 """
 
@@ -57,6 +58,8 @@ def main(path: str) -> int:
 
 def _words(order: Mapping[str, Any]) -> Iterator[str]:
     yield from ("build", "--progress=plain", "--file=order/Dockerfile", f"--tag={order['tag']}")
+    if platform := order["engine"].get("platform"):
+        yield f"--platform={platform}"
     for name, value in order["labels"].items():
         yield f"--label={name}={value}"
     for name in order["secrets"]:

@@ -75,7 +75,7 @@ class EngineExam:
                 for name, (what, limit) in _LIMITS.items()
                 if not info.get(name) and getattr(limits, limit)
             ],
-            "hints": _hints(info),
+            "hints": [*_emulation(self.site.platform, info), *_hints(info)],
         }
 
     def _try_container(self) -> None:
@@ -120,6 +120,13 @@ def _runtimes(info: Mapping[str, Any]) -> list[str]:
 
 def _is_rootless(info: Mapping[str, Any]) -> bool:
     return any("name=rootless" in option for option in info.get("SecurityOptions") or [])
+
+
+def _emulation(wanted: str, info: Mapping[str, Any]) -> list[str]:
+    own = platform_of(info)
+    if not wanted or wanted.split("/")[:2] == own.split("/")[:2]:
+        return []
+    return [f"Images for {wanted} are emulated on {own}, which is slow: leave the platform empty."]
 
 
 def _hints(info: Mapping[str, Any]) -> list[str]:

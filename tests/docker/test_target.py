@@ -55,6 +55,7 @@ def test_testing_it_runs_a_container_and_reports_the_engine(
             r"does not answer: No such file or directory\. Check",
         ),
         ({"image": "no/such:1"}, "run 'docker pull no/such:1'"),
+        ({"platform": "linux/s390x"}, "for linux/s390x on the engine: run 'docker pull --platform"),
         ({"python": "/opt/python"}, "/opt/python"),
         ({"network": "lab"}, "network lab not found"),
         ({"cpus": "64"}, "CPUs"),
