@@ -76,6 +76,8 @@ class TargetOut(Schema):
     paused_by: str | None
     draining: bool
     open_to_members: bool
+    fetching: str
+    """How far the image is that is brought to its engine; empty: none is."""
     health: str
     health_reason: str
     health_at: datetime | None
@@ -117,6 +119,7 @@ def _out(target: ComputeTarget) -> TargetOut:
         paused_by=target.paused_by.username if target.paused_by else None,
         draining=target.draining,
         open_to_members=target.open_to_members,
+        fetching=target.fetching,
         health=target.health,
         health_reason=target.health_reason,
         health_at=target.health_at,

@@ -158,7 +158,7 @@ FIELDS = (
     Field(
         name="image",
         label="Image",
-        help="what runs execute in; it is on the engine, and has sh and Python 3.6 or newer.",
+        help="what runs execute in, with sh and Python 3.6 or newer; fetched when it is not there.",
         is_required=True,
         check=_image_complaint,
     ),

@@ -23,9 +23,12 @@ def target_health(
 ) -> None:
     """Note that the target answered (with these facts), or that it does not since now.
 
-    The first failure sets `unreachable_since`, later ones leave it; an answer clears it.
+    The first failure sets `unreachable_since`, later ones leave it; an answer clears it. What
+    cannot be used because its image is still on the way is not judged before that is there.
     """
     rows = ComputeTarget.objects.filter(pk=target.pk)
+    if not reachable and target.is_fetching:
+        return
     if not reachable:
         rows.filter(unreachable_since=None).update(unreachable_since=timezone.now())
         health_note(target=target, health=ComputeTarget.Health.UNREACHABLE, reason=reason)

@@ -51,6 +51,11 @@ class ComputeTarget(models.Model):
     facts = models.JSONField(default=dict)
     """What `hello` last answered."""
 
+    image_fetch = models.JSONField(default=dict)
+    """The image that is brought to its engine: {image, progress}, or {image, error}."""
+    image_fetch_at = models.DateTimeField(null=True, blank=True)
+    """When whoever brings it last said so."""
+
     monitor_token = models.CharField(max_length=32, blank=True)
     monitor_until = models.DateTimeField(null=True, blank=True)
     """The lease of the monitor that watches this target."""
@@ -73,6 +78,18 @@ class ComputeTarget(models.Model):
         if self.declared_gpus is not None:
             return [str(gpu) for gpu in self.declared_gpus]
         return [str(gpu["index"]) for gpu in self.facts.get("gpus") or []]
+
+    @property
+    def is_fetching(self) -> bool:
+        """Whether it waits for its image."""
+        return bool(self.image_fetch) and "error" not in self.image_fetch
+
+    @property
+    def fetching(self) -> str:
+        """How far its image is, as people read it; "" when it does not wait for it."""
+        if not self.is_fetching:
+            return ""
+        return str(self.image_fetch.get("progress") or "about to begin")
 
     @property
     def gpus_declaration(self) -> str:

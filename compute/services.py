@@ -17,7 +17,7 @@ from compute.models import DEFAULT_ROOM_GIB, ComputeTarget
 from compute.named_data import data_check
 from compute.place import Place
 from compute.session import RunnerRefused, Session, session_for
-from compute.transports.base import TargetRefused, TargetUnreachable
+from compute.transports.base import ImageMissing, TargetRefused, TargetUnreachable
 from studio.lib.queue import enqueue
 from studio.lib.refusal import Forbidden, Refused
 from studio.models import Role, User, Workspace
@@ -120,6 +120,8 @@ def target_update(
             "environments_gib",
             "enabled",
             "open_to_members",
+            "image_fetch",
+            "image_fetch_at",
         ]
     )
     audit(user=user, workspace=target.workspace, action="target.update", subject=target.name)
@@ -191,10 +193,11 @@ def target_try(
     return facts
 
 
-def target_test(*, target: ComputeTarget) -> dict[str, Any]:
+def target_test(*, target: ComputeTarget, may_fetch: bool = True) -> dict[str, Any]:
     """Get in touch and note what came of it in the target's health: its facts, else {}.
 
-    Whether it has its named data is noted beside each path.
+    Whether it has its named data is noted beside each path. An image that its engine lacks is
+    fetched in the background, with `may_fetch`.
     """
     try:
         with session_for(target_place(target=target)) as session:
@@ -204,6 +207,9 @@ def target_test(*, target: ComputeTarget) -> dict[str, Any]:
         target_health(target=target, reachable=False, reason=str(error))
         return {}
     except (TargetRefused, RunnerRefused) as error:
+        if may_fetch and isinstance(error, ImageMissing):
+            _fetch_image(target)
+            return {}
         health_note(
             target=target,
             health=ComputeTarget.Health.FAULTY,
@@ -227,6 +233,19 @@ def target_bootstrap_local(*, workspace: Workspace, user: User) -> ComputeTarget
         },
     )
     return target
+
+
+def _fetch_image(target: ComputeTarget) -> None:
+    """Have the image of a target brought to its engine, unless somebody is at it."""
+    image = str(target.config["image"])
+    if target.image_fetch.get("image") != image or not target.is_fetching:
+        ComputeTarget.objects.filter(pk=target.pk).update(
+            image_fetch={"image": image}, image_fetch_at=None
+        )
+    reason = f"The image {image} is not on the engine yet: it is being fetched."
+    health_note(target=target, health=ComputeTarget.Health.FAULTY, reason=reason)
+    target.refresh_from_db(fields=["image_fetch", "image_fetch_at"])
+    enqueue("compute.jobs.fetch", target.pk)
 
 
 def _facts(session: Session) -> dict[str, Any]:
@@ -293,6 +312,7 @@ def _change_place(target: ComputeTarget, config: dict[str, str]) -> None:
     target.config = config
     target.data_paths.update(kind="", complaint="", checked_at=None)
     target.facts = {}
+    target.image_fetch, target.image_fetch_at = {}, None
     health_note(target=target, health=ComputeTarget.Health.UNKNOWN, facts={})
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from argparse import Namespace
 from collections.abc import Sequence
 
 from studio.client.errors import Refused
 from studio.client.http import Connection, quote, with_query
 from studio.client.login import connect
-from studio.client.options import Parser
+from studio.client.options import Parser, say
 from studio.client.targetfacts import in_short, told
 
 TYPE_CHECKING = False  # importing typing would cost the command a tenth of its start
@@ -34,6 +35,8 @@ _TURNS: dict[str, tuple[str, dict[str, bool] | None]] = {
 _OPTIONS = {"slots": "slots", "build_slots": "build_slots", "gpus": "gpus",
             "environments_gib": "environments_gib", "open": "open_to_members"}  # fmt: skip
 """What may be said beside the settings of the kind: {option: name in the API}."""
+
+_LOOK_AGAIN_S = 1.0
 
 
 def run(argv: Sequence[str]) -> int:
@@ -119,12 +122,24 @@ def _show(studio: Connection, asked: Namespace, parser: Parser) -> int:
 
 
 def _test(studio: Connection, asked: Namespace, parser: Parser) -> int:
-    found = studio.json("POST", _address(asked, "/test"), {})
+    found = _fetched(studio, asked, studio.json("POST", _address(asked, "/test"), {}))
     if found["health"] == "ready":
         parser.answer(asked, found, f"{asked.name} is ready: {in_short(found['facts'])}")
         return 0
     parser.answer(asked, found, f"{asked.name} is {found['health']}: {found['health_reason']}")
     return 1
+
+
+def _fetched(studio: Connection, asked: Namespace, found: dict[str, Any]) -> dict[str, Any]:
+    """Wait while the engine gets its image, and say how far it is."""
+    said = ""
+    while found["fetching"]:
+        if found["fetching"] != said:
+            said = found["fetching"]
+            say(f"runyard: {asked.name} fetches its image: {said}")
+        time.sleep(_LOOK_AGAIN_S)
+        found = studio.json("GET", _address(asked))
+    return found
 
 
 def _environments(studio: Connection, asked: Namespace, parser: Parser) -> int:

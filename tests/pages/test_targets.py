@@ -304,3 +304,13 @@ def test_what_an_engine_said_of_itself_and_what_it_lacks(
                   "control groups v2", "Live restore off", "the engine has no runtime for them",
                   "It cannot limit memory.", "Turn live-restore on."):  # fmt: skip
         assert words in text
+
+
+def test_how_far_its_image_is(member: Visitor, target: ComputeTarget) -> None:
+    told = {"image": "python:3.12", "progress": "2 of 5 layers, 1.0 of 9.0 MB"}
+    fields = {"health": "faulty", "health_reason": "It is being fetched.", "image_fetch": told}
+    ComputeTarget.objects.update(**fields)
+    live = member.get("/targets/local/live/").text
+    assert "fetching its image It is being fetched. 2 of 5 layers, 1.0 of 9.0 MB" in live
+    ComputeTarget.objects.update(image_fetch={"image": "python:3.12", "error": "No."})
+    assert "needs attention" in member.get("/targets/local/live/").text
