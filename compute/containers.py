@@ -302,7 +302,8 @@ class Site:
         option = f"--platform {self.platform} " if self.platform else ""
         return ImageMissing(
             f"There is no image '{image}'{kind} on the engine: run 'docker pull {option}{image}' "
-            "there, or name another image."
+            "there, or name another image.",
+            image,
         )
 
     def start(self, container: str) -> None:

@@ -12,6 +12,7 @@ from compute.models import ComputeTarget, HealthChange
 
 SPAN = timedelta(days=1)
 _LOOKED_AT = 100
+_LEAST_KNOWN = timedelta(hours=1) / SPAN
 _ANSWERS = frozenset({ComputeTarget.Health.READY, ComputeTarget.Health.FAULTY})
 
 
@@ -41,10 +42,13 @@ class HealthLine:
 
     @property
     def answered(self) -> str:
-        """How much of the time that is known it answered, like "98.6 %"; "" when it always did."""
+        """How much of the time that is known it answered, like "98.6 %"; "" when it always did.
+
+        Of less than an hour nothing is said.
+        """
         known = [each for each in self.stretches if each.health != ComputeTarget.Health.UNKNOWN]
         whole = sum(each.width for each in known)
-        if not whole:
+        if whole < _LEAST_KNOWN:
             return ""
         share = 100 * sum(each.width for each in known if each.health in _ANSWERS) / whole
         return f"{share:.1f} %" if share < 99.95 else ""

@@ -220,6 +220,22 @@ def target_test(*, target: ComputeTarget, may_fetch: bool = True) -> dict[str, A
     return facts
 
 
+def image_lacked(*, target: ComputeTarget, error: ImageMissing) -> str:
+    """Why an image that the engine lacks cannot be had; "" when it is on its way by now.
+
+    The target's own is fetched, but only somebody who tests the target has it tried again.
+    """
+    target.refresh_from_db()
+    if error.image != target.config.get("image"):
+        return str(error)
+    if failed := target.image_fetch.get("error"):
+        reason = f"{failed} Then test it again."
+        health_note(target=target, health=ComputeTarget.Health.FAULTY, reason=reason)
+        return str(failed)
+    _fetch_image(target)
+    return ""
+
+
 def target_bootstrap_local(*, workspace: Workspace, user: User) -> ComputeTarget:
     """This machine as the target "local", for the owner alone; one that exists stays as it is."""
     target, _ = ComputeTarget.objects.get_or_create(
@@ -240,12 +256,12 @@ def _fetch_image(target: ComputeTarget) -> None:
     image = str(target.config["image"])
     if target.image_fetch.get("image") != image or not target.is_fetching:
         ComputeTarget.objects.filter(pk=target.pk).update(
-            image_fetch={"image": image}, image_fetch_at=None
+            image_fetch={"image": image}, image_fetch_at=None, unreachable_since=None
         )
+        enqueue("compute.jobs.fetch", target.pk)
     reason = f"The image {image} is not on the engine yet: it is being fetched."
     health_note(target=target, health=ComputeTarget.Health.FAULTY, reason=reason)
     target.refresh_from_db(fields=["image_fetch", "image_fetch_at"])
-    enqueue("compute.jobs.fetch", target.pk)
 
 
 def _facts(session: Session) -> dict[str, Any]:

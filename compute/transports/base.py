@@ -17,6 +17,10 @@ class TargetRefused(Exception):
 class ImageMissing(TargetRefused):
     """The engine has no such image: fetching it may help."""
 
+    def __init__(self, sentence: str, image: str) -> None:
+        super().__init__(sentence)
+        self.image = image
+
 
 class Channel(Protocol):
     """Two byte streams to one command over there.

@@ -13,7 +13,8 @@ from compute.docker_cli import docker_cli
 from compute.fetching import fetches_due, image_fetch
 from compute.models import RegistryLogin
 from compute.registries import registry_login_set
-from compute.services import target_create, target_test
+from compute.services import image_lacked, target_create, target_test
+from compute.transports.base import ImageMissing
 from environments.models import Build
 from studio.models import AuditEvent, User
 from tests.docker.engine import IMAGE, DockerEngine
@@ -75,7 +76,7 @@ def test_the_image_of_a_target_is_fetched_when_it_is_registered(
 ) -> None:
     made = workshop.image(IMAGE, {"opt/noise": os.urandom(1 << 20)}, "own/image:1")
     reference = registry.push(made, "team/own:1")
-    config = {"address": workshop.engine.address, "image": reference, "network": "none"}
+    config = {"address": workshop.engine.address, "image": reference, "volume": "fresh"}
     target = target_create(
         user=alice, workspace=workshop.workspace, name="fresh", kind="docker", config=config
     )
@@ -89,6 +90,9 @@ def test_the_image_of_a_target_is_fetched_when_it_is_registered(
     assert (target.is_fetching, target.health) == (False, "faulty")
     assert f"{HOST} does not give {reference} away" in target.health_reason
     assert fetches_due() == []
+    missing = ImageMissing("There is no such image.", reference)
+    assert f"{HOST} does not give" in image_lacked(target=target, error=missing)
+    assert not target.is_fetching, "only who tests it has it tried again"
 
     registry_login_set(
         user=alice, workspace=workshop.workspace, host=HOST, username="robot", password=PASSWORD
