@@ -74,6 +74,7 @@ def target_live(request: PageRequest, name: str) -> HttpResponse:
 def _detail(request: PageRequest, name: str) -> dict[str, Any]:
     workspace = current_workspace(request)
     found = target_get(user=request.user, workspace=workspace, name=name)
+    found.workspace = workspace  # it is this one: nothing asks for it again
     queue = target_queue(user=request.user, target=found)
     holding = target_live_runs(user=request.user, target=found)
     waiting, running = list(queue[:SHOWN]), list(holding[:SHOWN])
