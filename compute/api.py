@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Router, Schema, Status
+from ninja import Field, Router, Schema, Status
 
 from compute.healthline import target_healthline
 from compute.models import DEFAULT_ROOM_GIB, ComputeTarget, NamedData
@@ -28,7 +28,7 @@ class TargetIn(In):
 
     name: Text
     kind: Text = "local"
-    config: dict[Text, Text] = {}
+    config: dict[Text, Text] = Field({}, description="settings of its kind: see /target-kinds")
     slots: int = 1
     build_slots: int = 1
     gpus: Text = ""

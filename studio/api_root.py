@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compute.api import data_router as data
 from compute.api import router as targets
+from compute.api_kinds import router as kinds
 from compute.api_registries import router as registries
 from environments.api import router as environments
 from environments.api_versions import router as versions
@@ -41,6 +42,7 @@ for prefix, router in (
     ("/secrets", secrets),
     ("/sources", sources),
     ("/experiments", experiments),
+    ("/target-kinds", kinds),
     ("/targets", targets),
     ("/targets", built),
     ("/data", data),

@@ -10,6 +10,7 @@ from studio.client.errors import Refused
 from studio.client.http import Connection, quote, with_query
 from studio.client.login import connect
 from studio.client.options import Parser, say
+from studio.client.table import table
 from studio.client.targetfacts import in_short, told
 
 TYPE_CHECKING = False  # importing typing would cost the command a tenth of its start
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _USAGE = """runyard target register NAME --kind KIND --set SETTING=VALUE … [OPTIONS]
        runyard target change NAME [--set SETTING=VALUE …] [OPTIONS]
+       runyard target settings KIND
        runyard target show NAME
        runyard target test NAME
        runyard target environments NAME [--pin E | --unpin E | --remove E]
@@ -49,14 +51,24 @@ def run(argv: Sequence[str]) -> int:
         found = studio.json("POST", _address(asked, f"/{verb}"), body)
         parser.answer(asked, found, _said(found))
         return 0
-    actions = {"register": _register, "change": _change, "show": _show, "test": _test,
-               "environments": _environments, "delete": _delete}  # fmt: skip
+    actions = {"register": _register, "change": _change, "settings": _settings, "show": _show,
+               "test": _test, "environments": _environments, "delete": _delete}  # fmt: skip
     return actions.get(asked.action, _enable)(studio, asked, parser)
 
 
 def _parser() -> Parser:
     parser = Parser("target", "Places to run: register, look at, change, forget.", usage=_USAGE)
-    actions = ["register", "change", "show", "test", "environments", *_TURNS, "enable", "disable"]
+    actions = [
+        "register",
+        "change",
+        "settings",
+        "show",
+        "test",
+        "environments",
+        *_TURNS,
+        "enable",
+        "disable",
+    ]
     parser.add_argument("action", choices=[*actions, "delete"])
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--kind", metavar="KIND", default="docker", help="docker or local")
@@ -112,6 +124,18 @@ def _change(studio: Connection, asked: Namespace, parser: Parser) -> int:
     if asked.set:
         return _test(studio, asked, parser)
     parser.answer(asked, found, told(found))
+    return 0
+
+
+def _settings(studio: Connection, asked: Namespace, parser: Parser) -> int:
+    """What `--set` may say of a kind."""
+    kinds = {kind["kind"]: kind for kind in studio.json("GET", "/target-kinds")}
+    if asked.name not in kinds:
+        raise Refused(f"'{asked.name}' is no kind of target: there are {', '.join(kinds)}.")
+    found = kinds[asked.name]
+    rows = [(s["name"], "yes" if s["is_required"] else "", s["help"]) for s in found["settings"]]
+    text = f"{found['summary']}\n\n{table(('setting', 'needed', 'what it is'), rows)}"
+    parser.answer(asked, found, text)
     return 0
 
 

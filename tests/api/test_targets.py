@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from compute.backends import KINDS
 from compute.models import ComputeTarget
 from tests.api.caller import Caller
 from tests.api.conftest import MakeRun
@@ -116,3 +117,13 @@ def test_a_target_with_runs_stays(owner: Caller, make_run: MakeRun) -> None:
     answer = owner.delete("/targets/local")
     assert answer.status == 422
     assert "cannot be deleted" in answer.detail
+
+
+def test_each_kind_tells_its_settings_with_their_help(viewer: Caller, nobody: Caller) -> None:
+    kinds = {kind["kind"]: kind for kind in viewer.get("/target-kinds").json}
+    assert set(kinds) == set(KINDS)
+    for kind in kinds.values():
+        assert all(setting["help"] for setting in kind["settings"])
+    needed = [s["name"] for s in kinds["docker"]["settings"] if s["is_required"]]
+    assert needed == ["address", "image"]
+    assert nobody.get("/target-kinds").status == 401

@@ -88,3 +88,11 @@ def test_what_is_built_is_listed_kept_and_removed(
     said = here("target", "environments", "local", "--remove", key[:12])
     assert said.out == f"{key[:12]} is removed from local\n"
     assert not BuiltEnvironment.objects.exists()
+
+
+def test_what_may_be_set_is_told(here: Here, as_bob: Caller) -> None:  # noqa: F811
+    told = here("target", "settings", "docker").out
+    assert "\naddress   yes     its socket, unix:///var/run/docker.sock;" in told
+    assert "\nplatform          which of an image's platforms" in told
+    refused = here("target", "settings", "moon")
+    assert refused.err == "runyard: 'moon' is no kind of target: there are local, docker.\n"
