@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from compute.containers import engine_from
@@ -26,7 +26,7 @@ class _Notes:
     """Writes down in the target's row how far its image is, about once a second."""
 
     def __init__(self, target: ComputeTarget, image: str) -> None:
-        self._rows = ComputeTarget.objects.filter(pk=target.pk)
+        self._rows = _waiting_for(target, image)
         self._image, self._at = image, 0.0
 
     def say(self, sentence: str) -> None:
@@ -64,12 +64,12 @@ def image_fetch(*, target_id: int) -> None:
             platform=target.config.get("platform", ""),
         )
     except PullFailed as error:
-        _end(target, {"image": image, "error": str(error)})
-        reason = f"{error} Then test it again."
-        health_note(target=target, health=ComputeTarget.Health.FAULTY, reason=reason)
+        if _end(target, image, {"image": image, "error": str(error)}):
+            reason = f"{error} Then test it again."
+            health_note(target=target, health=ComputeTarget.Health.FAULTY, reason=reason)
     else:
-        _end(target, {})
-        target_test(target=target, may_fetch=False)
+        if _end(target, image, {}):
+            target_test(target=target, may_fetch=False)
     registry_logins_used(workspace=target.workspace, hosts=list(logins))
 
 
@@ -88,10 +88,13 @@ def _free() -> Q:
     return Q(image_fetch_at=None) | Q(image_fetch_at__lt=timezone.now() - _SILENT)
 
 
-def _end(target: ComputeTarget, told: dict[str, str]) -> None:
-    """Note how it came out, unless the target waits for another image by now."""
+def _end(target: ComputeTarget, image: str, told: dict[str, str]) -> bool:
+    """Note how it came out: whether the target still waited for this image."""
+    is_noted = bool(_waiting_for(target, image).update(image_fetch=told, image_fetch_at=None))
     target.refresh_from_db()
-    if told.get("image", target.config.get("image")) == target.config.get("image"):
-        rows = ComputeTarget.objects.filter(pk=target.pk)
-        rows.update(image_fetch=told, image_fetch_at=None)
-        target.refresh_from_db()
+    return is_noted
+
+
+def _waiting_for(target: ComputeTarget, image: str) -> QuerySet[ComputeTarget]:
+    """The row of the target, unless somebody has given it another image by now."""
+    return ComputeTarget.objects.filter(pk=target.pk, image_fetch__image=image)
