@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from compute.models import ComputeTarget, DataPath, NamedData, RegistryLogin
+from compute.models import ComputeTarget, DataPath, HealthChange, NamedData, RegistryLogin
 from compute.pauses import target_pause, target_resume
 from studio.console import Records, act
 
@@ -48,6 +48,14 @@ class ComputeTargetAdmin(Records[ComputeTarget]):
 
     def view_on_site(self, obj: Any) -> str:
         return reverse("runs:target", args=[obj.name])
+
+
+@admin.register(HealthChange)
+class HealthChangeAdmin(Records[HealthChange]):
+    list_display = ("target", "health", "reason", "at")
+    list_filter = ("health", "target")
+    search_fields = ("target__name", "reason")
+    list_select_related = ("target",)
 
 
 @admin.register(NamedData)

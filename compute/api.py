@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Router, Schema, Status
+from ninja import Field, Router, Schema, Status
 
-from compute.models import ComputeTarget, NamedData
+from compute.healthline import target_healthline
+from compute.models import DEFAULT_ROOM_GIB, ComputeTarget, NamedData
 from compute.named_data import data_delete, data_save
 from compute.pauses import target_pause, target_resume
 from compute.selectors import data_get, data_list, target_get, target_list, target_occupancy
@@ -27,10 +28,11 @@ class TargetIn(In):
 
     name: Text
     kind: Text = "local"
-    config: dict[Text, Text] = {}
+    config: dict[Text, Text] = Field({}, description="settings of its kind: see /target-kinds")
     slots: int = 1
     build_slots: int = 1
     gpus: Text = ""
+    environments_gib: int = DEFAULT_ROOM_GIB
     open_to_members: bool = False
 
 
@@ -42,6 +44,7 @@ class TargetPatch(In):
     slots: int | None = None
     build_slots: int | None = None
     gpus: Text | None = None
+    environments_gib: int | None = None
     enabled: bool | None = None
     open_to_members: bool | None = None
 
@@ -66,16 +69,34 @@ class TargetOut(Schema):
     gpus: list[str]
     gpus_declared: str
     gpus_lent: dict[str, int]
+    environments_gib: int
+    """The room for built environments; 0 for no bound."""
     enabled: bool
     paused_at: datetime | None
     paused_by: str | None
     draining: bool
     open_to_members: bool
+    fetching: str
+    """How far the image is that is brought to its engine; empty: none is."""
     health: str
     health_reason: str
     health_at: datetime | None
     unreachable_since: datetime | None
     facts: dict[str, Any]
+
+
+class HealthOut(Schema):
+    """From when on it was how, and what was found then."""
+
+    health: str
+    reason: str
+    at: datetime
+
+
+class TargetDetailOut(TargetOut):
+    """A target with its last changes, newest first."""
+
+    health_changes: list[HealthOut]
 
 
 def _out(target: ComputeTarget) -> TargetOut:
@@ -92,11 +113,13 @@ def _out(target: ComputeTarget) -> TargetOut:
         gpus=target.gpus,
         gpus_declared=target.gpus_declaration,
         gpus_lent=taken.lent,
+        environments_gib=target.environments_gib,
         enabled=target.enabled,
         paused_at=target.paused_at,
         paused_by=target.paused_by.username if target.paused_by else None,
         draining=target.draining,
         open_to_members=target.open_to_members,
+        fetching=target.fetching,
         health=target.health,
         health_reason=target.health_reason,
         health_at=target.health_at,
@@ -126,10 +149,15 @@ def create(request: HttpRequest, payload: TargetIn, workspace: Text = "") -> Sta
     return Status(201, _out(target_create(user=user, workspace=where, **payload.dict())))
 
 
-@router.get("/{name}", response={200: TargetOut, **REFUSALS}, summary="Show a target")
-def show(request: HttpRequest, name: Text, workspace: Text = "") -> TargetOut:
-    """One target."""
-    return _out(_target(request, name, workspace))
+@router.get("/{name}", response={200: TargetDetailOut, **REFUSALS}, summary="Show a target")
+def show(request: HttpRequest, name: Text, workspace: Text = "") -> TargetDetailOut:
+    """One target, and how it has been lately."""
+    target = _target(request, name, workspace)
+    changes = [
+        HealthOut(health=change.health, reason=change.reason, at=change.at)
+        for change in target_healthline(target=target).changes
+    ]
+    return TargetDetailOut(**_out(target).dict(), health_changes=changes)
 
 
 @router.patch("/{name}", response={200: TargetOut, **REFUSALS}, summary="Change a target")

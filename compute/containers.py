@@ -19,7 +19,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import DeviceRequest, LogConfig, Mount
 
 from compute.engine import Engine
-from compute.transports.base import TargetRefused, TargetUnreachable
+from compute.transports.base import ImageMissing, TargetRefused, TargetUnreachable
 
 ROOT = "/runyard"
 """Where the volume lies in our containers."""
@@ -31,6 +31,7 @@ TASK = "runyard.task"
 ROLE = "runyard.role"
 VOLUME_LABEL = "runyard"
 """The label that names the volume of the target that something was made for."""
+_PLATFORM_SINCE = (1, 41)
 _TRIES = 5
 _READY = b"ready"
 _MOST_SAID_BYTES = 64 * 1024
@@ -87,6 +88,8 @@ class Site:
     """Folders of the engine's machine in which named data may lie."""
     owner: str = ""
     """The key of the installation: what it makes on an engine says so."""
+    platform: str = ""
+    """Which of an image's platforms is meant, like linux/arm64; "" for the engine's own."""
 
     def container_name(self, task: str) -> str:
         """The name of a run's container, which is the claim on it: no second one can have it."""
@@ -139,7 +142,8 @@ class Site:
     @property
     def _settings(self) -> str:
         """What makes a helper another one."""
-        facts = repr((self.image, self.user, self.python, self.data, self.owner, _IDLE))
+        told = (self.image, self.user, self.python, self.data, self.platform, self.owner, _IDLE)
+        facts = repr(told)
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
     def _make_helper(self) -> None:
@@ -286,10 +290,15 @@ class Site:
 
         What the image itself would start with does not count: our command is the first process.
         """
+        if self.platform and self.engine.api_version < _PLATFORM_SINCE:
+            raise TargetRefused(
+                "The engine is too old to choose a platform of images: leave the target's empty."
+            )
         try:
             made = self.engine.api.create_container(
                 image or self.image,
                 name=name,
+                platform=self.platform or None,
                 entrypoint=[],
                 environment={"HOME": "/tmp"},  # noqa: S108  (a private one: the container's own)
                 working_dir="/",
@@ -297,11 +306,17 @@ class Site:
                 **settings,
             )
         except ImageNotFound as error:
-            raise TargetRefused(
-                f"There is no image '{image or self.image}' on the engine: run "
-                f"'docker pull {image or self.image}' there, or name another image."
-            ) from error
+            raise self._no_image(image or self.image) from error
         return str(made["Id"])
+
+    def _no_image(self, image: str) -> ImageMissing:
+        kind = f" for {self.platform}" if self.platform else ""
+        option = f"--platform {self.platform} " if self.platform else ""
+        return ImageMissing(
+            f"There is no image '{image}'{kind} on the engine: run 'docker pull {option}{image}' "
+            "there, or name another image.",
+            image,
+        )
 
     def start(self, container: str) -> None:
         """Start a container; one that runs already is no error.
@@ -385,4 +400,5 @@ def site_from(config: Mapping[str, str]) -> Site:
             folder.rstrip("/") for folder in config.get("data", "").replace(",", " ").split()
         ),
         owner=config.get("owner", ""),
+        platform=config.get("platform", ""),
     )

@@ -17,6 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _SSH_NAME = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]{0,254}")
 _SSH_PATH = re.compile(r"/[A-Za-z0-9_./-]{1,106}")
 _USER = re.compile(r"[1-9][0-9]{0,8}:[0-9]{1,9}")
+_PLATFORM = re.compile(r"[a-z0-9]{2,16}/[a-z0-9_]{2,16}(/v[0-9]{1,2})?")
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _SOCKET_BYTES = 107
 _MOST_CPUS, _MOST_PIDS = 4096.0, 4_000_000
@@ -77,6 +78,12 @@ def _tls_complaint(text: str) -> str:
 def _image_complaint(text: str) -> str:
     if re.search(r"\s", text) or text.startswith("-"):
         return f"'{text}' is no name of an image: write it as python:3.12-slim."
+    return ""
+
+
+def _platform_complaint(text: str) -> str:
+    if not _PLATFORM.fullmatch(text):
+        return f"'{text}' is no platform of images: write it as linux/amd64 or linux/arm64."
     return ""
 
 
@@ -151,9 +158,17 @@ FIELDS = (
     Field(
         name="image",
         label="Image",
-        help="what runs execute in; it is on the engine, and has sh and Python 3.6 or newer.",
+        help="what runs execute in, with sh and Python 3.6 or newer; fetched when it is not there.",
         is_required=True,
         check=_image_complaint,
+    ),
+    Field(
+        name="platform",
+        label="Image platform",
+        help="which of an image's platforms is fetched and started, like linux/amd64; empty: the "
+        "engine's own.",
+        is_required=False,
+        check=_platform_complaint,
     ),
     Field(
         name="python",

@@ -2,8 +2,8 @@
 
 Usage: python -m compute.dockerfiles ORDER, in a folder with `order/Dockerfile` and the build
 context `code`. ORDER is a JSON file
-{"cli", "engine": {"address", "tls"}, "tag", "labels", "secrets", "authority", "fresh"}; the
-variables that `secrets` names are there in RUN steps that mount them, and in no layer. With
+{"cli", "engine": {"address", "tls", "platform"}, "tag", "labels", "secrets", "authority", "fresh"};
+the variables that `secrets` names are there in RUN steps that mount them, and in no layer. With
 "authority" what is trusted stands in `order/authorities.pem`, and is there by the id SSL_CERT_FILE.
 With "fresh" every step is done again; the image that it begins with stays the engine's.
 RUNYARD_REGISTRY_LOGINS may hold {host: {"username", "password"}}.
@@ -85,6 +85,8 @@ def _words(order: Mapping[str, Any]) -> Iterator[str]:
     yield from ("build", "--progress=plain", "--file=order/Dockerfile", f"--tag={order['tag']}")
     if order.get("fresh"):
         yield "--no-cache"
+    if platform := order["engine"].get("platform"):
+        yield f"--platform={platform}"
     for name, value in order["labels"].items():
         yield f"--label={name}={value}"
     for name in order["secrets"]:

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 
 from compute.backends import Backend, backend_of
-from compute.models import ComputeTarget, NamedData
+from compute.models import DEFAULT_ROOM_GIB, ComputeTarget, NamedData
 from compute.named_data import data_save
 from compute.services import target_create, target_try, target_update
 from studio.lib.refusal import Refused
@@ -28,6 +28,12 @@ class TargetForm(forms.Form):
         label="GPUs",
         help_text="each is lent to one run at a time: indexes like 0,1,2,3, UUIDs, or none; "
         "empty: those that nvidia-smi finds there",
+    )
+    environments_gib = forms.IntegerField(
+        required=False,
+        initial=DEFAULT_ROOM_GIB,
+        label="Room for environments (GiB)",
+        help_text="what was not used for the longest time is removed beyond it; 0: no bound",
     )
     open_to_members = forms.BooleanField(required=False, label="Open to members")
     enabled = forms.BooleanField(required=False, initial=True)
@@ -75,7 +81,8 @@ class TargetForm(forms.Form):
 
     def _write(self, user: User, workspace: Workspace) -> ComputeTarget:
         config = self._config()
-        values = {k: v for k, v in self.cleaned_data.items() if k not in config}
+        given = self.cleaned_data.items()
+        values = {name: v for name, v in given if name not in config and v is not None}
         if self.target is None:
             return target_create(
                 user=user, workspace=workspace, kind=self.backend.kind, config=config, **values
@@ -90,6 +97,7 @@ def _values(target: ComputeTarget) -> dict[str, Any]:
         "slots": target.slots,
         "build_slots": target.build_slots,
         "gpus": target.gpus_declaration,
+        "environments_gib": target.environments_gib,
         "open_to_members": target.open_to_members,
         "enabled": target.enabled,
     }

@@ -73,7 +73,7 @@ class EngineImages:
     def find(self, reference: str) -> str:
         """The id of an image, which is the digest of what is in it; "" when it is not there."""
         found = self._inspect(reference)
-        return str(found["Id"]) if found else ""
+        return str(found["Id"]) if found and self._fits(found) else ""
 
     def address(self, image: str) -> str:
         """Under which a registry has it, as name@sha256:…; "" when it came otherwise."""
@@ -190,6 +190,11 @@ class EngineImages:
             except ImageNotFound:
                 return None
         return found
+
+    def _fits(self, found: Mapping[str, Any]) -> bool:
+        """Whether an image is of the platform that the site wants."""
+        wanted = self.site.platform.split("/")[:2]
+        return wanted in ([""], [found.get("Os"), found.get("Architecture")])
 
     def _say(self, image: str, command: Sequence[str], mounts: Sequence[Mount] = ()) -> bytes:
         """What a command prints in a container of an image, contained like a run."""

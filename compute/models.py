@@ -9,6 +9,8 @@ from compute.gpus import gpus_text
 from studio.lib.cipherfields import CipherField
 from studio.models import User, Workspace
 
+DEFAULT_ROOM_GIB = 20
+
 
 class ComputeTarget(models.Model):
     """A registered place to run: this machine, an engine, a host, a cluster."""
@@ -28,10 +30,10 @@ class ComputeTarget(models.Model):
     build_slots = models.PositiveIntegerField(default=1)
     declared_gpus = models.JSONField(null=True, blank=True)
     """[index or UUID] as an admin listed them, which wins; null: what `hello` finds."""
-    environments_gib = models.PositiveIntegerField(default=20)
+    environments_gib = models.PositiveIntegerField(default=DEFAULT_ROOM_GIB)
     """How much room built environments may take there; 0 for no bound."""
     environments_stock = models.JSONField(default=dict)
-    """What they took when last measured: {bytes, cache_bytes, measured_at}."""
+    """What each kind took when last measured: {kind: {bytes, cache_bytes, measured_at}}."""
     enabled = models.BooleanField(default=True)
     open_to_members = models.BooleanField(default=False)
     """A local target has the server user's rights, so only the owner may open it to others."""
@@ -48,6 +50,11 @@ class ComputeTarget(models.Model):
     unreachable_since = models.DateTimeField(null=True, blank=True)
     facts = models.JSONField(default=dict)
     """What `hello` last answered."""
+
+    image_fetch = models.JSONField(default=dict)
+    """The image that is brought to its engine: {image, progress}, or {image, error}."""
+    image_fetch_at = models.DateTimeField(null=True, blank=True)
+    """When whoever brings it last said so."""
 
     monitor_token = models.CharField(max_length=32, blank=True)
     monitor_until = models.DateTimeField(null=True, blank=True)
@@ -73,9 +80,39 @@ class ComputeTarget(models.Model):
         return [str(gpu["index"]) for gpu in self.facts.get("gpus") or []]
 
     @property
+    def is_fetching(self) -> bool:
+        """Whether it waits for its image."""
+        return bool(self.image_fetch) and "error" not in self.image_fetch
+
+    @property
+    def fetching(self) -> str:
+        """How far its image is, as people read it; "" when it does not wait for it."""
+        if not self.is_fetching:
+            return ""
+        return str(self.image_fetch.get("progress") or "about to begin")
+
+    @property
     def gpus_declaration(self) -> str:
         """What an admin declared: "0,1", "none", or "" when the machine is asked."""
         return gpus_text(self.declared_gpus)
+
+
+class HealthChange(models.Model):
+    """From when on a target was how; the newest few hundred of a target are kept."""
+
+    target = models.ForeignKey(
+        ComputeTarget, on_delete=models.CASCADE, related_name="health_changes"
+    )
+    health = models.CharField(max_length=16, choices=ComputeTarget.Health.choices)
+    reason = models.TextField(blank=True)
+    """What was found then."""
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.target} {self.get_health_display()}"
 
 
 class RegistryLogin(models.Model):

@@ -1,8 +1,8 @@
 """Bringing an image to an engine: a program of its own, so that it outlives who asked for it.
 
 Usage: python -m compute.pulling ORDER, where that is a JSON file
-{"reference": name, "engine": {"address", "tls"}}; RUNYARD_REGISTRY_LOGIN may hold {"username",
-"password"}. It says how far it is, and in its last line why it could not be done.
+{"reference": name, "engine": {"address", "tls", "platform"}}; RUNYARD_REGISTRY_LOGIN may hold
+{"username", "password"}. It says how far it is, and in its last line why it could not be done.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
@@ -70,50 +70,75 @@ class Progress:
         return f"{len(self.done)} of {len(self.layers)} layers, {here:.1f} of {of:.1f} MB"
 
 
-def pull(engine: Engine, reference: str, login: Mapping[str, str]) -> None:
-    """Have the engine get an image, and say how far it is.
+class Listener(Protocol):
+    """Who is told how far a pull is."""
+
+    def say(self, sentence: str) -> None:
+        """Hear what happened."""
+        ...
+
+    def progress(self, progress: Progress) -> None:
+        """Hear how far it is, now and then."""
+        ...
+
+
+def pull(
+    engine: Engine,
+    reference: str,
+    login: Mapping[str, str],
+    *,
+    listener: Listener,
+    platform: str = "",
+) -> None:
+    """Have the engine get an image, of its own platform or another, and tell how far it is.
 
     Raises:
         PullFailed: it cannot.
     """
     for attempt in range(1, _TRIES + 1):
         try:
-            return _pull_once(engine, reference, login)
+            return _pull_once(engine, reference, login, listener, platform)
         except _Broken as error:
             if attempt == _TRIES:
                 raise PullFailed(str(error)) from error
-            _say(f"{error} Trying again.")
+            listener.say(f"{error} Trying again.")
             time.sleep(_PAUSE_S)
     return None
 
 
-def _pull_once(engine: Engine, reference: str, login: Mapping[str, str]) -> None:
+def _pull_once(
+    engine: Engine, reference: str, login: Mapping[str, str], listener: Listener, platform: str
+) -> None:
     try:
         api = engine.patient_api
         # {} and not None: what this machine's own user may open is not for everybody
-        events = api.pull(reference, stream=True, decode=True, auth_config=dict(login))
-        _follow(events, reference)
+        events = api.pull(
+            reference,
+            stream=True,
+            decode=True,
+            auth_config=dict(login),
+            platform=platform or None,
+        )
+        _follow(events, reference, listener)
         size = api.inspect_image(reference)["Size"]
     except APIError as error:
         raise PullFailed(_sentence(str(error.explanation or error), reference)) from error
     except (RequestException, DockerException, OSError) as error:
         raise _Broken(f"The connection to the engine at {engine.address} broke.") from error
-    _say(f"The engine has {reference} now: {size / 1e6:.1f} MB.")
+    listener.say(f"The engine has {reference} now: {size / 1e6:.1f} MB.")
 
 
-def _follow(events: Iterable[Mapping[str, Any]], reference: str) -> None:
-    progress, said_at, is_open = Progress(), 0.0, False
+def _follow(events: Iterable[Mapping[str, Any]], reference: str, listener: Listener) -> None:
+    progress, said_at = Progress(), 0.0
     for event in events:
         if event.get("error"):
-            if is_open:
-                _say("")
             raise PullFailed(_sentence(str(event["error"]), reference))
         progress.take(event)
         if progress.layers and time.monotonic() - said_at >= _EVERY_S:
-            said_at, is_open = time.monotonic(), True
-            print(f"\r{progress}", end="", flush=True)  # noqa: T201
+            said_at = time.monotonic()
+            listener.progress(progress)
     if progress.layers:
-        _say(f"\r{progress}")
+        listener.progress(progress)
 
 
 def _sentence(message: str, reference: str) -> str:
@@ -131,8 +156,21 @@ def _sentence(message: str, reference: str) -> str:
     return f"The engine cannot get {reference}: {message.strip().rstrip('.')}."
 
 
-def _say(sentence: str) -> None:
-    print(sentence, flush=True)  # noqa: T201  (it is the log)
+class _Log:
+    """Says it on standard output, which is the log; progress moves in one line of it."""
+
+    def __init__(self) -> None:
+        self._is_open = False
+
+    def say(self, sentence: str) -> None:
+        """As promised by `Listener`."""
+        print(f"\n{sentence}" if self._is_open else sentence, flush=True)  # noqa: T201
+        self._is_open = False
+
+    def progress(self, progress: Progress) -> None:
+        """As promised by `Listener`."""
+        print(f"\r{progress}", end="", flush=True)  # noqa: T201
+        self._is_open = True
 
 
 def main(path: str) -> int:
@@ -140,11 +178,13 @@ def main(path: str) -> int:
     order = json.loads(Path(path).read_text())
     reference = order["reference"]
     login = json.loads(os.environ.get(LOGIN) or "{}")
-    _say(f"The engine gets the image {reference} from {registry_of(reference)}")
+    log = _Log()
+    log.say(f"The engine gets the image {reference} from {registry_of(reference)}")
+    platform = order["engine"].get("platform", "")
     try:
-        pull(engine_from(order["engine"]), reference, login)
+        pull(engine_from(order["engine"]), reference, login, listener=log, platform=platform)
     except PullFailed as error:
-        _say(str(error))
+        log.say(str(error))
         return 2
     return 0
 

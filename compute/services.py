@@ -9,15 +9,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from compute.backends import KINDS, LOCAL, Backend, backend_of
 from compute.gpus import gpus_declared, gpus_named
-from compute.models import ComputeTarget
+from compute.health import facts_complaint, health_note, target_health
+from compute.models import DEFAULT_ROOM_GIB, ComputeTarget
 from compute.named_data import data_check
 from compute.place import Place
 from compute.session import RunnerRefused, Session, session_for
-from compute.transports.base import TargetRefused, TargetUnreachable
+from compute.transports.base import ImageMissing, TargetRefused, TargetUnreachable
 from studio.lib.queue import enqueue
 from studio.lib.refusal import Forbidden, Refused
 from studio.models import Role, User, Workspace
@@ -26,7 +26,7 @@ from studio.services import audit, instance_key
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAX_SLOTS = 1000
-_LITTLE_SPACE_BYTES = 500 * 1024 * 1024
+_MAX_ROOM_GIB = 1_000_000
 _TEST_S = 15.0
 
 
@@ -41,6 +41,7 @@ def target_create(
     slots: int = 1,
     build_slots: int = 1,
     gpus: str = "",
+    environments_gib: int = DEFAULT_ROOM_GIB,
     open_to_members: bool = False,
 ) -> ComputeTarget:
     """Register a place to run. Nothing is contacted: `target_test` does that.
@@ -60,6 +61,7 @@ def target_create(
         slots=_checked_slots(slots, "slots"),
         build_slots=_checked_slots(build_slots, "build_slots"),
         declared_gpus=gpus_declared(gpus),
+        environments_gib=_checked_room(environments_gib),
         open_to_members=open_to_members,
         created_by=user,
     )
@@ -78,6 +80,7 @@ def target_update(
     slots: int | None = None,
     build_slots: int | None = None,
     gpus: str | None = None,
+    environments_gib: int | None = None,
     enabled: bool | None = None,
     open_to_members: bool | None = None,
 ) -> ComputeTarget:
@@ -101,6 +104,8 @@ def target_update(
         target.build_slots = _checked_slots(build_slots, "build_slots")
     if gpus is not None:
         _change_gpus(target, gpus_declared(gpus))
+    if environments_gib is not None:
+        target.environments_gib = _checked_room(environments_gib)
     if enabled is not None:
         target.enabled = enabled
     if open_to_members is not None:
@@ -112,15 +117,17 @@ def target_update(
             "slots",
             "build_slots",
             "declared_gpus",
+            "environments_gib",
             "enabled",
             "open_to_members",
-            "health",
-            "health_reason",
-            "facts",
+            "image_fetch",
+            "image_fetch_at",
         ]
     )
     audit(user=user, workspace=target.workspace, action="target.update", subject=target.name)
     enqueue("runs.jobs.dispatch", target.pk)  # there may be room now for what waits
+    if environments_gib is not None:
+        enqueue("environments.jobs.clean", target.pk)
     return target
 
 
@@ -195,15 +202,16 @@ def target_try(
             facts = _facts(session)
     except (TargetUnreachable, TargetRefused, RunnerRefused) as error:
         raise Refused(f"{error}{_what_next(kind)}") from error
-    if complaint := _complaint(facts):
+    if complaint := facts_complaint(facts):
         raise Refused(complaint)
     return facts
 
 
-def target_test(*, target: ComputeTarget) -> dict[str, Any]:
+def target_test(*, target: ComputeTarget, may_fetch: bool = True) -> dict[str, Any]:
     """Get in touch and note what came of it in the target's health: its facts, else {}.
 
-    Whether it has its named data is noted beside each path.
+    Whether it has its named data is noted beside each path. An image that its engine lacks is
+    fetched in the background, with `may_fetch`.
     """
     try:
         with session_for(target_place(target=target)) as session:
@@ -213,37 +221,33 @@ def target_test(*, target: ComputeTarget) -> dict[str, Any]:
         target_health(target=target, reachable=False, reason=str(error))
         return {}
     except (TargetRefused, RunnerRefused) as error:
-        _note_health(target, ComputeTarget.Health.FAULTY, f"{error}{_what_next(target.kind)}")
+        if may_fetch and isinstance(error, ImageMissing):
+            _fetch_image(target)
+            return {}
+        health_note(
+            target=target,
+            health=ComputeTarget.Health.FAULTY,
+            reason=f"{error}{_what_next(target.kind)}",
+        )
         return {}
     target_health(target=target, reachable=True, facts=facts)
     return facts
 
 
-def target_health(
-    *,
-    target: ComputeTarget,
-    reachable: bool,
-    reason: str = "",
-    facts: Mapping[str, Any] | None = None,
-) -> None:
-    """Note that the target answered (with these facts), or that it does not since now.
+def image_lacked(*, target: ComputeTarget, error: ImageMissing) -> str:
+    """Why an image that the engine lacks cannot be had; "" when it is on its way by now.
 
-    The first failure sets `unreachable_since`, later ones leave it; an answer clears it.
+    The target's own is fetched, but only somebody who tests the target has it tried again.
     """
-    rows = ComputeTarget.objects.filter(pk=target.pk)
-    if not reachable:
-        rows.filter(unreachable_since=None).update(unreachable_since=timezone.now())
-        _note_health(target, ComputeTarget.Health.UNREACHABLE, reason)
-        return
-    rows.update(unreachable_since=None)
-    if facts is None:
-        target.refresh_from_db()
-        if target.health == ComputeTarget.Health.FAULTY:
-            return  # an answer alone does not mend what was found
-        facts = target.facts
-    complaint = _complaint(facts)
-    health = ComputeTarget.Health.FAULTY if complaint else ComputeTarget.Health.READY
-    _note_health(target, health, complaint, facts=dict(facts))
+    target.refresh_from_db()
+    if error.image != target.config.get("image"):
+        return str(error)
+    if failed := target.image_fetch.get("error"):
+        reason = f"{failed} Then test it again."
+        health_note(target=target, health=ComputeTarget.Health.FAULTY, reason=reason)
+        return str(failed)
+    _fetch_image(target)
+    return ""
 
 
 def target_bootstrap_local(*, workspace: Workspace, user: User) -> ComputeTarget:
@@ -264,6 +268,19 @@ def target_bootstrap_local(*, workspace: Workspace, user: User) -> ComputeTarget
 def _place(backend: Backend, config: Mapping[str, str], owner: str) -> Place:
     """What we make there names its owner."""
     return backend.place({**config, "owner": owner}, studio_blobs=_studio_blobs())
+
+
+def _fetch_image(target: ComputeTarget) -> None:
+    """Have the image of a target brought to its engine, unless somebody is at it."""
+    image = str(target.config["image"])
+    if target.image_fetch.get("image") != image or not target.is_fetching:
+        ComputeTarget.objects.filter(pk=target.pk).update(
+            image_fetch={"image": image}, image_fetch_at=None, unreachable_since=None
+        )
+        enqueue("compute.jobs.fetch", target.pk)
+    reason = f"The image {image} is not on the engine yet: it is being fetched."
+    health_note(target=target, health=ComputeTarget.Health.FAULTY, reason=reason)
+    target.refresh_from_db(fields=["image_fetch", "image_fetch_at"])
 
 
 def _facts(session: Session) -> dict[str, Any]:
@@ -305,6 +322,16 @@ def _checked_slots(number: int, field: str) -> int:
     return number
 
 
+def _checked_room(gib: int) -> int:
+    if not 0 <= gib <= _MAX_ROOM_GIB:
+        raise Refused(
+            f"{gib} GiB cannot be the room for built environments: give 1 to {_MAX_ROOM_GIB:,}, or "
+            "0 for no bound.",
+            field="environments_gib",
+        )
+    return gib
+
+
 def _change_place(target: ComputeTarget, config: dict[str, str]) -> None:
     """Point the target elsewhere; its health has to be found out anew."""
     if config == target.config:
@@ -319,8 +346,9 @@ def _change_place(target: ComputeTarget, config: dict[str, str]) -> None:
         )
     target.config = config
     target.data_paths.update(kind="", complaint="", checked_at=None)
-    target.health, target.health_reason = ComputeTarget.Health.UNKNOWN, ""
     target.facts = {}
+    target.image_fetch, target.image_fetch_at = {}, None
+    health_note(target=target, health=ComputeTarget.Health.UNKNOWN, facts={})
 
 
 def _change_gpus(target: ComputeTarget, declared: list[str] | None) -> None:
@@ -335,33 +363,6 @@ def _change_gpus(target: ComputeTarget, declared: list[str] | None) -> None:
             f"has {'it' if len(first) == 1 else 'them'}. Wait for its end or cancel it.",
             field="gpus",
         )
-
-
-def _note_health(
-    target: ComputeTarget, health: str, reason: str, *, facts: dict[str, Any] | None = None
-) -> None:
-    changes: dict[str, Any] = {
-        "health": health,
-        "health_reason": reason,
-        "health_at": timezone.now(),
-    }
-    if facts is not None:
-        changes["facts"] = facts
-    ComputeTarget.objects.filter(pk=target.pk).update(**changes)
-    target.refresh_from_db()
-
-
-def _complaint(facts: Mapping[str, Any]) -> str:
-    """What an admin should mend although the target answers."""
-    if facts.get("lacks"):
-        return " ".join(facts["lacks"])
-    free = facts.get("disk_free_bytes")
-    if isinstance(free, int) and free < _LITTLE_SPACE_BYTES:
-        return (
-            f"Only {free // 1024**2:,} MiB are free under {facts.get('root')}: free some space, "
-            "or runs will not be able to write."
-        )
-    return ""
 
 
 def _studio_blobs() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from compute import views
+from compute import registryviews, views
 
 app_name = "compute"
 urlpatterns = [
@@ -15,6 +15,8 @@ urlpatterns = [
     path("targets/<str:name>/pause/", views.pause, name="pause"),
     path("targets/<str:name>/delete/", views.delete, name="delete"),
     path("targets/<str:name>/data/<str:data_name>/remove/", views.data_remove, name="data_remove"),
+    path("registries/", registryviews.registries, name="registries"),
+    path("registries/<str:host>/remove/", registryviews.remove, name="registry_remove"),
     path("data/", views.data, name="data"),
     path("new/data/", views.data_create, name="data_create"),
     path("data/<str:name>/edit/", views.data_edit, name="data_edit"),

@@ -148,6 +148,8 @@ def _test(request: PageRequest, target: ComputeTarget) -> None:
     facts = target_test(target=target)
     if target.health == ComputeTarget.Health.READY:
         messages.success(request, f"{target.name} answers: {_in_short(facts)}")
+    elif target.is_fetching:
+        messages.success(request, f"{target.name}: {target.health_reason} It is tested after that.")
     else:
         messages.error(request, f"{target.name}: {target.health_reason}")
 

@@ -71,7 +71,7 @@ def show(request: HttpRequest, workspace: Text = "") -> IndexOut:
     where = workspace_for(user=caller(request), slug=workspace, role=Role.CONTRIBUTOR)
     found = index_get(workspace=where)
     if found is None:
-        raise NotFound("The workspace has no package index of its own.")
+        raise NotFound("The workspace has no package index of its own.", field="index")
     return _out(found)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from environments import indexviews, views
+from environments import builtviews, indexviews, views
 from environments import version_views as versions
 
 _ONE = "environments/<str:name>"
 _VERSION = f"{_ONE}/<int:number>"
+_BUILT = "targets/<str:name>/environments/<str:key>"
 _UPDATE = f"{_ONE}/updates/<int:update_id>"
 
 app_name = "environments"
@@ -19,6 +20,8 @@ urlpatterns = [
     path("package-index/credentials/", indexviews.credentials, name="index_credentials"),
     path("package-index/check/", indexviews.check, name="index_check"),
     path("package-index/remove/", indexviews.remove, name="index_remove"),
+    path(f"{_BUILT}/pin/", builtviews.pin, name="built_pin"),
+    path(f"{_BUILT}/remove/", builtviews.remove, name="built_remove"),
     path("compare/environments/", versions.compare, name="compare"),
     path(f"{_ONE}/", views.detail, name="detail"),
     path(f"{_ONE}/archive/", versions.archive, name="archive"),

@@ -13,10 +13,11 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from compute import watch as events
+from compute.health import target_health
 from compute.models import ComputeTarget
 from compute.place import Place
-from compute.services import studio_place, target_health, target_place, target_test
-from compute.transports.base import TargetRefused, TargetUnreachable
+from compute.services import image_lacked, studio_place, target_place, target_test
+from compute.transports.base import ImageMissing, TargetRefused, TargetUnreachable
 from compute.watch import Watch
 from runs.intake import Intake, Rewind
 from runs.services.watching import LiveTask, live_beside_studio, live_tasks
@@ -66,9 +67,9 @@ class Watcher:
     def connected(self) -> None:
         """The stream stands."""
 
-    def report(self, reason: str) -> None:
+    def report(self, error: TargetUnreachable | TargetRefused) -> None:
         """The stream broke, or cannot be had."""
-        log.warning("%s: %s", self._name, reason)
+        log.warning("%s: %s", self._name, error)
 
     def start(self) -> None:
         """Begin to watch."""
@@ -110,7 +111,7 @@ class Watcher:
                         self._apply_surely(event)
             except (TargetUnreachable, TargetRefused) as error:
                 if not self._stopped.is_set():
-                    self.report(str(error))
+                    self.report(error)
             except DatabaseError as error:
                 log.warning("%s: the database did not answer: %s", self._name, error)
                 close_old_connections()
@@ -260,12 +261,15 @@ class TargetWatcher(Watcher):
         """Note what it says of itself."""
         target_test(target=self._target())
 
-    def report(self, reason: str) -> None:
-        """Note since when it does not answer."""
+    def report(self, error: TargetUnreachable | TargetRefused) -> None:
+        """Note since when it does not answer, or have the image fetched that it lacks."""
         try:
-            target_health(target=self._target(), reachable=False, reason=reason)
-        except (DatabaseError, ComputeTarget.DoesNotExist) as error:
-            log.warning("%s: %s (%s)", self._name, reason, error)
+            if isinstance(error, ImageMissing):
+                image_lacked(target=self._target(), error=error)
+            else:
+                target_health(target=self._target(), reachable=False, reason=str(error))
+        except (DatabaseError, ComputeTarget.DoesNotExist) as problem:
+            log.warning("%s: %s (%s)", self._name, error, problem)
             close_old_connections()
 
     def _target(self) -> ComputeTarget:

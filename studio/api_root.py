@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from compute.api import data_router as data
 from compute.api import router as targets
+from compute.api_kinds import router as kinds
 from compute.api_registries import router as registries
 from environments.api import router as environments
 from environments.api_versions import router as versions
+from environments.builtapi import router as built
 from environments.indexapi import router as package_index
 from runs.api.artifacts import router as artifacts
 from runs.api.builds import router as builds
@@ -41,8 +43,10 @@ for prefix, router in (
     ("/secrets", secrets),
     ("/sources", sources),
     ("/experiments", experiments),
+    ("/target-kinds", kinds),
     ("/targets", targets),
     ("/targets", leftovers),
+    ("/targets", built),
     ("/data", data),
     ("/environments", environments),
     ("/environments", versions),

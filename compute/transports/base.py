@@ -14,6 +14,14 @@ class TargetRefused(Exception):
     """The target answered and cannot do it; the same request would fail the same way again."""
 
 
+class ImageMissing(TargetRefused):
+    """The engine has no such image: fetching it may help."""
+
+    def __init__(self, sentence: str, image: str) -> None:
+        super().__init__(sentence)
+        self.image = image
+
+
 class Channel(Protocol):
     """Two byte streams to one command over there.
 

@@ -107,5 +107,6 @@ def beside_studio(
 
 
 def engine_words(target: ComputeTarget) -> dict[str, str]:
-    """How the engine of a target is reached, as its settings say; never a secret."""
-    return {name: target.config[name] for name in ("address", "tls") if name in target.config}
+    """How the engine of a target is reached, and the platform of its images; never a secret."""
+    words = ("address", "tls", "platform")
+    return {name: target.config[name] for name in words if name in target.config}

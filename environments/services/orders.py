@@ -9,9 +9,10 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from compute.health import target_health
 from compute.models import ComputeTarget
 from compute.selectors import target_usable
-from compute.services import target_health, target_place
+from compute.services import target_place
 from compute.session import RunnerRefused, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.models import Build, BuildOrder, EnvironmentVersion

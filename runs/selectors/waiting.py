@@ -188,6 +188,9 @@ def _gpu_count(number: int) -> str:
 
 def _preparing(run: Run) -> str:
     build, version = run.build, run.environment_version
+    if run.target.is_fetching:
+        image, far = run.target.image_fetch["image"], run.target.fetching
+        return f"The image {image} is being fetched for {run.target.name}: {far}."
     if build is None or build.status not in {Build.Status.QUEUED, Build.Status.RUNNING}:
         return f"The environment {version.environment.name} is being checked."
     of = version if build.version_id == version.pk else build.version

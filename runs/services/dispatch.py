@@ -11,10 +11,11 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from compute.gpus import gpus_named
+from compute.health import target_health
 from compute.models import ComputeTarget
-from compute.services import target_health, target_place
+from compute.services import image_lacked, target_place
 from compute.session import RunnerRefused, Session, session_for
-from compute.transports.base import TargetRefused, TargetUnreachable
+from compute.transports.base import ImageMissing, TargetRefused, TargetUnreachable
 from environments.models import Build
 from environments.services import Building, Ready, build_ensure
 from runs.disk import studio_disk_is_full
@@ -86,7 +87,11 @@ def _walk(target: ComputeTarget, run_id: int, attempt_id: int) -> bool:
             lease_pause(attempt_id=attempt_id, token=token, pause=UNREACHABLE_PAUSE)
             return False
         except TargetRefused as error:
-            _fail(run_id, token, EndReason.LAUNCH_FAILED, str(error))
+            why = _cannot(target, error)
+            if not why:
+                lease_pause(attempt_id=attempt_id, token=token, pause=UNREACHABLE_PAUSE)
+                return False
+            _fail(run_id, token, EndReason.LAUNCH_FAILED, why)
         except RunnerRefused as error:
             _fail(run_id, token, EndReason.PLACE_FAILED, str(error))
         except Refused as error:  # a secret that it needs is gone
@@ -97,6 +102,13 @@ def _walk(target: ComputeTarget, run_id: int, attempt_id: int) -> bool:
             log.exception("run %s could not be dispatched", run_id)
             _fail(run_id, token, EndReason.STUDIO_ERROR, "")
         return True
+
+
+def _cannot(target: ComputeTarget, error: TargetRefused) -> str:
+    """Why a run cannot be there; "" when the target's image is on its way, and the run waits."""
+    if isinstance(error, ImageMissing):
+        return image_lacked(target=target, error=error)
+    return str(error)
 
 
 def _step(target: ComputeTarget, run_id: int, token: str, session: Session) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from django.db.models import Q
 from django.utils import timezone
 
+from compute.fetching import fetches_due
 from environments.services import builds_to_stop, orders_due, updates_due
 from runs.models import Attempt, Run
 from runs.selectors.notices import deliveries_due
@@ -28,22 +30,24 @@ def sweep() -> None:
     leases_release()
     if queue_health().queued > _CROWDED:
         return
-    for target_id in targets_with_work():
-        enqueue("runs.jobs.dispatch", target_id)
-    for import_id in imports_due():
-        enqueue("runs.jobs.import_source", import_id)
-    for build_id in builds_to_stop():
-        enqueue("environments.jobs.stop", build_id)
-    for update_id in updates_due():
-        enqueue("environments.jobs.update", update_id)
-    for order_id in orders_due():
-        enqueue("environments.jobs.order", order_id)
-    for run_id in _runs_to_stop():
-        enqueue("runs.jobs.stop", run_id)
-    for attempt_id in _attempts_to_collect():
-        enqueue("runs.jobs.collect", attempt_id)
-    for delivery_id in deliveries_due():
-        enqueue("runs.jobs.deliver", delivery_id)
+    for job, due in _due().items():
+        for key in due():
+            enqueue(job, key)
+
+
+def _due() -> dict[str, Callable[[], Iterable[int]]]:
+    """Each kind of work by the job that does it, in the order in which it is hinted at."""
+    return {
+        "runs.jobs.dispatch": targets_with_work,
+        "runs.jobs.import_source": imports_due,
+        "environments.jobs.stop": builds_to_stop,
+        "environments.jobs.update": updates_due,
+        "compute.jobs.fetch": fetches_due,
+        "environments.jobs.order": orders_due,
+        "runs.jobs.stop": _runs_to_stop,
+        "runs.jobs.collect": _attempts_to_collect,
+        "runs.jobs.deliver": deliveries_due,
+    }
 
 
 def _runs_to_stop() -> list[int]:

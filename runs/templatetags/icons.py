@@ -23,5 +23,6 @@ ICONS = {
     "draining": f'{_RING}<path d="M5.4 7.2h5.2M6.4 9.6h3.2"/>',
     "good": '<path d="m3 8.5 3.2 3.2L13 4.8"/>',
     "warning": '<path d="M8 2.2 14.4 13.4H1.6z"/><path d="M8 6.4v3.2M8 11.4v.1"/>',
+    "hint": f'{_RING}<path d="M8 7.4v3.4M8 5.1v.1"/>',
     "file": '<path d="M4 1.8h5.2L12.4 5v9.2H4z"/><path d="M9 2v3.2h3.2"/>',
 }

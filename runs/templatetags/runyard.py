@@ -14,6 +14,7 @@ from django.contrib.messages.storage.base import Message
 from django.forms import BoundField, CheckboxInput, Select
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -37,6 +38,13 @@ register.simple_tag(tag_url)
 _STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _THEMES = frozenset({"light", "dark"})
 _SIGNIFICANT = 6
+_TABS = (
+    ("secrets", "runs:secrets", "Secrets", False),
+    ("index", "environments:index", "Package index", False),
+    ("registries", "compute:registries", "Image registries", True),
+    ("credentials", "runs:credentials", "Git credentials", True),
+)
+"""What a workspace keeps: name, address, words, whether those see it who may only look."""
 _CLASSES: dict[type, str] = {CheckboxInput: "form-check-input", Select: "form-select"}
 
 
@@ -240,6 +248,14 @@ def nav(context: Mapping[str, Any]) -> dict[str, Any]:
         "may_submit": workspace and role_here(request, workspace) in {Role.CONTRIBUTOR, Role.ADMIN},
         "section": context.get("section", ""),
     }
+
+
+@register.inclusion_tag("parts/workspace_tabs.html", takes_context=True)
+def workspace_tabs(context: Mapping[str, Any], here: str) -> dict[str, Any]:
+    """The pages of what a workspace keeps for its runs and builds, as far as one may see them."""
+    may_submit = nav(context).get("may_submit")
+    tabs = [(*tab[:1], reverse(tab[1]), tab[2]) for tab in _TABS if may_submit or tab[3]]
+    return {"tabs": tabs, "here": here}
 
 
 @register.inclusion_tag("parts/toast.html", takes_context=True)

@@ -8,9 +8,12 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from compute.backends import KINDS, Backend
+from compute.healthline import target_healthline
 from compute.models import ComputeTarget
 from compute.selectors import data_list, data_writable, target_get, target_usable
+from environments.built import built_list, built_rooms, orders_open
 from environments.models import Build
+from environments.pythons import pythons_found, pythons_named
 from runs.selectors.targets import (
     target_gpus,
     target_live_runs,
@@ -20,10 +23,11 @@ from runs.selectors.targets import (
 )
 from runs.selectors.waiting import runs_waiting
 from runs.views.rows import run_rows
-from studio.pages import PageRequest, current_workspace, is_admin, page
+from studio.pages import PageRequest, current_workspace, is_admin, is_contributor, page
 
 SHOWN = 100
 RECENT = 10
+_TOOLS = ("uv", "conda", "docker", "slurm", "spark")
 
 
 @page
@@ -56,18 +60,21 @@ def target(request: PageRequest, name: str) -> HttpResponse:
     """One target: what it is, what it does, who waits."""
     context = _detail(request, name)
     data = _data(request, context["target"], may_name=context["may_order"])
-    return render(request, "compute/target_detail.html", context | data)
+    machine = _machine(context["target"])
+    return render(request, "compute/target_detail.html", context | data | machine)
 
 
 @page
 def target_live(request: PageRequest, name: str) -> HttpResponse:
     """The part of its page that changes."""
-    return render(request, "compute/parts/target_live.html", _detail(request, name))
+    context = _detail(request, name) | {"is_swap": True}
+    return render(request, "compute/parts/target_live.html", context)
 
 
 def _detail(request: PageRequest, name: str) -> dict[str, Any]:
     workspace = current_workspace(request)
     found = target_get(user=request.user, workspace=workspace, name=name)
+    found.workspace = workspace  # it is this one: nothing asks for it again
     queue = target_queue(user=request.user, target=found)
     holding = target_live_runs(user=request.user, target=found)
     waiting, running = list(queue[:SHOWN]), list(holding[:SHOWN])
@@ -88,6 +95,11 @@ def _detail(request: PageRequest, name: str) -> dict[str, Any]:
         "queued": len(waiting) if len(waiting) < SHOWN else queue.count(),
         "building": found.builds.filter(status=Build.Status.RUNNING).count(),
         "gpus": target_gpus(target=found),
+        "line": target_healthline(target=found),
+        "kept": built_list(target=found),
+        "rooms": built_rooms(target=found),
+        "orders": list(orders_open(workspace=workspace, target=found.name)[:RECENT]),
+        "may_keep": is_contributor(request, workspace),
         "shown": SHOWN,
         "may_order": may_order,
         "may_change": may_order and _may_own(request, KINDS.get(found.kind)),
@@ -102,6 +114,14 @@ def _data(request: PageRequest, found: ComputeTarget, *, may_name: bool) -> dict
         "data_here": [here[data.pk] for data in named if data.pk in here],
         "data_lacking": [data for data in named if data.pk not in here],
         "may_name": may_name and data_writable(user=request.user, target=found),
+    }
+
+
+def _machine(found: ComputeTarget) -> dict[str, object]:
+    """What builds can use there, beside what the page tells of the machine itself."""
+    return {
+        "tools": [name for name in _TOOLS if found.facts.get(name)],
+        "pythons": pythons_named(pythons_found(found.facts) or ()),
     }
 
 

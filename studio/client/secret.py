@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
 
-from studio.client.errors import Refused
+from studio.client.asking import value_of
 from studio.client.http import quote, with_query
 from studio.client.login import connect
 from studio.client.options import Parser
@@ -32,7 +30,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _set(parser: Parser, asked: argparse.Namespace) -> int:
-    body = {"value": _value(asked.name, asked.file)}
+    body = {"value": value_of(asked.name, file=asked.file)}
     made = connect().json("PUT", _path(asked), body)
     parser.answer(asked, made, f"kept {made['name']}")
     return 0
@@ -47,18 +45,3 @@ def _delete(parser: Parser, asked: argparse.Namespace) -> int:
 
 def _path(asked: argparse.Namespace) -> str:
     return with_query(f"/secrets/{quote(asked.name, keep='')}", workspace=asked.workspace)
-
-
-def _value(name: str, file: str | None) -> str:
-    try:
-        if file and file != "-":
-            with open(os.path.expanduser(file), encoding="utf-8") as opened:
-                return opened.read()
-        if file or not sys.stdin.isatty():
-            return sys.stdin.read()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not text"
-        raise Refused(f"The value of {name} cannot be read: {why}.") from error
-    import getpass
-
-    return getpass.getpass(f"{name}: ")

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 _REMEMBERED_S = 0.5
 
 JOBS = {
+    "compute.jobs.fetch": 4 * 3600,
     "environments.jobs.clean": 3600,
     "environments.jobs.order": 600,
     "environments.jobs.settle": 60,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from compute.backends import KINDS
 from compute.models import ComputeTarget
 from studio.services import instance_key
 from tests.api.caller import Caller
@@ -37,6 +38,8 @@ def test_a_test_fills_in_the_facts(owner: Caller, body: dict[str, Any]) -> None:
     tested = owner.post("/targets/second/test").json
     assert tested["health"] == "ready"
     assert tested["facts"]["cores"] >= 1
+    [change] = owner.get("/targets/second").json["health_changes"]
+    assert (change["health"], change["reason"]) == ("ready", "")
 
 
 def test_how_busy_it_is(owner: Caller, make_run: MakeRun) -> None:
@@ -142,3 +145,13 @@ def test_leftovers_are_listed_for_members_and_cleaned_by_admins(
     cleaned = owner.post(clean, {"names": [f"folder:{folder.name}"]}).json
     assert [one["name"] for one in cleaned["removed"]] == [folder.name]
     assert (cleaned["kept"], owner.get(path).json) == ([], [])
+
+
+def test_each_kind_tells_its_settings_with_their_help(viewer: Caller, nobody: Caller) -> None:
+    kinds = {kind["kind"]: kind for kind in viewer.get("/target-kinds").json}
+    assert set(kinds) == set(KINDS)
+    for kind in kinds.values():
+        assert all(setting["help"] for setting in kind["settings"])
+    needed = [s["name"] for s in kinds["docker"]["settings"] if s["is_required"]]
+    assert needed == ["address", "image"]
+    assert nobody.get("/target-kinds").status == 401

@@ -67,4 +67,6 @@ PAGES = (
     "/credentials/",
     "/secrets/",
     "/package-index/",
+    "/registries/",
+    "/registries/?host=docker.io&username=robot",
 )

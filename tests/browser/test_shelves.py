@@ -64,3 +64,19 @@ def test_an_environment_and_named_data_are_made_and_offered(
     expect(page.get_by_text("RUNYARD_DATA_SHELF").first).to_be_visible()
     page.goto("/submit/")
     expect(page.get_by_role("radio", name="shelved")).to_be_attached()
+
+
+def test_a_target_tells_what_becomes_of_it_without_a_reload(
+    studio: Studio, open_tab: OpenTab, tmp_path: Path
+) -> None:
+    made = studio.cli("target", "register", "shelf", "--kind", "local", "--set", f"root={tmp_path}")
+    assert made.code == 0, made.stderr.decode()
+    page = open_tab("/targets/shelf/")
+    chip = page.locator("#target-health")
+    expect(chip).to_have_text("ready")
+    expect(page.get_by_role("img", name="The last day, oldest first: ready")).to_be_visible()
+    expect(page.get_by_text("Nothing is built here yet")).to_be_visible()
+    studio.cli("target", "disable", "shelf")
+    expect(chip).to_have_text("disabled", timeout=15_000)
+    expect(page.get_by_role("button", name="Test now")).to_be_visible()
+    assert studio.cli("target", "delete", "shelf").code == 0

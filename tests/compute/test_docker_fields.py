@@ -57,6 +57,7 @@ def test_limits_and_folders_become_numbers_and_paths() -> None:
     ("config", "field", "sentence"),
     [
         ({"address": "docker.sock"}, "address", "begin with unix://, tcp:// or ssh://"),
+        ({"platform": "amd64"}, "platform", "write it as linux/amd64 or linux/arm64"),
         ({"address": "ssh://-oProxyCommand=x"}, "address", "names no host"),
         ({"address": "ssh://-l@host"}, "address", "names no host"),
         ({"address": "ssh://user:secret@host"}, "address", "names no host"),

@@ -6,9 +6,10 @@ import pytest
 from django.utils import timezone
 
 from compute.gpus import gpus_declared, gpus_named, gpus_text
+from compute.health import target_health
 from compute.models import ComputeTarget
 from compute.selectors import target_gpu_shortage, target_pick
-from compute.services import target_create, target_health, target_update
+from compute.services import target_create, target_update
 from runs.models import GpuLoan
 from studio.lib.refusal import Refused
 from studio.models import User, Workspace

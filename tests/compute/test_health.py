@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
+from compute import health
 from compute.backends import LOCAL
-from compute.models import ComputeTarget
-from compute.services import target_health, target_test
+from compute.health import target_health
+from compute.healthline import target_healthline
+from compute.models import ComputeTarget, HealthChange
+from compute.services import target_test, target_update
+from studio.models import User
 from tests.waiting import eventually
 
 Health = ComputeTarget.Health
@@ -98,3 +104,40 @@ def test_little_space_is_told_and_stays_told_until_a_test_finds_more(
 
 def test_the_fields_named_in_the_advice_are_those_of_the_kind() -> None:
     assert [field.label for field in LOCAL.fields] == ["Folder", "Interpreter"]
+
+
+def test_each_change_is_remembered_once(target: ComputeTarget, alice: User, tmp_path: Path) -> None:
+    for reachable in (False, False, True, True, False):
+        note(target, reachable=reachable, reason="" if reachable else "The link is down.")
+    target_update(user=alice, target=target, config={"root": str(tmp_path / "else")})
+    changes = target_healthline(target=target).changes
+    assert [(change.health, change.reason) for change in changes] == [
+        ("unknown", ""),
+        ("unreachable", "The link is down."),
+        ("ready", ""),
+        ("unreachable", "The link is down."),
+    ]
+
+
+def test_the_oldest_changes_are_forgotten(
+    target: ComputeTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_KEPT", 2)
+    for reachable in (True, False, True, False):
+        note(target, reachable=reachable)
+    assert [change.health for change in target.health_changes.all()] == ["unreachable", "ready"]
+
+
+def test_the_last_day_as_stretches(target: ComputeTarget) -> None:
+    for state, hours in (("ready", 48), ("unreachable", 12), ("ready", 6)):
+        at = timezone.now() - timedelta(hours=hours)
+        HealthChange.objects.create(target=target, health=state, at=at)
+    line = target_healthline(target=target)
+    drawn = [(each.health, round(each.at, 2), round(each.width, 2)) for each in line.stretches]
+    assert drawn == [("ready", 0.0, 0.5), ("unreachable", 0.5, 0.25), ("ready", 0.75, 0.25)]
+    assert line.answered == "75.0 %"
+
+
+def test_a_target_that_nobody_looked_at_has_no_line(target: ComputeTarget) -> None:
+    line = target_healthline(target=target)
+    assert (line.stretches, line.since, line.answered) == ([], None, "")

@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.utils import timezone
 
-from compute.models import DataPath, NamedData, RegistryLogin
+from compute.models import DataPath, HealthChange, NamedData, RegistryLogin
 from environments.models import BaseImage, Build, BuildOrder, BuiltEnvironment, PackageIndex
 from runs.models import (
     Delivery,
@@ -94,6 +94,7 @@ def world(told: Run, build: Build, alice: User, bob: User, workspace: Workspace)
     DataPath.objects.create(data=data, target=told.target, path="/data/mnist")
     BuildOrder.objects.create(version=build.version, target=told.target, build=build, user=bob)
     BuiltEnvironment.objects.create(target=told.target, key="0", used_at=timezone.now())
+    HealthChange.objects.create(target=told.target, health="ready")
     GpuLoan.objects.create(target=told.target, gpu="0", run=told, lent_at=timezone.now())
     GitCredential.objects.create(workspace=workspace, name="ci", host="x.org", secret=encrypt("t"))
     RegistryLogin.objects.create(workspace=workspace, host="hub.example.org", secret=encrypt("t"))

@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from compute.docker_cli import docker_cli
+from compute.fetching import fetches_due, image_fetch
 from compute.images import BUILT
 from compute.models import RegistryLogin
 from compute.registries import registry_login_set
+from compute.services import image_lacked, target_create, target_test
+from compute.transports.base import ImageMissing
 from environments.models import Build
 from environments.services import Building, build_folder
 from runs.stores import blob_store
@@ -73,6 +76,40 @@ def test_an_image_is_pulled_with_the_login_of_the_workspace(
     kept = [path for path in data_dir.rglob("*") if path.is_file()]
     assert kept
     assert not [path for path in kept if PASSWORD.encode() in path.read_bytes()]
+
+
+def test_the_image_of_a_target_is_fetched_when_it_is_registered(
+    workshop: Workshop, registry: ImageRegistry, alice: User
+) -> None:
+    made = workshop.image(IMAGE, {"opt/noise": os.urandom(1 << 20)}, "own/image:1")
+    reference = registry.push(made, "team/own:1")
+    config = {"address": workshop.engine.address, "image": reference, "volume": "fresh"}
+    target = target_create(
+        user=alice, workspace=workshop.workspace, name="fresh", kind="docker", config=config
+    )
+    target_test(target=target)
+    assert (target.is_fetching, target.fetching) == (True, "about to begin")
+    assert "is not on the engine yet: it is being fetched" in target.health_reason
+    assert fetches_due() == [target.pk]
+
+    image_fetch(target_id=target.pk)
+    target.refresh_from_db()
+    assert (target.is_fetching, target.health) == (False, "faulty")
+    assert f"{HOST} does not give {reference} away" in target.health_reason
+    assert fetches_due() == []
+    missing = ImageMissing("There is no such image.", reference)
+    assert f"{HOST} does not give" in image_lacked(target=target, error=missing)
+    assert not target.is_fetching, "only who tests it has it tried again"
+
+    registry_login_set(
+        user=alice, workspace=workshop.workspace, host=HOST, username="robot", password=PASSWORD
+    )
+    target_test(target=target)
+    image_fetch(target_id=target.pk)
+    target.refresh_from_db()
+    assert (target.health, target.image_fetch) == ("ready", {}), target.health_reason
+    assert AuditEvent.objects.filter(action="registry.used", subject=HOST).exists()
+    image_fetch(target_id=target.pk)  # once more changes nothing
 
 
 def test_a_registry_that_does_not_answer_is_named(

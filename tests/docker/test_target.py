@@ -33,6 +33,12 @@ def test_testing_it_runs_a_container_and_reports_the_engine(
     assert facts["engine"]["version"] == engine.api.version()["Version"]
     assert (facts["cores"], facts["memory_bytes"]) == (1, 64 << 20)
     assert facts["lacks"] == []
+    info, told = engine.api.info(), facts["engine"]
+    assert (told["cgroup"], told["storage"]) == (info["CgroupVersion"], info["Driver"])
+    assert told["platform"].startswith("linux/")
+    assert (told["live_restore"], told["rootless"]) == (False, False)
+    assert "runc" in told["runtimes"]
+    assert any("live-restore" in hint for hint in facts["hints"])
     assert facts["python_version"].startswith("3.")
     assert facts["disk_free_bytes"] > 0
     ours = {"label": "runyard=runyard"}
@@ -49,6 +55,7 @@ def test_testing_it_runs_a_container_and_reports_the_engine(
             r"does not answer: No such file or directory\. Check",
         ),
         ({"image": "no/such:1"}, "run 'docker pull no/such:1'"),
+        ({"platform": "linux/s390x"}, "for linux/s390x on the engine: run 'docker pull --platform"),
         ({"python": "/opt/python"}, "/opt/python"),
         ({"network": "lab"}, "network lab not found"),
         ({"cpus": "64"}, "CPUs"),

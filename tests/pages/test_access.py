@@ -14,7 +14,7 @@ OPEN = ("runs:home", "runs:home_live", "runs:help", "runs:list", "runs:rows", "r
         "runs:targets_live", "runs:sources", "runs:credentials", "runs:notices",
         "runs:notices_live", "environments:list", "compute:data", "runs:experiments",
         "runs:experiments_live", "runs:find", "runs:builds", "runs:builds_live",
-        "environments:compare")  # fmt: skip
+        "environments:compare", "compute:registries")  # fmt: skip
 OF_A_RUN = ("detail", "live", "output", "log", "log_raw", "artifacts", "files", "diff", "diff_raw",
             "environment", "events", "metrics", "metrics_export", "resources", "snapshot_zip",
             "compare", "artifacts_zip", "usage", "log_tail", "log_search", "log_marks")  # fmt: skip
@@ -100,6 +100,8 @@ def changes(run: Run, build: Build) -> dict[str, str]:
     for name in ("test", "enable", "delete", "edit", "pause"):
         found[f"compute:{name}"] = reverse(f"compute:{name}", args=["local"])
     found["runs:leftovers"] = reverse("runs:leftovers", args=["local"])
+    for name in ("built_pin", "built_remove"):
+        found[f"environments:{name}"] = reverse(f"environments:{name}", args=["local", "k"])
     for name in ("data_edit", "data_delete"):
         found[f"compute:{name}"] = reverse(f"compute:{name}", args=["mnist"])
     found["compute:data_remove"] = reverse("compute:data_remove", args=["local", "mnist"])
@@ -112,6 +114,7 @@ def test_no_page_is_forgotten_here(told: Run, build: Build) -> None:
     known |= {"runs:credential_remove", "runs:host_forget"}  # tried in tests/gitsources
     known |= {f"environments:index_{part}" for part in ("credentials", "check", "remove")}
     known |= {"runs:secret_delete"}  # tried in test_secrets
+    known |= {"compute:registry_remove"}  # tried in test_registries
     known |= {"runs:notices_secret", "runs:notices_test"}
     known |= {"runs:run_changes"}
     known |= {"runs:bulk", "runs:purge", "runs:view_save", "runs:view_change", "runs:view_delete"}

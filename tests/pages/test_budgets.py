@@ -70,7 +70,7 @@ def weighed(owner: Visitor, told: Run, build: Build) -> dict[str, tuple[set[Path
         name: f"/{name}/" if name else "/"
         for name in ("", "runs", "submit", "sources", "new/source", "targets", "data", "find",
                      "experiments", "environments", "help", "notices", "account", "people",
-                     "credentials")
+                     "credentials", "registries")
     }  # fmt: skip
     shown = {name: owner.get(path) for name, path in addresses.items()}
     found = {

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from compute.models import ComputeTarget, DataPath, NamedData
-from environments.models import Build
+from compute.models import ComputeTarget, DataPath, HealthChange, NamedData, RegistryLogin
+from environments.models import Build, BuildOrder, BuiltEnvironment
 from runs.models import Artifact, GpuLoan, Run, RunEvent, Snapshot, Source
 from studio.lib.downloads import SANDBOX
 from studio.models import Workspace
@@ -173,6 +173,14 @@ def grow(make_run: MakeRun, told: Run, target: ComputeTarget, workspace: Workspa
             DataPath.objects.create(data=data, target=target, path="/data/d")
             Run.objects.filter(pk=run.pk).update(gpus=1)
             GpuLoan.objects.create(target=target, run=run, gpu=f"{run.pk}", lent_at=timezone.now())
+            place = {"target": target, "version": told.environment_version}
+            Build.objects.create(key=f"{run.pk:064}", base_key="b", status="ready", **place)
+            BuiltEnvironment.objects.create(target=target, key=f"{run.pk:064}", size_bytes=9)
+            BuildOrder.objects.create(user=told.submitted_by, **place)
+            HealthChange.objects.create(target=target, health="ready", at=timezone.now())
+            RegistryLogin.objects.create(
+                workspace=workspace, host=f"r{run.pk}", created_by=told.submitted_by
+            )
 
     return more
 

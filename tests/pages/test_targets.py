@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from compute.health import target_health
 from compute.models import ComputeTarget
 from runs.models import Run
 from studio.models import AuditEvent, Workspace
@@ -297,3 +298,43 @@ def test_leftovers_have_a_page_where_an_admin_removes_them(
     target.config = {"root": "/dev/null/x"}
     target.save()
     assert "cannot be looked at" in owner.get("/targets/local/leftovers/").text
+
+
+def test_its_health_is_told_over_time_and_live(member: Visitor, target: ComputeTarget) -> None:
+    member.post("/targets/local/test/")
+    target_health(target=target, reachable=False, reason="The link is down.")
+    shown = member.get("/targets/local/")
+    assert "Health unreachable since just now " in shown.text
+    assert "unreachable just now · The link is down. ready just now" in shown.text
+    assert '<rect class="was-ready"' in shown.html
+    live = member.get("/targets/local/live/")
+    assert 'id="target-health" hx-swap-oob="true"' in live.html
+    assert "unreachable The link is down." in live.text
+
+
+def test_what_an_engine_said_of_itself_and_what_it_lacks(
+    member: Visitor, target: ComputeTarget
+) -> None:
+    engine = {"version": "27.1", "api": "1.46", "system": "Debian", "storage": "vfs",
+              "cgroup": "2", "live_restore": False, "rootless": True, "runtimes": ["runc"],
+              "platform": "linux/arm64", "containers_running": 1, "images": 3}  # fmt: skip
+    facts = {"hostname": "box", "cores": 2, "memory_bytes": 8_000_000_000, "engine": engine,
+             "disk_free_bytes": 9, "disk_total_bytes": 10,
+             "python_version": "3.12.1", "lacks": ["It cannot limit memory."],
+             "hints": ["Turn live-restore on."]}  # fmt: skip
+    ComputeTarget.objects.update(kind="docker", facts=facts)
+    text = member.get("/targets/local/").text
+    for words in ("Docker 27.1, API 1.46, rootless", "Platform linux/arm64", "3 images, 1 running",
+                  "control groups v2", "Live restore off", "the engine has no runtime for them",
+                  "It cannot limit memory.", "Turn live-restore on."):  # fmt: skip
+        assert words in text
+
+
+def test_how_far_its_image_is(member: Visitor, target: ComputeTarget) -> None:
+    told = {"image": "python:3.12", "progress": "2 of 5 layers, 1.0 of 9.0 MB"}
+    fields = {"health": "faulty", "health_reason": "It is being fetched.", "image_fetch": told}
+    ComputeTarget.objects.update(**fields)
+    live = member.get("/targets/local/live/").text
+    assert "fetching its image It is being fetched. 2 of 5 layers, 1.0 of 9.0 MB" in live
+    ComputeTarget.objects.update(image_fetch={"image": "python:3.12", "error": "No."})
+    assert "needs attention" in member.get("/targets/local/live/").text
