@@ -56,6 +56,7 @@ PAGES = (
     "/compare/environments/?from=scikit-learn&to=minimal",
     "/builds/",
     "/new/environment/",
+    "/new/environment/?from=scikit-learn",
     "/help/",
     "/notices/",
     "/admin/",
