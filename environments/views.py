@@ -7,7 +7,7 @@ from django.shortcuts import render
 
 from compute.selectors import target_list
 from environments.models import Environment, EnvironmentVersion
-from environments.selectors import build_list, environments_used, version_find
+from environments.selectors import build_list, environments_used, order_list, version_find
 from environments.spec import USER_MANAGED
 from environments.usage import VersionRow, experiments_using, offers, version_rows
 from studio.models import Workspace
@@ -62,6 +62,7 @@ def detail(request: PageRequest, name: str, number: int | None = None) -> HttpRe
         "previous": _compared_with(rows, version),
         "experiments": experiments[:SHOWN_EXPERIMENTS],
         "more_experiments": max(0, len(experiments) - SHOWN_EXPERIMENTS),
+        "orders": order_list(workspace=workspace, environment=environment.name),
         "builds": builds[:SHOWN_BUILDS],
         "build_count": builds.count(),
         "shown_builds": SHOWN_BUILDS,

@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from compute.selectors import target_list
 from environments.models import Build
-from environments.selectors import BUILD_GROUPS, build_list
+from environments.selectors import BUILD_GROUPS, build_list, order_list
 from studio.pages import PageRequest, current_workspace, page
 
 SHOWN = 50
@@ -46,6 +46,7 @@ def _context(request: PageRequest) -> dict[str, Any]:
         "is_filtered": any(asked.values()),
         "statuses": [*BUILD_GROUPS, *Build.Status.values],
         "targets": [target.name for target in target_list(workspace=workspace, user=request.user)],
+        "orders": [] if before else order_list(workspace=workspace, **asked),
         "builds": found[:SHOWN],
         "total": total,
         "older": found[SHOWN - 1].pk if len(found) > SHOWN else None,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from environments.models import (
     Build,
@@ -13,6 +15,7 @@ from environments.models import (
     BuiltEnvironment,
     Lock,
 )
+from environments.selectors import version_get
 from environments.services import (
     environment_bootstrap_curated,
     environment_create,
@@ -103,6 +106,29 @@ def test_a_version_is_built_ahead_from_its_page(
     order = BuildOrder.objects.get()
     assert (str(order.version), order.target.name) == ("scikit-learn:1", "local")
     assert member.post("/environments/scikit-learn/1/build/", {"target": "moon"}).status == 404
+
+
+def test_an_order_that_no_build_tells_of_is_shown(
+    member: Visitor, stranger: Visitor, workspace: Workspace, run: Run, bob: User
+) -> None:
+    version = version_get(workspace=workspace, reference="scikit-learn")
+    order = BuildOrder.objects.create(version=version, target=run.target, user=bob)
+    for address in ("/builds/", "/builds/?status=live", "/environments/scikit-learn/"):
+        assert "scikit-learn:1 ordered on local" in member.get(address).text, address
+    for address in ("/builds/?status=failed", "/builds/?environment=minimal"):
+        assert "ordered on" not in member.get(address).text, address
+    assert "ordered on" not in stranger.get("/builds/").text
+    BuildOrder.objects.update(error="No <such> package.", ended_at=timezone.now())
+    assert "and not begun: No <such> package." in member.get("/builds/?status=failed").text
+    again = BuildOrder.objects.create(version=version, target=run.target, user=bob)
+    assert "No <such>" not in member.get("/builds/").text, "the newer order counts"
+    again.delete()
+    BuildOrder.objects.update(ended_at=timezone.now() - timedelta(days=2))
+    assert "ordered on" not in member.get("/builds/").text
+    lock = Lock.objects.create(version=version, python_version="3.11", platform="p", text="")
+    build = Build.objects.create(target=run.target, version=version, lock=lock, key="k")
+    BuildOrder.objects.filter(pk=order.pk).update(ended_at=None, error="", build=build)
+    assert "ordered on" not in member.get("/builds/").text
 
 
 @pytest.mark.parametrize(
