@@ -16,7 +16,7 @@ from environments.models import EnvironmentVersion
 from environments.pythons import pythons_found, pythons_named
 from environments.selectors import version_find
 from environments.services import Reading, environment_read
-from environments.spec import spec_notes
+from environments.spec import USER_MANAGED, spec_notes
 from runs.fileforms import ContextForm
 from runs.selectors.sources import source_list
 from runs.services.sources import context_freeze
@@ -43,8 +43,9 @@ def create(request: PageRequest) -> HttpResponse:
     version = _save(request, workspace, form, files)
     if version is None:
         return _form_page(request, workspace, form, files, status=422)
-    told = [f"{version} can be used now: the first run builds it.", *spec_notes(version.spec)]
-    messages.success(request, " ".join(told))
+    is_built = version.spec["kind"] != USER_MANAGED
+    said = f"{version} can be used now{': the first run builds it' if is_built else ''}."
+    messages.success(request, " ".join([said, *spec_notes(version.spec)]))
     return redirect("environments:detail", version.environment.name)
 
 

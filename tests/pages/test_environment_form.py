@@ -73,7 +73,9 @@ def test_from_an_interpreter(member: Visitor) -> None:
         "/new/environment/",
         {"name": "theirs", "kind": "user-managed", "interpreter_path": "/opt/venv/bin/python"},
     )
-    assert "/opt/venv/bin/python" in member.get(page.location).text
+    shown = member.get(page.location).text
+    assert "/opt/venv/bin/python" in shown
+    assert "theirs:1 can be used now." in shown
 
 
 KINDS: list[tuple[dict[str, Any], dict[str, object]]] = [

@@ -137,6 +137,7 @@ def test_an_order_that_no_build_tells_of_is_shown(
         ({"image": "python:3.12"}, "The image python:3.12 as it is, on Docker targets."),
         ({"dockerfile": "FROM python:3.12\n"}, "made by this Dockerfile, on Docker targets"),
         ({"conda": "dependencies: [python=3.11, six]\n"}, "Translated from an environment.yml."),
+        ({"pyproject": "[project]\ndependencies = ['six'] # <why>\n"}, "['six'] # <why>"),
         ({"requirements": "six\n", "python": "3.12"}, "Python 3.12"),
         ({"requirements": "six\n", "variables": {"OMP_NUM_THREADS": "1"}}, "OMP_NUM_THREADS=1"),
     ],
