@@ -5,20 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db.models import Q, QuerySet
-from django.utils import timezone
+from django.db.models import Q
 
 from compute.models import ComputeTarget
-from environments.models import Build, BuildOrder, BuiltEnvironment
+from environments.models import Build, BuiltEnvironment
 from environments.selectors import version_find
 from studio.lib.refusal import NotFound
-from studio.models import Workspace
 
 GIB = 1024**3
 _KEY = re.compile(r"[0-9a-f]{6,64}")
-_LATELY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -120,24 +117,6 @@ def built_rooms(*, target: ComputeTarget) -> list[Room]:
         )
         for kind, told in sorted(target.environments_stock.items())
     ]
-
-
-def orders_open(
-    *, workspace: Workspace, target: str = "", environment: str = ""
-) -> QuerySet[BuildOrder]:
-    """Builds that were ordered and that no build shows: those that wait for their turn, and those
-    that lately turned out to be impossible. Newest first.
-    """
-    waits = Q(ended_at=None) | (~Q(error="") & Q(ended_at__gt=timezone.now() - _LATELY))
-    orders = BuildOrder.objects.filter(waits, target__workspace=workspace, build=None)
-    if target:
-        orders = orders.filter(target__name=target)
-    name, _, number = environment.strip().partition(":")
-    if name:
-        orders = orders.filter(version__environment__name=name)
-    if number:
-        orders = orders.filter(version__number=number if number.isdecimal() else 0)
-    return orders.select_related("version__environment", "target", "user").order_by("-pk")
 
 
 def _kept(row: BuiltEnvironment, build: Build | None, newest: dict[str, int]) -> Kept:

@@ -9,8 +9,9 @@ from ninja import Router, Schema, Status
 
 from compute.models import ComputeTarget
 from compute.selectors import target_get
-from environments.built import Kept, built_find, built_list, built_rooms, orders_open
+from environments.built import Kept, built_find, built_list, built_rooms
 from environments.models import BuildOrder
+from environments.selectors import order_list
 from environments.services import built_pin, built_remove
 from studio.api_auth import caller
 from studio.api_types import REFUSALS, In, Text
@@ -99,7 +100,7 @@ def _order_out(order: BuildOrder) -> WantedOut:
 
 
 def _shelf(target: ComputeTarget) -> ShelfOut:
-    wanted = orders_open(workspace=target.workspace, target=target.name)
+    wanted = order_list(workspace=target.workspace, target=target.name)
     return ShelfOut(
         room=[
             RoomOut(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from statistics import median
 
 from django.db.models import F
@@ -69,7 +70,7 @@ def _changes(last: Build, build: Build) -> list[str]:
     old, new = KeyParts.from_json(last.key_parts), KeyParts.from_json(build.key_parts)
     said = []
     if old.lock != new.lock and last.lock and build.lock:
-        said.append(_packages_told(last.lock.text, build.lock.text))
+        said.append(packages_told(lock_pins(last.lock.text), lock_pins(build.lock.text)))
     if (old.python, old.python_version) != (new.python, new.python_version):
         was, now = (f"Python {each.python_version} at {each.python}" for each in (old, new))
         said.append(f"{was} became {now}")
@@ -82,9 +83,9 @@ def _changes(last: Build, build: Build) -> list[str]:
     return said
 
 
-def _packages_told(old: str, new: str) -> str:
-    """Which packages two locks have differently: the first few by name."""
-    before, after = ({pin_name(pin): pin for pin in lock_pins(text)} for text in (old, new))
+def packages_told(old: Iterable[str], new: Iterable[str]) -> str:
+    """Which packages are pinned differently, as `lock_pins` has them: the first few by name."""
+    before, after = ({pin_name(pin): pin for pin in pins} for pins in (old, new))
     names = sorted(name for name in before | after if before.get(name) != after.get(name))
     if not names:
         return "the hashes of packages changed"

@@ -1,22 +1,20 @@
-"""What is in environments, and how soon they can be used on a target."""
+"""What is in environments."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import lru_cache
 
 from django.db.models import Prefetch
 
-from compute.models import ComputeTarget
 from environments.catalog import template_named
 from environments.conda import conda_read
 from environments.lock import lock_pins, pin_name
-from environments.models import Build, Environment, EnvironmentVersion, Lock
+from environments.models import Environment, EnvironmentVersion, Lock
 from environments.requirements import requirements_read
 from environments.selectors import environment_rank, latest_versions, version_get
-from environments.spec import CONDA, INSTALLED, USER_MANAGED
+from environments.spec import CONDA, INSTALLED, USER_MANAGED, Spec
 from studio.models import Workspace
 
 
@@ -45,18 +43,13 @@ class Card:
     interpreter: str
     """The path of the Python that it uses as it is; empty: packages are installed."""
     version_id: int
+    environment_id: int
+    spec: Spec
+    """The whole definition."""
     installed_bytes: int = 0
     """What a curated one takes on disk, as measured; 0 when nobody knows."""
     needs: str = ""
     """What a target must have for it, or what to know before."""
-
-
-@dataclass(frozen=True)
-class Readiness:
-    """How soon an environment can be used: ready, building, or a build that is to come."""
-
-    word: str
-    sentence: str
 
 
 def contents_of(
@@ -99,40 +92,6 @@ def environment_card(*, version: EnvironmentVersion) -> Card:
     return Card(**{**card.__dict__, "name": str(version)})
 
 
-def environments_readiness(
-    *, target: ComputeTarget, cards: Iterable[Card]
-) -> Mapping[str, Readiness]:
-    """How soon each can be used on the target, by name."""
-    cards = list(cards)
-    builds = Build.objects.filter(
-        version__in=[card.version_id for card in cards], target__workspace=target.workspace_id
-    ).exclude(status__in=[Build.Status.FAILED, Build.Status.CANCELED])
-    known: dict[int, list[Build]] = {}
-    for build in builds.order_by("-pk")[:500]:
-        known.setdefault(build.version_id, []).append(build)
-    return {card.name: _readiness(card, target, known.get(card.version_id, [])) for card in cards}
-
-
-def _readiness(card: Card, target: ComputeTarget, builds: list[Build]) -> Readiness:
-    if card.interpreter:
-        return Readiness("ready", "nothing to install")
-    here = [build for build in builds if build.target_id == target.pk]
-    if here and here[0].status == Build.Status.READY:
-        return Readiness("ready", f"ready on {target.name}")
-    if here:
-        return Readiness("preparing", f"being built on {target.name}")
-    for build in builds:
-        if build.started_at and build.ended_at:
-            took = _span(build.ended_at - build.started_at)
-            return Readiness("queued", f"built on first use: about {took}, as last time")
-    return Readiness("queued", "built on first use")
-
-
-def _span(time: timedelta) -> str:
-    seconds = max(1, round(time.total_seconds()))
-    return f"{seconds} s" if seconds < 90 else f"{round(seconds / 60)} min"
-
-
 def _contents(version: EnvironmentVersion) -> Contents:
     called = version.environment.name
     spec = version.spec
@@ -163,6 +122,8 @@ def _card(version: EnvironmentVersion) -> Card:
         pins=pins,
         interpreter=spec.get("interpreter_path", "") if spec["kind"] == USER_MANAGED else "",
         version_id=version.pk,
+        environment_id=environment.pk,
+        spec=spec,
         installed_bytes=template.installed_mb * 1_000_000 if template else 0,
         needs=template.needs if template else "",
     )

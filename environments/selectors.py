@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
+from datetime import timedelta
 
-from django.db.models import Count, Max, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from compute.models import ComputeTarget
 from environments.catalog import alias_target, installed_mb, templates
@@ -35,6 +37,7 @@ LATEST = "latest"
 """The label that always means the newest version in use; nobody can move it."""
 BUILD_GROUPS = {"live": (Build.Status.QUEUED, Build.Status.RUNNING)}
 """Words for several statuses of builds."""
+_LATELY = timedelta(days=1)
 _NUMBER = re.compile(r"[1-9]\d{0,8}")
 
 
@@ -308,6 +311,31 @@ def build_fault(*, build: Build) -> str:
     """Why what it made cannot be used any more, as it was last found; "" when it can."""
     built = BuiltEnvironment.objects.filter(target=build.target_id, key=build.key)
     return built.values_list("fault", flat=True).first() or ""
+
+
+def order_list(
+    *, workspace: Workspace, status: str = "", target: str = "", environment: str = ""
+) -> list[BuildOrder]:
+    """Orders that no build tells of: those that wait for one, and those that lately failed before.
+
+    The other arguments are those of `build_list`.
+    """
+    orders = BuildOrder.objects.select_related("target", "version__environment", "user")
+    orders = orders.filter(target__workspace=workspace, build=None)
+    later = BuildOrder.objects.filter(
+        version=OuterRef("version"), target=OuterRef("target"), pk__gt=OuterRef("pk")
+    )
+    lately = Q(ended_at__gt=timezone.now() - _LATELY) & ~Q(error="") & ~Exists(later)
+    orders = orders.filter(Q(ended_at=None) | lately)
+    if target:
+        orders = orders.filter(target__name=target)
+    name, _, number = environment.strip().partition(":")
+    if name:
+        orders = orders.filter(version__environment__name=name)
+    if number:
+        orders = orders.filter(version__number=number if _NUMBER.fullmatch(number) else 0)
+    wanted = BUILD_GROUPS.get(status, (status,))
+    return [order for order in orders if not status or order.status in wanted]
 
 
 def order_get(*, user: User, order_id: int) -> BuildOrder:

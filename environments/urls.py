@@ -15,7 +15,6 @@ _UPDATE = f"{_ONE}/updates/<int:update_id>"
 app_name = "environments"
 urlpatterns = [
     path("environments/", views.listed, name="list"),
-    path("new/environment/", views.create, name="create"),
     path("package-index/", indexviews.index, name="index"),
     path("package-index/credentials/", indexviews.credentials, name="index_credentials"),
     path("package-index/check/", indexviews.check, name="index_check"),

@@ -1,23 +1,17 @@
-"""Environments: the list, one with its versions, and a new one."""
+"""Environments: the list, and one with its versions."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.shortcuts import render
 
 from compute.selectors import target_list
-from environments.forms import EnvironmentForm
 from environments.models import Environment, EnvironmentVersion
-from environments.selectors import build_list, environment_get, environments_used, version_find
-from environments.spec import REQUIREMENTS, USER_MANAGED
+from environments.selectors import build_list, environments_used, order_list, version_find
+from environments.spec import USER_MANAGED
 from environments.usage import VersionRow, experiments_using, offers, version_rows
-from studio.models import Role, Workspace
+from studio.models import Workspace
 from studio.pages import PageRequest, current_workspace, is_contributor, page
-from studio.selectors import require_role
 
 SHOWN_BUILDS = 20
 SHOWN_EXPERIMENTS = 20
@@ -68,6 +62,7 @@ def detail(request: PageRequest, name: str, number: int | None = None) -> HttpRe
         "previous": _compared_with(rows, version),
         "experiments": experiments[:SHOWN_EXPERIMENTS],
         "more_experiments": max(0, len(experiments) - SHOWN_EXPERIMENTS),
+        "orders": order_list(workspace=workspace, environment=environment.name),
         "builds": builds[:SHOWN_BUILDS],
         "build_count": builds.count(),
         "shown_builds": SHOWN_BUILDS,
@@ -102,40 +97,3 @@ def _can_update(version: EnvironmentVersion) -> bool:
     is_used = version.archived_at is None and version.environment.archived_at is None
     is_curated = version.environment.origin == Environment.Origin.CURATED
     return is_used and not is_curated and bool(version.locks.all())
-
-
-@require_http_methods(["GET", "POST"])
-@page
-def create(request: PageRequest) -> HttpResponse:
-    """Define one; `from` names an environment whose newest definition the form begins with."""
-    workspace = current_workspace(request)
-    require_role(request.user, workspace, Role.CONTRIBUTOR)
-    if request.method == "POST":
-        form = EnvironmentForm(request.POST)
-        if form.is_valid():
-            version = form.save(user=request.user, workspace=workspace)
-            if version is not None:
-                messages.success(request, f"{version} can be used now: the first run builds it.")
-                return redirect("environments:detail", version.environment.name)
-    else:
-        earlier = request.GET.get("from", "")
-        form = EnvironmentForm(
-            initial=_initial(environment_get(workspace=workspace, name=earlier)) if earlier else {}
-        )
-    context = {"section": "environments", "form": form}
-    status = 422 if form.errors else 200
-    return render(request, "environments/environment_form.html", context, status=status)
-
-
-def _initial(environment: Environment) -> dict[str, Any]:
-    in_use = environment.versions.filter(archived_at=None)
-    newest: EnvironmentVersion | None = in_use.first() or environment.versions.first()
-    spec = newest.spec if newest else {}
-    is_own = environment.origin == Environment.Origin.OWN
-    return {
-        "name": environment.name if is_own else "",
-        "description": environment.description if is_own else "",
-        "kind": spec.get("kind", REQUIREMENTS),
-        "requirements": spec.get("requirements", ""),
-        "interpreter_path": spec.get("interpreter_path", ""),
-    }

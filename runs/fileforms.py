@@ -19,6 +19,7 @@ from runs.submission import (
 from studio.lib.refusal import Refused
 
 UPLOAD, SAVED, FOLDER, ZIP, GIT, SNAPSHOT = "upload", "saved", "folder", "zip", "git", "snapshot"
+NONE = "none"
 MONO = {"class": "mono", "spellcheck": "false", "autocapitalize": "off"}
 
 _LABELS = {
@@ -236,6 +237,30 @@ class SavedOrFilesForm(FilesForm):
         """What the valid form points at."""
         values = self.cleaned_data
         return SavedSource(values["saved"]) if values["source"] == SAVED else self.files_asked()
+
+
+class ContextForm(SavedOrFilesForm):
+    """The files that a Dockerfile may copy, if it copies any; git comes as a saved source."""
+
+    kinds = (UPLOAD, FOLDER, ZIP)
+    # so Django leaves an inherited field out
+    git = git_ref = git_folder = git_credential = save_as = None  # type: ignore[assignment]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["source"].required = False
+
+    def offer(self, kinds: Sequence[tuple[str, str]]) -> None:
+        """None at all is a choice too."""
+        super().offer([(NONE, "No files"), *kinds])
+
+    def _first(self, initial: dict[str, Any]) -> str:
+        return SNAPSHOT if self["snapshot"].value() else NONE
+
+    @property
+    def has_files(self) -> bool:
+        """Whether the valid form points at some."""
+        return self.cleaned_data.get("source") not in {None, "", NONE}
 
 
 def git_values(source: Mapping[str, str]) -> dict[str, str]:

@@ -25,6 +25,7 @@ from environments.services.cleaning import (
 )
 from environments.services.ensure import Building, EnvironmentState, Failed, Ready
 from environments.services.environments import (
+    definition_read,
     environment_bootstrap_curated,
     environment_create,
     environment_pick,
@@ -38,6 +39,7 @@ from environments.services.indexes import (
 from environments.services.labels import label_remove, label_set
 from environments.services.orders import build_order, order_walk, orders_due
 from environments.services.readiness import build_ensure
+from environments.services.reading import Reading, environment_read
 from environments.services.storing import build_store
 from environments.services.updates import (
     update_apply,
@@ -50,6 +52,7 @@ __all__ = [
     "Building",
     "EnvironmentState",
     "Failed",
+    "Reading",
     "Ready",
     "build_cancel",
     "build_ensure",
@@ -64,12 +67,14 @@ __all__ = [
     "built_get",
     "built_pin",
     "built_remove",
+    "definition_read",
     "delete_problem",
     "environment_archive",
     "environment_bootstrap_curated",
     "environment_create",
     "environment_delete",
     "environment_pick",
+    "environment_read",
     "index_credentials",
     "index_remove",
     "index_set",

@@ -57,11 +57,7 @@ def environment_create(
     """
     require_role(user, workspace, Role.CONTRIBUTOR)
     _check_name(name)
-    origin = version_get(workspace=workspace, reference=based_on) if based_on.strip() else None
-    spec = spec_make(
-        _based(origin.spec, definition) if origin else definition,
-        has_conda=partial(_has_conda, workspace),
-    )
+    spec, origin = definition_read(workspace=workspace, based_on=based_on, definition=definition)
     _check_context(workspace, spec)
     with transaction.atomic():
         environment, _ = Environment.objects.get_or_create(
@@ -82,6 +78,22 @@ def environment_create(
         if description and description != environment.description:
             Environment.objects.filter(pk=environment.pk).update(description=description)
         return _version_ensure(environment, spec, user, based_on=str(origin or ""))
+
+
+def definition_read(
+    *, workspace: Workspace, definition: Definition, based_on: str = ""
+) -> tuple[Spec, EnvironmentVersion | None]:
+    """What a definition means in a workspace, and the version that it is based on; writes nothing.
+
+    Raises:
+        Refused: it cannot be used; the field names the part of it.
+    """
+    origin = version_get(workspace=workspace, reference=based_on) if based_on.strip() else None
+    spec = spec_make(
+        _based(origin.spec, definition) if origin else definition,
+        has_conda=partial(_has_conda, workspace),
+    )
+    return spec, origin
 
 
 def environment_pick(

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from runs.models import Run, Snapshot, Source, SourceSnapshot
 from runs.selectors.folders import linked_folder
-from runs.selectors.sources import source_files
+from runs.selectors.sources import source_files, source_get
 from runs.services.snapshots import git_check, source_freeze
 from runs.submission import (
     ArchiveSource,
@@ -158,17 +158,34 @@ def source_look(*, user: User, workspace: Workspace, files: Files) -> Snapshot:
     return source_freeze(workspace=workspace, source=files, beat=_Patience())[0]
 
 
+def context_freeze(*, user: User, workspace: Workspace, source: Files | SavedSource) -> Snapshot:
+    """The files as they are now, to be copied by a Dockerfile.
+
+    Raises:
+        Refused: they cannot become a snapshot, or are fetched longer than somebody waits.
+        Forbidden: the user may not change things here.
+    """
+    require_role(user, workspace, Role.CONTRIBUTOR)
+    if isinstance(source, SavedSource):
+        source = source_files(source=source_get(user=user, workspace=workspace, name=source.name))
+    patience = _Patience("submit a run of it first, which waits longer, or bring it as a zip")
+    return source_freeze(workspace=workspace, source=source, beat=patience)[0]
+
+
 class _Patience:
     """Ends a fetch that somebody waits for at a page, once it takes too long."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, instead: str = "submit it as it is now, and compare the two runs afterwards"
+    ) -> None:
         self._until = time.monotonic() + FETCHED_WITHIN_S
+        self._instead = instead
 
     def __call__(self, _progress: str) -> None:
         if time.monotonic() > self._until:
             raise Refused(
-                f"The repository could not be fetched within {FETCHED_WITHIN_S:.0f} s: submit it "
-                "as it is now, and compare the two runs afterwards.",
+                f"The repository could not be fetched within {FETCHED_WITHIN_S:.0f} s: "
+                f"{self._instead}.",
                 field="source",
             )
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
 
 from compute.selectors import target_list
-from environments.built import orders_open
-from environments.models import Build, BuildOrder
-from environments.selectors import BUILD_GROUPS, build_list
-from studio.models import Workspace
+from environments.models import Build
+from environments.selectors import BUILD_GROUPS, build_list, order_list
 from studio.pages import PageRequest, current_workspace, page
 
 SHOWN = 50
@@ -40,7 +37,6 @@ def _context(request: PageRequest) -> dict[str, Any]:
     if before.isascii() and before.isdigit() and len(before) < 19:
         rows = rows.filter(pk__lt=int(before))
     found = list(rows[: SHOWN + 1])
-    orders = _orders(workspace, asked) if not before else []
     query = request.GET.copy()
     query.pop("before", None)
     return {
@@ -50,18 +46,10 @@ def _context(request: PageRequest) -> dict[str, Any]:
         "is_filtered": any(asked.values()),
         "statuses": [*BUILD_GROUPS, *Build.Status.values],
         "targets": [target.name for target in target_list(workspace=workspace, user=request.user)],
-        "orders": orders,
+        "orders": [] if before else order_list(workspace=workspace, **asked),
         "builds": found[:SHOWN],
         "total": total,
         "older": found[SHOWN - 1].pk if len(found) > SHOWN else None,
         "is_first": not before,
         "query": query.urlencode(),
     }
-
-
-def _orders(workspace: Workspace, asked: Mapping[str, str]) -> list[BuildOrder]:
-    """What was ordered and has no build yet; none when builds of a later status are asked for."""
-    if asked["status"] not in {"", "live", Build.Status.QUEUED}:
-        return []
-    where = {name: asked[name] for name in ("target", "environment")}
-    return list(orders_open(workspace=workspace, **where)[:SHOWN])

@@ -6,13 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from compute.models import ComputeTarget
-from environments.packages import (
-    Card,
-    Readiness,
-    environment_card,
-    environment_cards,
-    environments_readiness,
-)
+from environments.outlook import Readiness, environments_readiness
+from environments.packages import Card, environment_card, environment_cards
 from environments.selectors import version_get
 from runs.selectors.outlook import Outlook, target_outlooks
 from runs.submission import Submission

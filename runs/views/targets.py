@@ -11,9 +11,10 @@ from compute.backends import KINDS, Backend
 from compute.healthline import target_healthline
 from compute.models import ComputeTarget
 from compute.selectors import data_list, data_writable, target_get, target_usable
-from environments.built import built_list, built_rooms, orders_open
+from environments.built import built_list, built_rooms
 from environments.models import Build
 from environments.pythons import pythons_found, pythons_named
+from environments.selectors import order_list
 from runs.selectors.targets import (
     target_gpus,
     target_live_runs,
@@ -98,7 +99,7 @@ def _detail(request: PageRequest, name: str) -> dict[str, Any]:
         "line": target_healthline(target=found),
         "kept": built_list(target=found),
         "rooms": built_rooms(target=found),
-        "orders": list(orders_open(workspace=workspace, target=found.name)[:RECENT]),
+        "orders": order_list(workspace=workspace, target=found.name)[:RECENT],
         "may_keep": is_contributor(request, workspace),
         "shown": SHOWN,
         "may_order": may_order,

@@ -17,6 +17,7 @@ from tests.benchmarks.charts import charts
 from tests.benchmarks.containers import docker_run
 from tests.benchmarks.lists import run_list
 from tests.benchmarks.paint import first_paint
+from tests.benchmarks.preflight import preflight
 from tests.benchmarks.rig import Rig, Row
 from tests.benchmarks.sockets import socket_delays
 from tests.benchmarks.viewer import log_viewer
@@ -209,6 +210,7 @@ CASES: dict[str, Callable[[Rig], Iterator[Row]]] = {
     "many": many_runs,
     "log": big_log,
     "charts": charts,
+    "preflight": preflight,
     "viewer": log_viewer,
     "list": run_list,  # last: so many runs are in nobody's way then
     "paint": first_paint,

@@ -57,6 +57,7 @@ PAGES = (
     "/compare/environments/?from=scikit-learn&to=minimal",
     "/builds/",
     "/new/environment/",
+    "/new/environment/?from=scikit-learn",
     "/help/",
     "/notices/",
     "/admin/",

@@ -52,7 +52,7 @@ def test_an_environment_and_named_data_are_made_and_offered(
     page.get_by_role("link", name="Environments", exact=True).click()
     page.get_by_role("link", name="New environment").click()
     page.get_by_label("Name", exact=True).fill("shelved")
-    page.get_by_label("a Python that somebody else looks after").check()
+    page.get_by_role("radio", name="An existing Python").check()
     page.get_by_label("Interpreter").fill("python")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="shelved")).to_be_visible()

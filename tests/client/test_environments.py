@@ -9,8 +9,8 @@ from threading import Thread
 import pytest
 from django.db import connection
 
-from environments.models import Build, Environment, LockUpdate
-from runs.models import Run
+from environments.models import Build, Environment, EnvironmentVersion, LockUpdate
+from runs.models import Run, Snapshot
 from tests.api.caller import Caller
 from tests.client.test_command import Here, here
 from tests.waiting import eventually
@@ -116,3 +116,32 @@ def test_builds_are_listed_and_ordered(mine: Environment, here: Here, run: Run) 
     said = here("env", "build", "mine:2", "--target", "local")
     assert (said.code, "mine:2 on local" in said.out) == (0, True)
     assert here("env", "build", "mine").code == 2
+
+
+def test_a_dockerfile_is_sent_with_its_folder(as_bob: Caller, here: Here, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM a\nCOPY . /x\n")
+    (tmp_path / "seed.txt").write_text("7")
+    dockerfile = ["--dockerfile", str(tmp_path / "Dockerfile")]
+    assert "there is no build context" in here("env", "create", "mine", *dockerfile).err
+    said = here("env", "create", "mine", *dockerfile, "--context", str(tmp_path), "--json")
+    assert (said.code, said.json["kind"]) == (0, "dockerfile"), said.err
+    context = EnvironmentVersion.objects.get(environment__name="mine").spec["context"]
+    assert Snapshot.objects.get(digest=context).file_count == 2
+    none = here("env", "create", "mine", *dockerfile, "--context", str(tmp_path / "none"))
+    assert (none.code, "none" in none.err) == (1, True)
+
+
+def test_secrets_spark_and_what_is_not_used(as_bob: Caller, here: Here, tmp_path: Path) -> None:
+    file = tmp_path / "e.yml"
+    file.write_text("channels: [conda-forge]\ndependencies: [pyspark]\n")
+    said = here("env", "create", "mine", "--conda", str(file), "--image", "python:3.12",
+                "--secret", "HUB_TOKEN", "--spark-package", "a:b:1",
+                "--spark-repository", "https://repo.example.org")  # fmt: skip
+    assert said.out == "environment mine:1\n", said.err
+    assert "Channels are ignored (conda-forge)" in said.err
+    assert "the base image python:3.12 is not used" in said.err
+    spec = EnvironmentVersion.objects.get(environment__name="mine").spec
+    assert (spec["secrets"], spec["requirements"]) == (["HUB_TOKEN"], "pyspark\n")
+    assert spec["spark"] == {"packages": ["a:b:1"], "repositories": ["https://repo.example.org"]}
+    missing = here("env", "create", "mine", "-r", str(tmp_path / "none.txt"))
+    assert "none.txt' cannot be read: No such file" in missing.err

@@ -193,10 +193,85 @@ def test_environments(ws: Workspace, project: Path, tmp_path: Path) -> None:
         Environment.get(ws, "mine", 7)
     with pytest.raises(NotFound, match="did you mean scikit-learn"):
         Environment.get(ws, "AzureML-Scikit-learn-0.19")
-    with pytest.raises(Refused, match=r"The requirements 'none\.txt' cannot be read: No such"):
+    with pytest.raises(Refused, match=r"The file 'none\.txt' cannot be read: No such"):
         Environment.from_pip_requirements("mine", "none.txt")
     with pytest.raises(Refused, match="curated and cannot be changed"):
         Environment("minimal").register(ws)
+
+
+CONDA = "dependencies: [python=3.11, pytorch=2.6]\n"
+PYPROJECT = """[project]
+dependencies = ["six"]
+[project.optional-dependencies]
+plot = ["rich"]
+"""
+
+
+def _kinds(folder: Path) -> dict[str, Environment]:
+    for name, text in (("e.yml", CONDA), ("p.toml", PYPROJECT), ("D", "FROM a\nCOPY . /x\n")):
+        (folder / name).write_text(text)
+    kinds = {
+        "conda": Environment.from_conda_specification("conda", folder / "e.yml"),
+        "pyproject": Environment.from_pyproject("pyproject", folder / "p.toml", ["plot"]),
+        "python": Environment.from_existing_interpreter("python", "/opt/venv/bin/python"),
+        "image": Environment.from_docker_image("image", "python:3.12"),
+        "dockerfile": Environment.from_dockerfile("dockerfile", folder / "D", folder),
+        "over": Environment("over"),
+    }
+    over = kinds["over"]
+    over.docker.base_image, over.python.version = "python:3.12", "3.12"
+    over.environment_variables, over.secrets = {"A": "1"}, ["HUB_TOKEN"]
+    over.spark.packages, over.spark.repositories = ["a:b:1"], ["https://repo.example.org"]
+    return kinds
+
+
+EXPECTED: dict[str, dict[str, Any]] = {
+    "conda": {"requirements": "torch==2.6.*\n", "python": "3.11", "conda": CONDA},
+    "pyproject": {"requirements": "six\nrich\n", "groups": ["plot"]},
+    "python": {"kind": "user-managed", "interpreter_path": "/opt/venv/bin/python"},
+    "image": {"kind": "image", "image": "python:3.12"},
+    "dockerfile": {"kind": "dockerfile", "dockerfile": "FROM a\nCOPY . /x\n"},
+    "over": {"kind": "requirements", "requirements": "", "image": "python:3.12", "python": "3.12",
+             "variables": {"A": "1"}, "secrets": ["HUB_TOKEN"],
+             "spark": {"packages": ["a:b:1"], "repositories": ["https://repo.example.org"]}},
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:On targets without Docker")
+def test_environments_of_every_kind_come_back_as_they_were(ws: Workspace, tmp_path: Path) -> None:
+    for name, environment in _kinds(tmp_path).items():
+        assert environment.register(ws).version == 1
+        spec = EnvironmentVersion.objects.get(environment__name=name).spec
+        assert spec.items() >= EXPECTED[name].items()
+        found = Environment.get(ws, name)
+        assert found.reference(ws) == f"{name}:1"
+        assert found.register(ws).version == 1, "what came back says the same"
+    listed = Environment.list(ws)
+    assert {*EXPECTED, "minimal"} <= {*listed}
+    assert listed["image"].docker.base_image == "python:3.12"
+
+
+def test_another_folder_is_another_version_and_a_clone_another_environment(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    mine = _kinds(tmp_path)["dockerfile"]
+    assert mine.reference(ws) == "dockerfile:1"
+    (tmp_path / "seed.txt").write_text("7")
+    assert mine.reference(ws) == "dockerfile:2"
+    assert mine.clone("copy").reference(ws) == "copy:1"
+    assert mine.version == 2
+
+
+def test_what_of_an_environment_is_not_used_is_a_warning(ws: Workspace) -> None:
+    mine = Environment("mine")
+    mine.python.requirements, mine.docker.base_image = "six", "python:3.12"
+    with pytest.warns(UserWarning, match="without Docker the base image python:3.12 is not used"):
+        mine.register(ws)
+    mine.docker.base_dockerfile = "FROM a"
+    with pytest.raises(Refused, match="Give one of requirements and dockerfile, not both"):
+        mine.register(ws)
+    with pytest.raises(Refused, match="DockerSection has no 'image': it has base_image, base_do"):
+        mine.docker.image = "x"
 
 
 def test_targets_and_experiments_by_name(ws: Workspace, make_run: MakeRun) -> None:

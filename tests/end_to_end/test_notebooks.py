@@ -60,6 +60,7 @@ def test_a_notebook_is_executed_with_its_parameters_and_kept(
     notebook(
         folder / "explore.ipynb",
         "alpha = 0.1\nname = 'nobody'",
+        "%pip install idna",
         "from studio.client import Run\nrun = Run.get_context()\nrun.log('alpha', alpha)\n"
         "print('alpha times two is', alpha * 2, 'for', name)",
     )
@@ -73,6 +74,7 @@ def test_a_notebook_is_executed_with_its_parameters_and_kept(
     )
     assert ended["metrics"] == {"alpha": 0.5}
     assert b"alpha times two is 1.0 for ada\n" in studio.log(run)
+    assert b"Add idna to its requirements and submit again." in studio.log(run)
     assert list(artifacts(studio, run)) == ["outputs/explore.ipynb"]
     executed = kept(studio, run, "outputs/explore.ipynb", tmp_path / "explore.ipynb")
     (output,) = executed["cells"][-1]["outputs"]

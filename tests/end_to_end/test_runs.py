@@ -50,6 +50,32 @@ def test_a_missing_package_is_named_with_an_environment_that_has_it(
     assert studio.api(f"/runs/{run}/events")[-1]["text"] == ended["reason_sentence"]
 
 
+PIP = """
+import hashlib, pathlib, subprocess, sys
+
+def contents():
+    files = sorted(p for p in pathlib.Path(sys.prefix).rglob("*") if p.is_file())
+    kept = [p for p in files if "__pycache__" not in p.parts]
+    print(len(kept), hashlib.sha256(b"".join(p.read_bytes() for p in kept)).hexdigest(), flush=True)
+
+contents()
+done = subprocess.run([sys.executable, "-m", "pip", "install", "idna"])
+contents()
+sys.exit(0 if done.returncode else "pip went through")
+"""
+
+
+def test_pip_in_a_run_is_told_what_to_do_and_changes_nothing(studio: Studio, folder: Path) -> None:
+    (folder / "grow.py").write_text(PIP)
+    run = studio.submit(folder, "--environment", "minimal", "grow.py")
+    assert studio.finished(run)["status"] == "completed", studio.log(run)
+    before, *said, after = studio.log(run).decode().splitlines()
+    assert before == after
+    sentence = " ".join(said)
+    assert "This environment is shared by runs and never changes" in sentence
+    assert "Add idna to its requirements and submit again." in sentence
+
+
 def test_a_repository_that_git_refuses_is_named(studio: Studio, folder: Path) -> None:
     subprocess.run(["git", "init", "-q", str(folder)], check=True)
     (folder / ".git" / "config").write_text("no such thing\n")

@@ -22,7 +22,7 @@ RUN_ACTIONS = ("cancel", "archive", "keep", "again", "delete", "labels", "turn")
 WITH_FORMS = {"environments:delete", "environments:version_delete", "runs:experiment_edit",
               "runs:leftovers", "runs:source_delete", "compute:delete",
               "compute:edit", "compute:data_edit", "compute:data_delete"}  # fmt: skip
-FOR_CONTRIBUTORS = ("runs:submit", "runs:source_create", "runs:folders", "environments:create",
+FOR_CONTRIBUTORS = ("runs:submit", "runs:source_create", "runs:folders", "runs:environment_create",
                     "runs:experiment_create", "runs:secrets", "environments:index")  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def test_no_page_is_forgotten_here(told: Run, build: Build) -> None:
     known |= {"runs:secret_delete"}  # tried in test_secrets
     known |= {"compute:registry_remove"}  # tried in test_registries
     known |= {"runs:notices_secret", "runs:notices_test"}
-    known |= {"runs:run_changes"}
+    known |= {"runs:run_changes", "runs:environment_check"}
     known |= {"runs:bulk", "runs:purge", "runs:view_save", "runs:view_change", "runs:view_delete"}
     known |= {f"runs:submit_{part}" for part in ("check", "preflight", "files", "look")}
     there = {

@@ -86,11 +86,11 @@ def test_removing_asks_the_target_itself(
 def test_orders_are_shown_until_a_build_does(member: Visitor, build: Build) -> None:
     waits = BuildOrder.objects.create(version=build.version, target=build.target, user=member.user)
     BuildOrder.objects.create(version=build.version, target=build.target, build=build)
-    said = f"asked for {build.version} by bob just now"
+    said = f"{build.version} ordered on local just now by bob"
     for path in ("/targets/local/", "/builds/", "/builds/?target=local&status=live"):
         assert member.get(path).text.count(said) == 1, path
     for path in ("/builds/?target=moon", "/builds/?status=ready", "/builds/?environment=other"):
-        assert "Asked for" not in member.get(path).text
+        assert "ordered on" not in member.get(path).text
     ended = {"ended_at": timezone.now(), "error": "It needs Python 2."}
     BuildOrder.objects.filter(pk=waits.pk).update(**ended)
     assert "It needs Python 2." in member.get("/builds/").text

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
-from environments.models import Build, BuildOrder, BuiltEnvironment, Environment, Lock
+from environments.models import (
+    Build,
+    BuildOrder,
+    BuiltEnvironment,
+    Lock,
+)
+from environments.selectors import version_get
 from environments.services import (
     environment_bootstrap_curated,
     environment_create,
@@ -38,61 +46,6 @@ def test_a_curated_one_shows_its_lock(member: Visitor) -> None:
     assert "Python 3.11 and newer on every platform" in page.text
     assert "numpy==" in page.text
     assert "New version" not in page.text
-
-
-def test_from_pasted_requirements(member: Visitor) -> None:
-    page = member.post(
-        "/new/environment/",
-        {"name": "mine", "kind": "requirements", "requirements": "numpy>=2\r\n# why\r\n",
-         "description": "for <me>"},
-    )  # fmt: skip
-    assert page.location == "/environments/mine/"
-    shown = member.get(page.location)
-    assert "mine:1 can be used now" in shown.text
-    assert "numpy>=2" in shown.text
-    assert "for <me>" in shown.text
-
-
-def test_another_definition_is_the_next_version_and_the_same_is_none(member: Visitor) -> None:
-    for text in ("numpy", "numpy", "scipy"):
-        member.post(
-            "/new/environment/", {"name": "mine", "kind": "requirements", "requirements": text}
-        )
-    versions = Environment.objects.get(name="mine").versions
-    assert [v.number for v in versions.all()] == [2, 1]
-    form = member.get("/new/environment/", {"from": "mine"})
-    assert 'value="mine"' in form.html
-    assert "scipy\n</textarea>" in form.html
-
-
-def test_from_an_interpreter(member: Visitor) -> None:
-    page = member.post(
-        "/new/environment/",
-        {"name": "theirs", "kind": "user-managed", "interpreter_path": "/opt/venv/bin/python"},
-    )
-    assert "/opt/venv/bin/python" in member.get(page.location).text
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"name": ""}, "This field is required."),
-        ({"name": "a b"}, "'a b' cannot name an environment"),
-        ({"name": "scikit-learn"}, "is curated and cannot be changed"),
-        ({"requirements": " "}, "Paste the requirements."),
-        ({"requirements": "numpy ==== 1"}, "numpy ==== 1"),
-        ({"requirements": "-e ."}, "-e ."),
-        ({"kind": "user-managed"}, "Give the path of a Python."),
-        ({"kind": "user-managed", "interpreter_path": "python3"}, "must be an absolute path"),
-        ({"kind": "conda"}, "conda is not one of the available choices"),
-    ],
-)
-def test_what_cannot_work_is_said(changes: dict[str, str], sentence: str, member: Visitor) -> None:
-    given = {"name": "mine", "kind": "requirements", "requirements": "numpy"}
-    page = member.post("/new/environment/", given | changes)
-    assert page.status == 422
-    assert sentence in page.text
-    assert not Environment.objects.filter(name="mine").exists()
 
 
 def test_one_that_is_not_there_is_not_found(member: Visitor) -> None:
@@ -155,12 +108,36 @@ def test_a_version_is_built_ahead_from_its_page(
     assert member.post("/environments/scikit-learn/1/build/", {"target": "moon"}).status == 404
 
 
+def test_an_order_that_no_build_tells_of_is_shown(
+    member: Visitor, stranger: Visitor, workspace: Workspace, run: Run, bob: User
+) -> None:
+    version = version_get(workspace=workspace, reference="scikit-learn")
+    order = BuildOrder.objects.create(version=version, target=run.target, user=bob)
+    for address in ("/builds/", "/builds/?status=live", "/environments/scikit-learn/"):
+        assert "scikit-learn:1 ordered on local" in member.get(address).text, address
+    for address in ("/builds/?status=failed", "/builds/?environment=minimal"):
+        assert "ordered on" not in member.get(address).text, address
+    assert "ordered on" not in stranger.get("/builds/").text
+    BuildOrder.objects.update(error="No <such> package.", ended_at=timezone.now())
+    assert "and not begun: No <such> package." in member.get("/builds/?status=failed").text
+    again = BuildOrder.objects.create(version=version, target=run.target, user=bob)
+    assert "No <such>" not in member.get("/builds/").text, "the newer order counts"
+    again.delete()
+    BuildOrder.objects.update(ended_at=timezone.now() - timedelta(days=2))
+    assert "ordered on" not in member.get("/builds/").text
+    lock = Lock.objects.create(version=version, python_version="3.11", platform="p", text="")
+    build = Build.objects.create(target=run.target, version=version, lock=lock, key="k")
+    BuildOrder.objects.filter(pk=order.pk).update(ended_at=None, error="", build=build)
+    assert "ordered on" not in member.get("/builds/").text
+
+
 @pytest.mark.parametrize(
     ("definition", "said"),
     [
         ({"image": "python:3.12"}, "The image python:3.12 as it is, on Docker targets."),
         ({"dockerfile": "FROM python:3.12\n"}, "made by this Dockerfile, on Docker targets"),
         ({"conda": "dependencies: [python=3.11, six]\n"}, "Translated from an environment.yml."),
+        ({"pyproject": "[project]\ndependencies = ['six'] # <why>\n"}, "['six'] # <why>"),
         ({"requirements": "six\n", "python": "3.12"}, "Python 3.12"),
         ({"requirements": "six\n", "variables": {"OMP_NUM_THREADS": "1"}}, "OMP_NUM_THREADS=1"),
     ],
