@@ -12,14 +12,9 @@ from typing import Any
 from docker.errors import APIError, ImageNotFound, NotFound
 
 from compute.containers import CONFLICT, Site
+from compute.image_names import BUILT, ENVIRONMENT
 from compute.transports.base import TargetRefused, TargetUnreachable
 
-BUILT = "runyard/env"
-"""The repository of the images that we make; the tag is the key of what is in them."""
-INSIDE = "/opt/runyard"
-"""Where our folder lies in an image that we make."""
-ENVIRONMENT = f"{INSIDE}/env"
-"""Where its virtual environment lies."""
 _KEY_LABEL = "runyard.key"
 _OLDEST_PYTHON = (3, 6)
 _TRIES = 5
