@@ -11,13 +11,8 @@ from typing import Any
 from docker.errors import ImageNotFound
 
 from compute.containers import ROOT, TASK, Site
+from compute.image_names import BUILT, ENVIRONMENT
 
-BUILT = "runyard/env"
-"""The repository of the images that we make; the tag is the key of what is in them."""
-INSIDE = "/opt/runyard"
-"""Where our folder lies in an image that we make."""
-ENVIRONMENT = f"{INSIDE}/env"
-"""Where its virtual environment lies."""
 _VERIFY = f"""
 import sys, time
 sys.path.insert(0, sys.argv[1])

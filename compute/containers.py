@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 import secrets
 import tarfile
 import tempfile
@@ -19,6 +18,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import DeviceRequest, LogConfig, Mount
 
 from compute.engine import Engine
+from compute.sizes import size_bytes
 from compute.transports.base import ImageMissing, TargetRefused, TargetUnreachable
 
 ROOT = "/runyard"
@@ -58,18 +58,6 @@ class Limits:
     nano_cpus: int = 0
     shm_bytes: int = 0
     pids: int = 0
-
-
-def size_bytes(text: str) -> int:
-    """A size as the docker command reads it: 512m, 8g, 1.5G, or bytes.
-
-    Raises:
-        ValueError: it is none.
-    """
-    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)([kmgt]?)(?:i?b)?", text.strip().lower())
-    if found is None:
-        raise ValueError(text)
-    return int(float(found[1]) * 1024 ** "_kmgt".index(found[2] or "_"))
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from compute.containers import size_bytes
 from compute.fields import Field, is_plain_absolute
+from compute.sizes import size_bytes
 
 TLS_FILES = ("ca.pem", "cert.pem", "key.pem")
 """As the docker command names them in the folder DOCKER_CERT_PATH."""

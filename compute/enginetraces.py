@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from docker.errors import APIError, NotFound
 
 from compute.answers import RunnerRefused
-from compute.builtimages import BUILT
 from compute.containers import CONFLICT, OWNER, ROLE, TASK, VOLUME_LABEL, Site
+from compute.image_names import BUILT
 from compute.images import EngineImages
 from compute.traces import CONTAINER, IMAGE, VOLUME, FolderTraces, Trace
 from compute.transports.base import TargetRefused, TargetUnreachable

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from compute.containers import engine_from
 from compute.health import health_note
 from compute.models import ComputeTarget
-from compute.pulling import Progress, PullFailed, pull
 from compute.references import registry_of
 from compute.registries import registry_logins_used
 from compute.selectors import registry_logins_for
 from compute.services import target_test
+
+if TYPE_CHECKING:
+    from compute.pulling import Progress
 
 _SILENT = timedelta(seconds=60)
 """Who fetches and says nothing for so long is taken for dead. Fetching twice does no harm."""
@@ -49,6 +51,9 @@ def image_fetch(*, target_id: int) -> None:
 
     May be asked for by anybody at any time: one does it.
     """
+    from compute.containers import engine_from  # noqa: PLC0415  (most processes need no engine)
+    from compute.pulling import PullFailed, pull  # noqa: PLC0415
+
     target = ComputeTarget.objects.filter(pk=target_id).first()
     if target is None or not target.is_fetching or not _claim(target):
         return

@@ -12,18 +12,10 @@ from typing import Any
 from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import Mount
 
-from compute.builtimages import (
-    BUILT,
-    ENVIRONMENT,
-    INSIDE,
-    BuiltStock,
-    built_stock,
-    verify_words,
-)
+from compute.builtimages import BuiltStock, built_stock, verify_words
 from compute.containers import CONFLICT, TASK, Site
+from compute.image_names import BUILT, ENVIRONMENT
 from compute.transports.base import TargetRefused, TargetUnreachable
-
-__all__ = ("BUILT", "ENVIRONMENT", "INSIDE", "EngineImages", "ImageFacts")
 
 _KEY_LABEL = "runyard.key"
 _OLDEST_PYTHON = (3, 6)

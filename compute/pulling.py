@@ -21,9 +21,9 @@ from requests.exceptions import RequestException
 
 from compute.containers import engine_from
 from compute.engine import Engine
+from compute.image_names import REGISTRY_LOGIN
 from compute.references import registry_of
 
-LOGIN = "RUNYARD_REGISTRY_LOGIN"
 _DONE = frozenset({"Pull complete", "Already exists"})
 _TRIES = 5
 _PAUSE_S = 2.0
@@ -177,7 +177,7 @@ def main(path: str) -> int:
     """Do what the order says: the exit code."""
     order = json.loads(Path(path).read_text())
     reference = order["reference"]
-    login = json.loads(os.environ.get(LOGIN) or "{}")
+    login = json.loads(os.environ.get(REGISTRY_LOGIN) or "{}")
     log = _Log()
     log.say(f"The engine gets the image {reference} from {registry_of(reference)}")
     platform = order["engine"].get("platform", "")

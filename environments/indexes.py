@@ -11,9 +11,11 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-from cryptography import x509
+if TYPE_CHECKING:
+    from cryptography import x509
 
 TIMEOUT_S = 5.0
 """How long one index may take to answer a check."""
@@ -96,6 +98,8 @@ def password_problem(url: str) -> str:
 
 def authority_problem(pem: str) -> str:
     """Why a text is no certificate of an authority, as a sentence; else ""."""
+    from cryptography import x509  # noqa: PLC0415  (23 ms at each start, for a rare question)
+
     if "PRIVATE KEY" in pem:
         return "This holds a private key, which nobody here needs: paste the certificate alone."
     try:
@@ -112,6 +116,8 @@ def authority_problem(pem: str) -> str:
 
 def _may_sign(certificate: x509.Certificate) -> bool:
     """Certificates of before there was a word for it may."""
+    from cryptography import x509  # noqa: PLC0415
+
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:

@@ -7,13 +7,12 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from compute import pulling
-from compute.images import EngineImages
+from compute.image_names import REGISTRY_LOGIN
 from compute.models import ComputeTarget
 from compute.references import registry_of
 from compute.registries import registry_logins_used
@@ -23,6 +22,9 @@ from compute.session import session_for
 from environments.interpreter import Interpreter, interpreter_from_facts
 from environments.models import BaseImage, Build, EnvironmentVersion
 from environments.services.builds import Work, build_launch
+
+if TYPE_CHECKING:
+    from compute.images import EngineImages
 
 
 class Unusable(Exception):
@@ -77,7 +79,7 @@ def pull_launch(*, build: Build, target: ComputeTarget, reference: str) -> None:
         return
     host = registry_of(reference)
     login = registry_logins_for(workspace=target.workspace, hosts=[host]).get(host)
-    secrets = {pulling.LOGIN: json.dumps(login)} if login else {}
+    secrets = {REGISTRY_LOGIN: json.dumps(login)} if login else {}
     order = {"reference": reference, "engine": engine_words(target)}
     with session_for(studio_place()) as session:
         work = beside_studio("compute.pulling", order, secrets=secrets)

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from compute import dockerfiles
 from compute.docker_cli import docker_cli
-from compute.images import BUILT
+from compute.image_names import BUILT
 from compute.models import ComputeTarget
 from compute.registries import registry_logins_used
 from compute.selectors import registry_logins_for

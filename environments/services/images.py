@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from compute.images import BUILT, ENVIRONMENT, EngineImages
+from compute.image_names import BUILT, ENVIRONMENT
 from compute.models import ComputeTarget
 from compute.session import Session
 from compute.transports.base import TargetRefused
@@ -42,6 +43,9 @@ from environments.services.ensure import (
 from environments.services.imageshelf import image_fault, image_used
 from environments.services.locks import lock_ensure
 from environments.spec import CONDA, DOCKERFILE, IMAGE, spec_variables
+
+if TYPE_CHECKING:
+    from compute.images import EngineImages
 
 STEPS = "image 1"
 OVER_STEPS = "image 1, over the packages of its base"

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.db.models import Max
 from django.utils import timezone
 
 from compute.answers import EnvFound, EnvStock
-from compute.images import EngineImages
 from compute.models import ComputeTarget
 from compute.session import RunnerRefused, Session
 from compute.transports.base import TargetRefused
 from environments.models import BuiltEnvironment
 from environments.services.bases import engine_words
+
+if TYPE_CHECKING:
+    from compute.images import EngineImages
 
 _NOTED = timedelta(minutes=1)
 

@@ -12,8 +12,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 _LINUX = platform.system() == "Linux"
 _LIBC = ctypes.CDLL(None) if _LINUX else None
 _LOOK_S = 0.02
@@ -67,10 +69,7 @@ def spawn(
     Its output goes to the end of `log`, of which one full predecessor is kept. `keep` are
     the file descriptors that it inherits.
     """
-    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if log.exists() and log.stat().st_size > _LOG_BYTES:
-        log.replace(log.with_suffix(".log.1"))
-    with log.open("ab") as output:
+    with open_log(log) as output:
         return subprocess.Popen(
             argv,
             cwd=folder,
@@ -78,13 +77,27 @@ def spawn(
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=partial(_end_with_parent, os.getpid()),  # noqa: PLW1509  (no threads here)
+            preexec_fn=partial(end_with_parent, os.getpid()),  # noqa: PLW1509  (no threads here)
             env=dict(env),
             pass_fds=tuple(keep),
         )
 
 
-def _end_with_parent(parent: int) -> None:
+def open_log(log: Path) -> IO[bytes]:
+    """The end of a child's log; one that grew too big is set aside."""
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > _LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
+    return log.open("ab")
+
+
+def name_process(name: str) -> None:
+    """Be called so in `top` and the like, as far as 15 bytes go; only on Linux."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_NAME, name.encode()[:15])
+
+
+def end_with_parent(parent: int) -> None:
     """In the child: be told when the parent dies, also when it did so a moment ago."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

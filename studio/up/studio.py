@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import os
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import django.db
 from django.conf import settings
+from django.core.management import execute_from_command_line
 from redis import Redis, RedisError
 
+from studio.lib.env import env_paths
 from studio.up.greeting import LOOPBACK, page_urls
 from studio.up.intact import require_intact
 from studio.up.ports import listen, local_url
@@ -30,6 +35,7 @@ _LOOK_S = 0.03
 _LEFTOVER_S = 2.0
 _DOWN_S = 20.0
 _WORKERS = 2
+_SHARED = ("compute.transports.local", "environments.jobs", "runs.jobs", "runs.monitor")
 
 Say = Callable[[str], None]
 
@@ -131,6 +137,7 @@ class _Start:
             self.supervisor.add("redis", server_command(self.data_dir))
         self._wait_for("redis", _redis_answers, within_s=_GIVEN_REDIS_S if given else _ANSWER_S)
         self._prepare()
+        _preload()
         self._start_web()
         self._wait_for("web", self._page_answers)
         self._start_background()
@@ -152,6 +159,8 @@ class _Start:
             raise NotUp(
                 f"The database cannot be used: {said}. {self._database_advice()}"
             ) from error
+        finally:
+            django.db.connections.close_all()  # none may be carried over a fork
 
     def _database_advice(self) -> str:
         file = _sqlite_file()
@@ -161,19 +170,22 @@ class _Start:
 
     def _start_web(self) -> None:
         handle = self.listener.fileno()
-        self.supervisor.add(
-            "web", [sys.executable, "-m", "studio.up.web", str(handle)], keep=[handle]
-        )
+        argv = [sys.executable, "-m", "studio.up.web", str(handle)]
+        self.supervisor.add("web", argv, keep=[handle], work=partial(_serve, handle))
 
     def _start_background(self) -> None:
         """Only once the first page answers: it would come later if these were in its way."""
-        manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-        self.supervisor.add("monitor", [*manage, "monitor"])
+        self._add_command("monitor", "monitor")
         for number in range(1, _WORKERS + 1):
-            self.supervisor.add(f"worker-{number}", [*manage, "rqworker", "--verbosity", "0"])
+            self._add_command(f"worker-{number}", "rqworker", "--verbosity", "0")
+
+    def _add_command(self, name: str, *words: str) -> None:
+        argv = [str(settings.BASE_DIR / "manage.py"), *words]
+        work = partial(execute_from_command_line, argv)
+        self.supervisor.add(name, [sys.executable, *argv], work=work)
 
     def _env(self) -> Mapping[str, str]:
-        """What the children need to know beside our own environment."""
+        """What the children need to know; those that are forked have our settings."""
         known = {
             "DJANGO_SETTINGS_MODULE": "studio.settings",
             "RUNYARD_DATA_DIR": str(self.data_dir),
@@ -182,7 +194,10 @@ class _Start:
         }
         if settings.HOST in LOOPBACK and "RUNYARD_LINK_ROOTS" not in os.environ:
             known["RUNYARD_LINK_ROOTS"] = str(Path.home())
-        return {**os.environ, **known}
+        os.environ.update(known)
+        settings.PORT = self.port  # what was read before all of this was known
+        settings.LINK_ROOTS = env_paths("RUNYARD_LINK_ROOTS")
+        return dict(os.environ)
 
     def _note_children(self, children: Mapping[str, Identity]) -> None:
         self.record = replace(self.record, children=children)
@@ -225,6 +240,25 @@ class _Start:
             log = self.supervisor.log_of("web")
             raise NotUp(f"The first page answers {status}: {log} says why.")
         return True
+
+
+def _preload() -> None:
+    """Load what the parts are made of once, here: each of them is a copy that shares it.
+
+    So all of them run the code that the studio was started with, also those that are started
+    again when the checkout has changed. Pages are loaded by the web process alone.
+    """
+    for module in _SHARED:
+        import_module(module)
+    gc.collect()
+    gc.freeze()  # the collector of a child would write to what it shares
+
+
+def _serve(handle: int) -> None:
+    """The web process."""
+    from studio.up.web import main  # noqa: PLC0415  (no other part needs what it imports)
+
+    main(handle)
 
 
 def _redis_answers() -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import Popen
 
+from studio.up.fork import CAN_FORK, Forked, fork
 from studio.up.process import Identity, end_all, identify, spawn
 
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.2, 10.0
@@ -25,7 +26,8 @@ class Child:
     name: str
     argv: Sequence[str]
     keep: Collection[int] = ()
-    process: subprocess.Popen[bytes] | None = None
+    work: Callable[[], object] | None = None
+    process: Popen[bytes] | Forked | None = None
     started_at: float = 0.0
     pause_s: float = _FIRST_PAUSE_S
     due_at: float = 0.0
@@ -53,9 +55,19 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
 
-    def add(self, name: str, argv: Sequence[str], *, keep: Collection[int] = ()) -> None:
-        """Start one more child and keep it alive from now on."""
-        child = Child(name, argv, keep)
+    def add(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        keep: Collection[int] = (),
+        work: Callable[[], object] | None = None,
+    ) -> None:
+        """Start one more child and keep it alive from now on.
+
+        With `work`, which does what `argv` does, it is forked from here where that is sound.
+        """
+        child = Child(name, argv, keep, work if CAN_FORK else None)
         self.children.append(child)
         self._start(child)
 
@@ -69,8 +81,9 @@ class Supervisor:
         """One round: notice who died, start who is due."""
         now = time.monotonic()
         for child in self.children:
-            if child.process is not None and child.process.poll() is not None:
-                self._note_death(child, child.process.returncode, now)
+            code = child.process.poll() if child.process else None
+            if code is not None:
+                self._note_death(child, code, now)
             if child.process is None and now >= child.due_at:
                 self._start(child)
 
@@ -97,13 +110,14 @@ class Supervisor:
         return self.log_dir / f"{name}.log"
 
     def _start(self, child: Child) -> None:
-        child.process = spawn(
-            child.argv,
-            folder=self.folder,
-            log=self.log_of(child.name),
-            env=self.env,
-            keep=child.keep,
-        )
+        log = self.log_of(child.name)
+        if child.work is None:
+            child.process = spawn(
+                child.argv, folder=self.folder, log=log, env=self.env, keep=child.keep
+            )
+        else:
+            name = f"runyard-{child.name}"
+            child.process = fork(child.work, name=name, log=log, env=self.env, keep=child.keep)
         child.started_at = time.monotonic()
         identities = {each.name: each.identity for each in self.children}
         self.on_change({name: who for name, who in identities.items() if who is not None})

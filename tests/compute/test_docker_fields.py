@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from compute.backends import DOCKER
-from compute.containers import Limits, size_bytes
+from compute.containers import Limits
+from compute.sizes import size_bytes
 from compute.ssh_door import ssh_command
 from compute.transports.docker import DockerTransport
 from studio.lib.refusal import Refused

@@ -39,7 +39,7 @@ def test_one_worker_fetches_however_many_are_asked(
         image_fetch(target_id=waiting.pk)
         raise PullFailed("It is not given away.")
 
-    monkeypatch.setattr("compute.fetching.pull", pull)
+    monkeypatch.setattr("compute.pulling.pull", pull)
     image_fetch(target_id=waiting.pk)
     waiting.refresh_from_db()
     assert asked == ["old:1"]
@@ -57,7 +57,7 @@ def test_what_became_of_an_image_that_nobody_wants_any_more_is_not_told(
         listener.progress(Progress({"a": (1, 2)}))
         raise PullFailed("It is not given away.")
 
-    monkeypatch.setattr("compute.fetching.pull", pull)
+    monkeypatch.setattr("compute.pulling.pull", pull)
     image_fetch(target_id=waiting.pk)
     waiting.refresh_from_db()
     assert (waiting.image_fetch, waiting.health) == ({"image": "new:1"}, "unknown")

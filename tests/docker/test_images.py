@@ -22,7 +22,8 @@ import pytest
 from django.utils import timezone
 
 from compute.containers import OWNER
-from compute.images import BUILT, EngineImages
+from compute.image_names import BUILT
+from compute.images import EngineImages
 from compute.models import ComputeTarget
 from compute.services import target_place
 from environments.models import BaseImage, Build, BuiltEnvironment, EnvironmentVersion

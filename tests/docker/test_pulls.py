@@ -14,7 +14,7 @@ import pytest
 
 from compute.docker_cli import docker_cli
 from compute.fetching import fetches_due, image_fetch
-from compute.images import BUILT
+from compute.image_names import BUILT
 from compute.models import RegistryLogin
 from compute.registries import registry_login_set
 from compute.services import image_lacked, target_create, target_test

@@ -128,10 +128,41 @@ def test_who_comes_while_the_web_process_is_away_waits_and_is_served(studio: Stu
     assert "web was killed by signal 9 and is started again" in said(studio)
 
 
-def test_another_processes_settings_come_from_its_own_environment(studio: Studio) -> None:
-    """LINK_ROOTS was set here, so `up` left it; the web process has it."""
-    roots = Path(f"/proc/{studio.record.children['web'].pid}/environ").read_bytes()
-    assert f"RUNYARD_LINK_ROOTS={TOP}".encode() in roots.split(b"\0")
+def test_parts_share_what_was_loaded_once(studio: Studio) -> None:
+    """Loaded anew for each part, next to nothing is shared: four fifths are a part's own."""
+    for name in ("monitor", "worker-1", "worker-2"):
+        assert _own_share(studio.record.children[name].pid) < 0.6
+
+
+def test_a_killed_part_comes_back_as_a_copy_without_what_is_not_its_own(studio: Studio) -> None:
+    studio.kill_part("worker-1")
+    part = studio.record.children["worker-1"]
+    assert os.getsid(part.pid) == part.pid
+    process = Path(f"/proc/{part.pid}")
+    assert process.joinpath("comm").read_text().startswith("runyard-worker")
+    assert f"PPid:\t{studio.record.supervisor.pid}\n" in process.joinpath("status").read_text()
+    held = {str(entry.readlink()) for entry in process.joinpath("fd").iterdir()}
+    assert str(studio.data_dir / "up" / "worker-1.log") in held
+    # the lock would keep the next studio out, the log is that of another process
+    assert not held & {str(studio.data_dir / "up.lock"), f"{studio.data_dir}.up.log"}
+    port = int(studio.record.url.rsplit(":", 1)[1].strip("/"))
+    assert not held & _listening(port)
+    assert _own_share(part.pid) < 0.6
+
+
+def _own_share(pid: int) -> float:
+    """How much of a process's memory is, in fair shares, its own."""
+    said = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    sizes = dict(re.findall(r"^(\w+): +(\d+) kB", said, re.MULTILINE))
+    return int(sizes["Pss"]) / int(sizes["Rss"])
+
+
+def _listening(port: int) -> set[str]:
+    """The sockets at a port, as links of open descriptors name them."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    found = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{port:04X}")}
+    assert found
+    return found
 
 
 def test_a_killed_studio_leaves_nothing_and_the_next_one_works(tmp_path: Path) -> None:
@@ -152,6 +183,7 @@ def test_a_killed_studio_leaves_nothing_and_the_next_one_works(tmp_path: Path) -
 def test_detached_it_returns_when_it_serves_and_goes_down_again(tmp_path: Path) -> None:
     studio = Studio(tmp_path / "data", port=9720)
     studio.env["SSH_CONNECTION"] = "198.51.100.7 50022 203.0.113.4 22"
+    del studio.env["RUNYARD_LINK_ROOTS"]
     try:
         done = manage(studio, "up", "--detach")
         assert done.returncode == 0, done.stderr
@@ -162,6 +194,7 @@ def test_detached_it_returns_when_it_serves_and_goes_down_again(tmp_path: Path) 
         assert "@203.0.113.4\n" in done.stdout
         assert urllib.request.urlopen(f"{record.url}healthz", timeout=5).status == 200
         assert "/login/" not in (studio.data_dir / "up" / "up.log").read_text()
+        assert f"A folder under {Path.home()}." in _submit_page(studio)  # as none was named
     finally:
         down = manage(studio, "down")
     assert down.stdout == "Runyard is down.\n"
@@ -172,6 +205,14 @@ def test_detached_it_returns_when_it_serves_and_goes_down_again(tmp_path: Path) 
         1,
         "Runyard is down: start it with 'make up'.\n",
     )
+
+
+def _submit_page(studio: Studio) -> str:
+    request = urllib.request.Request(
+        f"{studio.record.url}submit/", headers={"Cookie": studio.session_cookie()}
+    )
+    with urllib.request.urlopen(request, timeout=10) as page:
+        return str(page.read().decode())
 
 
 def test_the_database_is_copied_before_it_is_migrated(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from studio.up.fork import CAN_FORK
 from studio.up.intact import NotIntact, require_intact
 from studio.up.ports import NoPort, listen, local_url
 from studio.up.process import Identity, end_all, identify, is_alive, spawn
@@ -106,6 +108,62 @@ class TestProcesses:
         start([sys.executable, "-c", "print('new')"]).wait()
         assert log.read_text() == "new\n"
         assert (tmp_path / "child.log.1").read_text() == "more than ten bytes"
+
+
+FORKING = """
+    import json, os, signal, sys, time
+    from pathlib import Path
+    from studio.up.fork import fork
+    folder = Path(sys.argv[1])
+    secret, given = (folder / "secret").open("w"), (folder / "given").open("w")
+    signal.signal(signal.SIGTERM, lambda *_: print("the parent's answer", flush=True))
+
+    def look():
+        names = {os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.exists()}
+        facts = {"open": sorted(name for name in names if str(folder) in name),
+                 "env": dict(os.environ), "leads": os.getsid(0) == os.getpid(),
+                 "comm": Path("/proc/self/comm").read_text().strip(), "ppid": os.getppid()}
+        (folder / "facts.json").write_text(json.dumps(facts))
+        print("said", flush=True)
+        sys.exit(7)
+
+    def begin(name, work):
+        return fork(work, name=name, log=folder / f"{name}.log", env={"ONLY": "this"},
+                    keep=[given.fileno()])
+
+    child = begin("look", look)
+    print(child.wait(), child.poll(), os.getpid(), flush=True)
+    print(begin("broken", lambda: 1 / 0).wait(), flush=True)
+    asked = begin("asked", lambda: time.sleep(600))
+    os.kill(asked.pid, signal.SIGTERM)
+    print(asked.wait(), flush=True)
+    print(begin("long", lambda: time.sleep(600)).pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="parts are started anew here")
+def test_a_forked_child_is_like_one_that_was_started_anew(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FORKING), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    looked, broken, asked, left = done.stdout.splitlines()
+    facts = json.loads((tmp_path / "facts.json").read_text())
+    assert looked == f"7 7 {facts['ppid']}"
+    assert facts["env"] == {"ONLY": "this"}
+    assert facts["open"] == [str(tmp_path / "given"), str(tmp_path / "look.log")]
+    assert (facts["leads"], facts["comm"]) == (True, "look")
+    assert (tmp_path / "look.log").read_text() == "said\n"
+    assert broken == "1"
+    assert "ZeroDivisionError" in (tmp_path / "broken.log").read_text()
+    assert int(asked) == -signal.SIGTERM
+    assert (tmp_path / "asked.log").read_text() == ""
+    eventually(lambda: identify(int(left)) is None, what="the child of a killed parent to end")
 
 
 @pytest.fixture
