@@ -1,13 +1,17 @@
 """A series says where its best values were, and its shape; those that are there look at their points."""
 
-import numpy as np
 from django.db import migrations, models
 
 from runs.metrics import outline_stride
 
 
 def from_points(apps, schema_editor):
-    for series in apps.get_model("runs", "MetricSeries").objects.iterator():
+    every = apps.get_model("runs", "MetricSeries").objects
+    if not every.exists():
+        return
+    import numpy as np  # every start looks at the migrations; its threads do not survive a fork
+
+    for series in every.iterator():
         chunks = series.chunks.order_by("index").values_list("points", flat=True)
         points = np.frombuffer(b"".join(map(bytes, chunks)), dtype="<f8").reshape(-1, 3)
         values = points[:, 2]
