@@ -20,6 +20,7 @@ from tests.benchmarks.paint import first_paint
 from tests.benchmarks.preflight import preflight
 from tests.benchmarks.rig import Rig, Row
 from tests.benchmarks.sockets import socket_delays
+from tests.benchmarks.starting import studio_start
 from tests.benchmarks.viewer import log_viewer
 from tests.relay import relayed
 from tests.waiting import eventually
@@ -204,6 +205,7 @@ def _median(values: list[float]) -> float:
 
 CASES: dict[str, Callable[[Rig], Iterator[Row]]] = {
     "start": command_start,
+    "studio": studio_start,
     "submit": submit_to_line,
     "resubmit": resubmit,
     "socket": line_to_socket,
