@@ -455,8 +455,12 @@ def identity(pid: int) -> "Json":
 
 
 def place_of(who: "Json") -> str:
-    """Where an identity counts: "here", "rebooted" (here, until a reboot) or "elsewhere"."""
-    if who.get("boot_id") != boot_id():
+    """Where an identity counts: "here", "rebooted" (here, until a reboot) or "elsewhere".
+
+    A boot id that could not be read, then or now, proves no reboot: the start time has to tell.
+    """
+    then, now = who.get("boot_id"), boot_id()
+    if then and now and then != now:
         return "rebooted" if who.get("host", host()) == host() else "elsewhere"
     return "here" if who.get("pid_namespace", pid_namespace()) == pid_namespace() else "elsewhere"
 

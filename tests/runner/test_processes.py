@@ -45,3 +45,17 @@ def test_a_process_is_known_by_number_and_start(
 )
 def test_cpu_times_of_ps(text: str, seconds: float) -> None:
     assert runner._ps_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("which", ["then", "now"])
+def test_a_boot_id_that_cannot_be_read_proves_no_reboot(
+    which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = runner.identity(os.getpid())
+    assert runner.place_of({**who, "boot_id": "another"}) == "rebooted"
+    if which == "then":
+        who["boot_id"] = ""
+    else:
+        monkeypatch.setattr(runner, "boot_id", str)
+    assert runner.place_of(who) == "here"
+    assert runner.lives(who)
