@@ -3173,6 +3173,19 @@ def env_fault(path: str) -> str:
     return _added_told(path, noted)
 
 
+def rows_to_note(path: str) -> "Iterator[list[object]]":
+    """Path, size and mtime of every file of an environment but its bytecode, links as they are."""
+    todo = [""]
+    while todo:
+        folder = todo.pop()
+        for entry in os.scandir(os.path.join(path, folder)):
+            if not entry.is_dir(follow_symlinks=False):
+                row = entry.stat(follow_symlinks=False)
+                yield [os.path.join(folder, entry.name), row.st_size, row.st_mtime_ns]
+            elif entry.name != "__pycache__":
+                todo.append(os.path.join(folder, entry.name))
+
+
 def _is_as_noted(name: str, size: int, mtime_ns: int) -> bool:
     try:
         row = os.lstat(name)
@@ -3660,10 +3673,17 @@ class Build:
         python = os.path.join(self._path, "bin", "python")
         link_mode = self._order.get("link_mode", "hardlink")
         sync = ["pip", "sync", "--python", python, "--require-hashes", "--link-mode", link_mode]
-        sync += ["--compile-bytecode", "--allow-empty-requirements", requirements]
+        sync += ["--allow-empty-requirements", requirements]
         uv.do("Installing the locked packages", *sync)
-        if self._order.get("fresh"):
+        is_fresh = bool(self._order.get("fresh"))
+        if is_fresh:
             self._mend(uv, sync)
+        bytecode = Bytecode(self._path, self._order["cache"])
+        if is_fresh:
+            bytecode.forget()
+        if bytecode.missing():
+            uv.do("Compiling their modules", *sync, "--compile-bytecode")
+            bytecode.keep()
         if self._order.get("smoke"):
             smoke = os.path.join(self._folder, "smoke.py")
             write_file(smoke, self._order["smoke"].encode("utf-8"))
@@ -3700,17 +3720,95 @@ class Build:
             raise Refusal("The packages themselves are damaged. %s" % left)
 
     def _complete(self) -> None:
-        files = []
-        for found in walk(self._path):
-            if "/__pycache__/" not in found.path:
-                row = os.lstat(os.path.join(self._path, found.path))
-                files.append([found.path, row.st_size, row.st_mtime_ns])
+        files = list(rows_to_note(self._path))
         folders = [*package_folders(self._path), "bin"]
         entries = {name: sorted(os.listdir(os.path.join(self._path, name))) for name in folders}
         complete = {"key": self._order["key"], "files": files, "entries": entries}
         complete["built_at"] = time.time()
         write_json(os.path.join(self._path, "complete"), complete, durable=True)
         say("The environment %s is ready: %d files." % (self._order["key"], len(files)))
+
+
+class Bytecode:
+    """The compiled modules of an environment, of which uv's cache gets a link beside the sources.
+
+    What the next environment links out of the cache then has its bytecode with it. Python itself
+    sees to it that bytecode counts for that Python and that source alone.
+    """
+
+    def __init__(self, path: str, cache: str) -> None:
+        import subprocess
+
+        tells = "import sys; print(sys.implementation.cache_tag)"
+        python = os.path.join(path, "bin", "python")
+        tag = subprocess.check_output([python, "-I", "-S", "-c", tells]).decode("ascii").strip()
+        self._ending = ".%s.pyc" % tag
+        self._tops = [os.path.join(path, folder) for folder in package_folders(path)]
+        self._archives = os.path.join(cache, "archive-v0")
+
+    def missing(self) -> bool:
+        """Whether a module is there without its bytecode."""
+        for top in self._tops:
+            for folder, _, names in os.walk(top):
+                modules = {name[:-3] for name in names if name.endswith(".py")}
+                if modules and not modules <= self._compiled(folder):
+                    return True
+        return False
+
+    def forget(self) -> None:
+        """Trust nothing that came out of the cache."""
+        for top in self._tops:
+            for folder, _, _ in os.walk(top):
+                for name in self._compiled(folder):
+                    os.unlink(self._bytecode(folder, name))
+
+    def keep(self) -> None:
+        """Put what is compiled into the cache, beside the sources that are one file with ours."""
+        unpacked = self._unpacked()
+        for top in self._tops:
+            for folder, _, _ in os.walk(top):
+                below = os.path.relpath(folder, top)
+                for name in self._compiled(folder):
+                    first = name + ".py" if below == "." else below.split(os.sep)[0]
+                    for archive in unpacked.get(first, ()):
+                        self._link(folder, name, os.path.join(archive, below))
+
+    def _unpacked(self) -> "dict[str, list[str]]":
+        """The folders of unpacked packages in the cache, by each name that lies in them."""
+        found: "dict[str, list[str]]" = {}
+        with suppress(OSError):
+            for each in os.listdir(self._archives):
+                archive = os.path.join(self._archives, each)
+                with suppress(OSError):
+                    for name in os.listdir(archive):
+                        found.setdefault(name, []).append(archive)
+        return found
+
+    def _link(self, folder: str, name: str, into: str) -> None:
+        """Link one into the cache; another, or no room for it, costs time the next time alone."""
+        with suppress(OSError):
+            ours = os.stat(os.path.join(folder, name + ".py"))
+            if not os.path.samestat(ours, os.stat(os.path.join(into, name + ".py"))):
+                return
+            with suppress(FileExistsError):
+                os.mkdir(os.path.join(into, "__pycache__"))
+            partial = self._bytecode(into, "%s.%d" % (name, os.getpid()))
+            os.link(self._bytecode(folder, name), partial)
+            os.replace(partial, self._bytecode(into, name))
+            with suppress(FileNotFoundError):  # it stays where both were one file already
+                os.unlink(partial)
+
+    def _compiled(self, folder: str) -> "set[str]":
+        """The names of the modules of a folder of which there is bytecode."""
+        if folder.endswith("__pycache__"):
+            return set()
+        with suppress(OSError):
+            listed = os.listdir(os.path.join(folder, "__pycache__"))
+            return {name[: -len(self._ending)] for name in listed if name.endswith(self._ending)}
+        return set()
+
+    def _bytecode(self, folder: str, name: str) -> str:
+        return os.path.join(folder, "__pycache__", name + self._ending)
 
 
 class Uv:

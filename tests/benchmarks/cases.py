@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.benchmarks.charts import charts
 from tests.benchmarks.containers import docker_run
+from tests.benchmarks.environments import environments
 from tests.benchmarks.lists import run_list
 from tests.benchmarks.paint import first_paint
 from tests.benchmarks.preflight import preflight
@@ -212,6 +213,7 @@ CASES: dict[str, Callable[[Rig], Iterator[Row]]] = {
     "many": many_runs,
     "log": big_log,
     "charts": charts,
+    "environments": environments,
     "preflight": preflight,
     "viewer": log_viewer,
     "list": run_list,  # last: so many runs are in nobody's way then

@@ -90,6 +90,34 @@ def test_an_environment_is_built_once(target: Target, lock: str, cache: Path) ->
     assert not python.exists()
 
 
+def test_modules_are_compiled_once_for_all_environments(target: Target, lock: str) -> None:
+    """The cache keeps the bytecode beside the sources; a fresh build trusts none of it."""
+    cache = target.root / "uv-cache"
+    first, second = (target.root / "envs" / name for name in ("key-1", "key-2"))
+
+    def compiled(env: Path) -> Path:
+        [found] = env.glob("lib/python*/site-packages/__pycache__/six.*.pyc")
+        return found
+
+    _, log = build_it(target, order(target, lock, cache), "build-1")
+    assert "Compiling their modules" in log
+    again = order(target, lock, cache, path=str(second), key="key-2")
+    exited, log = build_it(target, again, "build-2")
+    assert exited["status"] == {"exited": 0}, log
+    assert "Compiling" not in log
+    assert compiled(second).samefile(compiled(first))
+    python, script = second / "bin" / "python", "import six; print(six.__cached__)"
+    assert subprocess.check_output([python, "-c", script], text=True).strip() == str(
+        compiled(second)
+    )
+    shutil.rmtree(second)
+    exited, log = build_it(target, {**again, "fresh": True}, "build-3")
+    assert exited["status"] == {"exited": 0}, log
+    assert "Compiling their modules" in log
+    assert not compiled(second).samefile(compiled(first))
+    assert target.session().ask("env", path="key-1")["ready"] is True
+
+
 def test_a_killed_build_is_begun_again(target: Target, lock: str, cache: Path) -> None:
     slow = target.root / "slow-uv"
     target.root.mkdir()
