@@ -56,6 +56,31 @@ def run_crowd(studio: Studio, scripts: Path, *, size: int) -> None:
         assert len(moves) == len(set(moves)), moves
 
 
+def test_fifty_runs_that_want_one_environment_have_it_built_once(
+    studio: Studio, scripts: Path
+) -> None:
+    (scripts / "six_is_there.py").write_text("import six; print(six.__version__)\n")
+    config = {"root": str(scripts.parent / "wide")}
+    studio.api("/targets", {"name": "wide", "kind": "local", "slots": 50, "config": config})
+    studio.api("/targets/wide/pause", {})
+    studio.api("/environments", {"name": "six", "requirements": "six==1.17.0\n"})
+    asked = ("--target", "wide", "--environment", "six", "six_is_there.py")
+    runs = [studio.submit(scripts, *asked)]
+    body = {"source": {"snapshot": studio.run(runs[0])["snapshot"]}, "script": "six_is_there.py",
+            "environment": "six", "target": "wide"}  # fmt: skip
+    runs += [studio.api("/runs", body)["id"] for _ in range(49)]
+    studio.api("/targets/wide/resume", {})
+    eventually(
+        lambda: studio.api("/runs?filter=status:live")["total"] == 0,
+        timeout_s=90,
+        what="all to end",
+    )
+    assert {studio.run(run)["status"] for run in runs} == {"completed"}
+    [build] = studio.api("/builds?environment=six")
+    assert build["status"] == "ready"
+    assert {studio.log(run) for run in runs} == {b"1.17.0\n"}
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 8 MB."""

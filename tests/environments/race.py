@@ -13,13 +13,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 THREADS = 8
+ASKERS = 50
+"""How many ask for one build."""
 
 
-def at_once(work: Callable[[int], int]) -> list[int]:
+def at_once(work: Callable[[int], int], *, threads: int = THREADS) -> list[int]:
     """What `work` answers in each thread; all begin together."""
     from django.db import connection
 
-    barrier = threading.Barrier(THREADS)
+    barrier = threading.Barrier(threads)
 
     def one(number: int) -> int:
         try:
@@ -28,8 +30,8 @@ def at_once(work: Callable[[int], int]) -> list[int]:
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(one, range(THREADS)))
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(one, range(threads)))
 
 
 def main(folder: str) -> None:
@@ -71,7 +73,8 @@ def main(folder: str) -> None:
     lock = Lock.objects.create(version=version, python_version="3.11", platform="any", text="")
     parts = KeyParts(lock="0")
     builds = at_once(
-        lambda number: build_current(target=target, version=version, lock=lock, parts=parts).pk
+        lambda number: build_current(target=target, version=version, lock=lock, parts=parts).pk,
+        threads=ASKERS,
     )
     Build.objects.update(status=Build.Status.FAILED)
     after_failure = at_once(

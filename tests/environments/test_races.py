@@ -26,5 +26,6 @@ def test_what_many_make_at_once_is_made_once(tmp_path: Path) -> None:
     assert set(found["same"]) == {1}
     assert len(set(found["picked"])) == 1
     [build], [newer] = set(found["builds"]), set(found["after_failure"])
+    assert len(found["builds"]) == race.ASKERS
     assert newer != build
     assert found["current"] == [newer]
