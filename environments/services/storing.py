@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 _LEASE = timedelta(seconds=60)
 _RENEW_S = 20.0
+_LAST_MOMENT_S = 10.0
+_LOOK_EVERY_S = 0.1
 
 
 def build_store(*, build_id: int) -> None:
@@ -61,7 +64,16 @@ def _store(build: Build, session: Session) -> None:
             build_stored(build=build)
         build.refresh_from_db(fields=["status"])
     if build.status in ENDED:
-        session.place.launcher(session).clear(build_handle(build))
+        _clear(build, session)
+
+
+def _clear(build: Build, session: Session) -> None:
+    """What kept the build writes down how it ended a moment before it ends itself."""
+    launcher, handle = session.place.launcher(session), build_handle(build)
+    deadline = time.monotonic() + _LAST_MOMENT_S
+    while launcher.alive(handle) and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY_S)
+    launcher.clear(handle)
 
 
 @contextmanager

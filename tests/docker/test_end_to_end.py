@@ -155,7 +155,8 @@ def test_an_environment_is_an_image_built_once_that_its_runs_cannot_change(
     told = [event["text"] for run in runs for event in studio.api(f"/runs/{run}/events")]
     assert {word for text in told for word in re.findall(r"build (\d+)", text)} <= {"1"}
     assert b"Trying it out" in raw(studio, "/builds/1/log")
-    eventually(lambda: not engine.api.containers(all=True, filters={"label": "runyard.role=build"}))
+    labels = ["runyard=e2e", "runyard.role=build"]
+    eventually(lambda: not engine.api.containers(all=True, filters={"label": labels}))
     assert len(engine.api.images("runyard/env", filters={"label": "runyard=e2e"})) == 1
 
 
