@@ -152,6 +152,7 @@ def test_a_line_is_a_link_three_clicks_from_home(
     page = open_tab("/")
     page.locator(f"a[href='/runs/{run}/']").first.click()
     page.get_by_role("link", name="Log", exact=True).click()
+    page.wait_for_url(f"**/runs/{run}/log/")  # its modules have run then: who clicks is heard
     page.locator("#L11990").click(position={"x": 20, "y": 8})
     assert page.url.endswith(f"/runs/{run}/log/#L11990")
     page.locator("#L11993").click(position={"x": 20, "y": 8}, modifiers=["Shift"])
