@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.utils.decorators import sync_and_async_middleware
 from ninja import NinjaAPI, Router
 from ninja.errors import AuthenticationError, HttpError, ValidationError, ValidationErrorContext
 
@@ -146,6 +148,39 @@ def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 def _no_such_address(request: HttpRequest, error: Http404) -> HttpResponse:
     return _answer(404, f"There is nothing at {request.path}.", code="not_found")
+
+
+Handler = Callable[[HttpRequest], Any]
+
+
+@sync_and_async_middleware
+def wrong_method_as_sentence(get_response: Handler) -> Handler:
+    """Say in the API's own words that an address knows no such method: ninja answers plain text."""
+
+    def in_our_words(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+        if not (isinstance(answer, HttpResponseNotAllowed) and request.path.startswith("/api/")):
+            return answer
+        allowed = answer["Allow"]
+        said = _answer(
+            405,
+            f"{request.path} does not know {request.method}: it takes {allowed}.",
+            code="method",
+        )
+        said["Allow"] = allowed
+        return said
+
+    if iscoroutinefunction(get_response):
+        later: Callable[[HttpRequest], Awaitable[HttpResponse]] = get_response
+
+        async def answer_later(request: HttpRequest) -> HttpResponse:
+            return in_our_words(request, await later(request))
+
+        return answer_later
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        return in_our_words(request, get_response(request))
+
+    return answer
 
 
 def _too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:

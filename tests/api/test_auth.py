@@ -101,6 +101,13 @@ def test_an_address_that_is_not_there(member: Caller) -> None:
     assert (answer.status, answer.detail) == (404, "There is nothing at /api/v1/nothing/at/all.")
 
 
+def test_a_wrong_method_is_a_sentence_that_names_the_right_ones(member: Caller, run: Run) -> None:
+    answer = member.put(f"/runs/{run.pk}/cancel", {})
+    assert (answer.status, answer.json["code"]) == (405, "method")
+    assert answer.detail == f"/api/v1/runs/{run.pk}/cancel does not know PUT: it takes POST."
+    assert answer.headers["Allow"] == "POST"
+
+
 def test_the_documentation_is_served_by_us_alone(db: None) -> None:
     page = Client().get("/api/v1/docs")
     assert page.status_code == 200
