@@ -160,7 +160,7 @@ def wrong_method_as_sentence(get_response: Handler) -> Handler:
     def in_our_words(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
         if not (isinstance(answer, HttpResponseNotAllowed) and request.path.startswith("/api/")):
             return answer
-        allowed = answer["Allow"]
+        allowed = ", ".join(sorted(answer["Allow"].split(", ")))
         said = _answer(
             405,
             f"{request.path} does not know {request.method}: it takes {allowed}.",

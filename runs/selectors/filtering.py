@@ -29,6 +29,8 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact
 from django.utils import timezone
 
+from environments.models import EnvironmentVersion
+from environments.selectors import LATEST
 from runs.models import MetricSeries, Run, RunParam
 from runs.params import VALUE_LENGTH, number_of
 from runs.query import COMPARISONS, FIELDS, Kind, Order, Query, Term, moments, seconds, statuses
@@ -167,8 +169,17 @@ def _name(term: Term, value: str, user: User, _now: datetime) -> Q:
 
 
 def _version(reference: str) -> Q:
-    """Runs in one version of an environment, by its number or by a label that it has now."""
+    """Runs in one version of an environment: by its number, or by what a label means now."""
     name, _, which = reference.partition(":")
+    if which == LATEST:
+        newest = EnvironmentVersion.objects.filter(
+            environment=OuterRef("environment_version__environment")
+        ).order_by("-number")
+        number = Coalesce(
+            Subquery(newest.filter(archived_at=None).values("number")[:1]),
+            Subquery(newest.values("number")[:1]),
+        )
+        return Q(**{COLUMNS["environment"]: name, "environment_version__number": number})
     column = "number" if re.fullmatch(r"\d{1,9}", which, re.ASCII) else "labels__name"
     return Q(**{COLUMNS["environment"]: name, f"environment_version__{column}": which})
 

@@ -61,6 +61,22 @@ def found(user: User, workspace: Workspace, text: str) -> str:
     return "".join(run.name for run in page.items)
 
 
+def test_latest_is_the_newest_version_in_use(
+    alice: User, workspace: Workspace, four: dict[str, Run]
+) -> None:
+    old = four["a"].environment_version
+    new = old.environment.versions.create(number=old.number + 1, spec=old.spec)
+    four["b"].environment_version = new
+    four["b"].save()
+    wanted = "environment:minimal:latest"
+    assert found(alice, workspace, wanted) == "b"
+    new.archived_at = timezone.now()
+    new.save()
+    assert found(alice, workspace, wanted) == "dca"
+    old.environment.versions.update(archived_at=timezone.now())
+    assert found(alice, workspace, wanted) == "b"
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -81,6 +97,8 @@ def found(user: User, workspace: Workspace, text: str) -> str:
         ("-environment:minimal:2", "dcba"),
         ("environment:minimal:prod", "dcba"),
         ("-environment:minimal:prod", ""),
+        ("environment:minimal:latest", "dcba"),
+        ("environment:scikit-learn:latest", ""),
         ("environment:minimal:none", ""),
         ("source:x", ""),
         ("-source:x", "dcba"),
