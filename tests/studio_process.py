@@ -15,12 +15,12 @@ import tempfile
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
-from studio.up.process import is_alive
+from studio.up.process import end_with_parent, is_alive
 from studio.up.record import Record, read_record
 from tests.waiting import eventually
 
@@ -106,6 +106,8 @@ class Studio:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                # an interrupted test session leaves no studio behind
+                preexec_fn=partial(end_with_parent, os.getpid()),
             )
         process = self._process
 
