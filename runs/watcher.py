@@ -41,7 +41,9 @@ class _Followed:
     intakes: dict[str, Intake] = field(default_factory=dict)
     metrics_at: float = 0.0
     metrics_due: bool = False
-    unseen_at: float = 0.0
+    asked_at: float = 0.0
+    is_in_doubt: bool = False
+    """Whether the place was last asked what the runner could not see."""
 
 
 class Watcher:
@@ -135,7 +137,7 @@ class Watcher:
 
     def _follow(self, task: LiveTask) -> None:
         assert self._watch is not None  # noqa: S101  (callers hold the lock and checked)
-        self._followed[task.name] = _Followed(task)
+        self._followed[task.name] = _Followed(task, is_in_doubt=task.is_held_up())
         prefix = f"{task.name}/"
         sizes = {
             key.removeprefix(prefix): log_store().size(key) for key in log_store().keys(prefix)
@@ -177,10 +179,14 @@ class Watcher:
             log.warning("%s/%s was cut by its own script", event.task, event.stream)
 
     def _heed(self, followed: _Followed, event: events.Beat) -> None:
-        """Have the place asked, now and then, while the runner sees neither life nor death."""
-        now = time.monotonic()
-        if event.keeper == "unknown" and now >= followed.unseen_at + UNSEEN_EVERY_S:
-            followed.unseen_at = now
+        """Have the place asked, now and then, while the runner sees neither life nor death.
+
+        And after that until what held it up there is known to be gone.
+        """
+        now, is_unseen = time.monotonic(), event.keeper == "unknown"
+        if (is_unseen or followed.is_in_doubt) and now >= followed.asked_at + UNSEEN_EVERY_S:
+            followed.asked_at = now
+            followed.is_in_doubt = is_unseen or followed.task.is_held_up()
             followed.task.unseen()
 
     def _take(self, followed: _Followed, event: events.Bytes) -> None:

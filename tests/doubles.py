@@ -246,8 +246,8 @@ class LauncherInFront:
     def stop(self, handle: Handle, *, grace_s: float, reason: str) -> None:
         self.behind.stop(handle, grace_s=grace_s, reason=reason)
 
-    def settle(self, handle: Handle) -> None:
-        self.behind.settle(handle)
+    def settle(self, handle: Handle) -> str:
+        return self.behind.settle(handle)
 
     def release(self, handle: Handle) -> None:
         self.behind.release(handle)

@@ -79,11 +79,12 @@ class Launcher(Protocol):
         """
         ...
 
-    def settle(self, handle: Handle) -> None:
+    def settle(self, handle: Handle) -> str:
         """Record the end of a task that died without a word, where only the place knows of it.
 
         For when the runner cannot tell whether it lives. What lives, or has recorded its end
-        itself, is left as it is.
+        itself, is left as it is: the answer says what keeps it there from going on and how it
+        goes on, or is empty.
         """
         ...
 

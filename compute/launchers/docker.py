@@ -82,20 +82,33 @@ class DockerLauncher:
         return found is not None and _lives(found)
 
     def stop(self, handle: Handle, *, grace_s: float, reason: str) -> None:
-        """As promised by `Launcher`: the keeper ends the tree, and hears of it at once."""
-        self._session.stop(handle["name"], reason=reason, grace_s=grace_s)
-        with self._site.engine.reached(), suppress(APIError):  # it has ended, or never was
-            self._site.engine.api.kill(self._site.container_name(handle["name"]), "SIGUSR1")
+        """As promised by `Launcher`: the keeper ends the tree, and hears of it at once.
 
-    def settle(self, handle: Handle) -> None:
+        Also one that somebody has paused: it goes on, to its end.
+        """
+        name, api = handle["name"], self._site.engine.api
+        self._session.stop(name, reason=reason, grace_s=grace_s)
+        with self._site.engine.reached():
+            found = self._site.state(name)
+            with suppress(APIError):  # it has ended, or never was
+                if found is not None and found["State"]["Paused"]:
+                    api.unpause(self._site.container_name(name))
+                api.kill(self._site.container_name(name), "SIGUSR1")
+
+    def settle(self, handle: Handle) -> str:
         """As promised by `Launcher`, from what the engine says of the container."""
         name = handle["name"]
         with self._site.engine.reached():
             found = self._site.state(name)
-        if found is not None and (_lives(found) or found["State"]["Status"] == "created"):
-            return
-        reason, sentence = _death(found)
-        self._session.conclude(name, reason=reason, error=sentence)
+        if found is not None and found["State"]["Paused"]:
+            return (
+                "Its container is paused on the engine: "
+                f"'docker unpause {self._site.container_name(name)}' there lets it go on."
+            )
+        if found is None or not (_lives(found) or found["State"]["Status"] == "created"):
+            reason, sentence = _death(found)
+            self._session.conclude(name, reason=reason, error=sentence)
+        return ""
 
     def release(self, handle: Handle) -> None:
         """As promised by `Launcher`: the container goes, with what was written beside the folder.

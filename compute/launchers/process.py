@@ -52,9 +52,10 @@ class ProcessLauncher:
         """As promised by `Launcher`."""
         self._session.stop(handle["name"], reason=reason, grace_s=grace_s)
 
-    def settle(self, handle: Handle) -> None:
+    def settle(self, handle: Handle) -> str:
         """Nothing: the runner sees the processes of its own machine itself."""
         del handle
+        return ""
 
     def release(self, handle: Handle) -> None:
         """Nothing: a process that has ended holds nothing."""

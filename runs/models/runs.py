@@ -100,6 +100,8 @@ class Run(models.Model):
     """One line for lists: the traceback's last line, or what the studio has to say."""
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     canceled_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    held_up = models.TextField(blank=True)
+    """What keeps its command from going on over there and how it goes on, as last heard."""
 
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -73,9 +73,9 @@ def _waiting(run: Run, turns: Mapping[int, _Turn]) -> str:
         return _stopping(run)
     unreachable = _unreachable(run.target)
     if run.status == Status.RUNNING:
-        return (
-            unreachable and f"{unreachable}: the run goes on there, its log catches up afterwards."
-        )
+        if not unreachable:
+            return run.held_up
+        return f"{unreachable}: the run goes on there, its log catches up afterwards."
     return (
         _studio_trouble(run.target) or (unreachable and f"{unreachable}.") or _own_step(run, turns)
     )

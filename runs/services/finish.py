@@ -92,7 +92,8 @@ def exit_code(exited: Mapping[str, Any] | None) -> int | None:
 def attempt_settle(*, attempt_id: int) -> None:
     """Let the place itself say whether an attempt lives that its runner cannot see.
 
-    One that died without a word gets its record there, and the watch finds it.
+    One that died without a word gets its record there, and the watch finds it. What keeps one
+    that lives from going on is noted with the run, until it goes on.
     """
     attempt = Attempt.objects.select_related("run__target").get(pk=attempt_id)
     if attempt.ended_at is not None:
@@ -100,9 +101,17 @@ def attempt_settle(*, attempt_id: int) -> None:
     try:
         with session_for(target_place(target=attempt.run.target)) as session:
             handle = attempt.handle or {"name": attempt.folder}
-            session.place.launcher(session).settle(handle)
+            held_up = session.place.launcher(session).settle(handle)
     except (TargetUnreachable, TargetRefused) as error:
         log.info("run %s: nobody can say whether it lives: %s", attempt.run_id, error)
+    else:
+        _note_held_up(attempt.run_id, held_up)
+
+
+@transaction.atomic
+def _note_held_up(run_id: int, sentence: str) -> None:
+    if Run.objects.filter(pk=run_id).exclude(held_up=sentence).update(held_up=sentence):
+        run_note(run_id=run_id, kind="held_up", text=sentence or "Nothing holds it up any more.")
 
 
 def attempt_collect(*, attempt_id: int) -> int | None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from compute.watch import Ended
 from environments.models import Build
 from environments.services import build_finished, build_folder, build_hidden
-from runs.models import Attempt
+from runs.models import Attempt, Run
 from runs.selectors.secrets import attempt_mask
 from runs.services.finish import attempt_ended, attempt_lost
 from runs.services.metrics import metrics_ingest
@@ -56,8 +56,12 @@ class LiveTask(Protocol):
         """All of it is over and every byte is stored."""
         ...
 
+    def is_held_up(self) -> bool:
+        """Whether something over there was last known to keep it from going on."""
+        ...
+
     def unseen(self) -> None:
-        """The runner cannot tell whether it lives."""
+        """The runner cannot tell whether it lives, or could not a moment ago."""
         ...
 
     def lost(self) -> None:
@@ -111,6 +115,10 @@ class LiveAttempt:
             attempt=self.attempt, exited=event.exited, sealed=event.sealed, rebooted=event.rebooted
         )
 
+    def is_held_up(self) -> bool:
+        """As its page says."""
+        return Run.objects.filter(pk=self.attempt.run_id).exclude(held_up="").exists()
+
     def unseen(self) -> None:
         """Ask the place itself."""
         enqueue("runs.jobs.settle", self.attempt.pk)
@@ -148,6 +156,10 @@ class LiveBuild:
     def ended(self, event: Ended) -> None:
         """Seal the log and tell the environments."""
         self._finish(event.exited, event.sealed)
+
+    def is_held_up(self) -> bool:
+        """Nobody keeps that of a build."""
+        return False
 
     def unseen(self) -> None:
         """Ask the place itself."""

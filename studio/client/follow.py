@@ -129,8 +129,8 @@ class Watcher:
             items.payload(item["bytes"], self._build_bytes)
 
     def _explain(self, run: dict[str, Any]) -> None:
-        """Say why it waits, once for each reason; a run that runs speaks for itself."""
-        if run["status"] not in {"queued", "preparing"} or not run["waiting"]:
+        """Say why it waits, once for each reason; most runs that run speak for themselves."""
+        if run["status"] not in {"queued", "preparing", "running"} or not run["waiting"]:
             return
         said = f"run {self.run_id} is {run['status']}: {run['waiting']}"
         known, self._said = self._said, said

@@ -76,6 +76,7 @@ def test_the_log_goes_to_stdout_as_it_is_and_the_rest_to_stderr(
             run_item(),
             log_item(0, b"bytes \xff\x00\r\n{")[:-3],
             b"\r\n{",
+            run_item(waiting="Its container is paused on the engine."),
             END,
         )
     )
@@ -85,6 +86,7 @@ def test_the_log_goes_to_stdout_as_it_is_and_the_rest_to_stderr(
         "run 7 is queued: 2 runs ahead on gpu.",
         "run 7 is preparing: The environment e is being built (build 3).",
         "collecting",
+        "run 7 is running: Its container is paused on the engine.",
     ]
     assert ended["status"] == "completed"
 

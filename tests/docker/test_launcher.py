@@ -160,6 +160,38 @@ def test_a_container_that_somebody_killed_is_told_too(
     assert "killed from outside (exit status 137)" in settled(launcher, session)["error"]
 
 
+def test_a_paused_container_is_told_and_goes_on_where_it_was(
+    engine: DockerEngine, session: Session, site: SharingSite, seen: Path
+) -> None:
+    count = "i=0; while :; do i=$((i+1)); echo $i > {there}/count; sleep 0.02; done"
+    launcher = launched(session, site, task(count, seen))
+    eventually(lambda: text_of(seen / "count"))
+    name = site.container_name("t1")
+    assert launcher.settle({"name": "t1"}) == ""
+    engine.api.pause(name)
+    before = text_of(seen / "count")
+    assert launcher.settle({"name": "t1"}) == (
+        f"Its container is paused on the engine: 'docker unpause {name}' there lets it go on."
+    )
+    assert launcher.alive({"name": "t1"})
+    assert text_of(seen / "count") == before
+    engine.api.unpause(name)
+    eventually(lambda: text_of(seen / "count") not in {before, ""})
+    assert launcher.settle({"name": "t1"}) == ""
+
+
+def test_the_end_of_its_time_reaches_a_paused_container(
+    engine: DockerEngine, session: Session, site: SharingSite, seen: Path
+) -> None:
+    launcher = launched(session, site, task("trap 'exit 3' TERM; " + ON_AND_ON, seen))
+    eventually(lambda: text_of(seen / "pid"))
+    engine.api.pause(site.container_name("t1"))
+    launcher.stop({"name": "t1"}, grace_s=10, reason="timed_out")
+    exited = ended(session).exited
+    assert exited is not None
+    assert (exited["status"], exited["reason"]) == ({"exited": 3}, "timed_out")
+
+
 def test_a_container_that_is_stopped_from_outside_ends_its_command_in_order(
     engine: DockerEngine, session: Session, site: SharingSite, seen: Path
 ) -> None:

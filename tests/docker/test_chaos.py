@@ -1,0 +1,158 @@
+"""A real studio and an engine behind TLS, on which somebody or something breaks what there is."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.conftest import free_port
+from tests.docker.engine import IMAGE, DockerEngine
+from tests.docker.link import Link, certificates
+from tests.studio_process import Studio, migrate_once
+from tests.waiting import eventually
+
+TICKS = (
+    "import itertools, time\nfor i in itertools.count():\n    print('tick', i, flush=True)\n"
+    "    time.sleep(0.05)\n"
+)
+
+
+@pytest.fixture(scope="module")
+def link(engine: DockerEngine) -> Iterator[Link]:
+    with Link(engine.holder_pid) as link:
+        yield link
+
+
+@pytest.fixture(scope="module")
+def tls(link: Link, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tls")
+    certificates(folder, link.address)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def listening(engine: DockerEngine, link: Link, tls: Path) -> Iterator[list[str]]:
+    """The engine listens on the link too: with what options it was started."""
+    options = [
+        f"--host=tcp://{link.address}:2376",
+        "--tlsverify",
+        f"--tlscacert={tls}/ca.pem",
+        f"--tlscert={tls}/server-cert.pem",
+        f"--tlskey={tls}/server-key.pem",
+    ]
+    engine.stop()
+    engine.start(*options)
+    yield options
+    engine.stop()
+    engine.start()
+
+
+@pytest.fixture(scope="module")
+def studio(
+    listening: list[str], link: Link, tls: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Studio]:
+    """It reaches the engine over the link alone."""
+    data_dir = tmp_path_factory.mktemp("studio") / "data"
+    migrate_once(data_dir)
+    base = tmp_path_factory.getbasetemp()
+    with Studio(data_dir, port=free_port(), link_root=base) as studio:
+        made = studio.cli("env", "create", "inside", "--interpreter", "python")
+        assert made.code == 0, made.stderr.decode()
+        address = f"tcp://{link.address}:2376"
+        settings = {"address": address, "tls": str(tls), "image": IMAGE, "volume": "chaos"}
+        given = [word for setting in settings.items() for word in ("--set", "=".join(setting))]
+        answer = studio.cli("target", "register", "engine", *given, "--slots", "4")
+        assert answer.code == 0, answer.stderr.decode() + answer.stdout.decode()
+        yield studio
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "tick.py").write_text(TICKS)
+    return folder
+
+
+def ticking(studio: Studio, folder: Path, *more: str) -> int:
+    """A run on the engine that prints for ever, seen to print."""
+    words = ("--target", "engine", "--environment", "inside", *more, "tick.py")
+    run = studio.submit(folder, *words)
+    eventually(lambda: b"tick 3" in studio.log(run), timeout_s=60, what=f"run {run} to print")
+    return run
+
+
+def containers_of(engine: DockerEngine, run: int) -> list[str]:
+    """The containers of a run, dead or alive."""
+    label = {"label": ["runyard=chaos", "runyard.role=run"]}
+    names = [
+        found["Names"][0].lstrip("/") for found in engine.api.containers(all=True, filters=label)
+    ]
+    return [name for name in names if f"-run-{run}-" in name]
+
+
+def waiting(studio: Studio, run: int) -> str:
+    """What REST says that a run waits for."""
+    return str(studio.run(run)["waiting"])
+
+
+def page(studio: Studio, run: int, cookie: str) -> str:
+    """The page of a run, as its source."""
+    address = f"{studio.record.url}runs/{run}/"
+    request = urllib.request.Request(address, headers={"Cookie": cookie})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return str(answer.read().decode())
+
+
+def prints_on(studio: Studio, run: int) -> None:
+    """Wait for a good deal more of a run's log than there is."""
+    before = studio.log(run).count(b"tick")
+    eventually(
+        lambda: studio.log(run).count(b"tick") > before + 20,
+        timeout_s=60,
+        what=f"run {run} to print on",
+    )
+
+
+def ended_whole(studio: Studio, run: int, status: str) -> dict[str, Any]:
+    """How a run ended that printed each of its lines once, and whose every byte is stored."""
+    ended = studio.finished(run, timeout_s=90)
+    assert ended["status"] == status, ended
+    lines = studio.log(run).decode().splitlines()
+    assert lines == [f"tick {number}" for number in range(len(lines))]
+    assert ended["receipt"]["complete"], ended["receipt"]
+    return ended
+
+
+def test_a_run_that_a_stranger_paused_says_so_and_goes_on_afterwards(
+    studio: Studio, engine: DockerEngine, folder: Path
+) -> None:
+    runs = [ticking(studio, folder) for _ in range(2)]
+    for run in runs:
+        (name,) = containers_of(engine, run)
+        engine.api.pause(name)
+    for run in runs:
+        eventually(lambda run=run: "paused" in waiting(studio, run), timeout_s=60)
+    goes_on, unwanted = runs
+    (name,) = containers_of(engine, goes_on)
+    sentence = (
+        f"Its container is paused on the engine: 'docker unpause {name}' there lets it go on."
+    )
+    assert waiting(studio, goes_on) == sentence
+    assert studio.run(goes_on)["status"] == "running"
+    assert sentence in studio.cli("show", str(goes_on)).stdout.decode()
+    assert name in page(studio, goes_on, studio.session_cookie())
+    studio.api(f"/runs/{unwanted}/cancel", {})
+    ended_whole(studio, unwanted, "canceled")
+    assert not containers_of(engine, unwanted)
+    engine.api.unpause(name)
+    prints_on(studio, goes_on)
+    eventually(lambda: not waiting(studio, goes_on), timeout_s=60, what="nothing to hold it up")
+    studio.api(f"/runs/{goes_on}/cancel", {})
+    ended_whole(studio, goes_on, "canceled")
+    told = [event["text"] for event in studio.api(f"/runs/{goes_on}/events")]
+    assert told.count(sentence) == told.count("Nothing holds it up any more.") == 1
