@@ -107,7 +107,7 @@ class Studio:
                 stderr=output,
                 start_new_session=True,
                 # an interrupted test session leaves no studio behind
-                preexec_fn=partial(end_with_parent, os.getpid()),
+                preexec_fn=partial(end_with_parent, os.getpid()),  # noqa: PLW1509  (no threads here)
             )
         process = self._process
 
