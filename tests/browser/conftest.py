@@ -20,6 +20,25 @@ from tests.chaos.conftest import free_port, make_plain_environment
 from tests.studio_process import Studio, migrate_once
 
 CHROMIUM = Path("/usr/bin/chromium")
+FEATURES_OFF = (
+    # the pages of the address bar's own list, which each new tab loads: more work than ours
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxAimPopup",
+    # what Playwright turns off itself, whose list this one takes the place of
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -28,6 +47,7 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--disable-features={','.join(FEATURES_OFF)}",
 ]
 # what a page complains of while its studio is away, whatever it was fetching at that moment
 STUDIO_AWAY = ("WebSocket", "ERR_", "Failed to fetch", "502", "503", "htmx:")
