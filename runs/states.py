@@ -148,7 +148,8 @@ ENDINGS: dict[EndReason, Ending] = {
     EndReason.HOST_RESTARTED: Ending(
         Status.FAILED,
         Retry.AGAIN,
-        "The target restarted while the command ran. The log up to then is kept; run it again.",
+        "The target, or the engine that held its container, stopped or restarted while the command "
+        "ran. The log up to then is kept; run it again.",
     ),
     EndReason.TARGET_LOST: Ending(
         Status.FAILED,

@@ -114,9 +114,17 @@ class DockerEngine:
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it at once; its containers do not notice until it is started again."""
+        """End it at once; its containers do not notice until it is started again.
+
+        Its containerd dies with it. Where that stays a zombie for a while, as under a slow
+        process 1, the next engine would take it for alive and wait for it.
+        """
+        noted = self.folder / "exec/containerd/containerd.pid"
+        containerd = int(noted.read_text())
         self._end(signal.SIGKILL)
-        (self.folder / "pid").unlink(missing_ok=True)
+        eventually(lambda: _is_dead(containerd), what="containerd to die")
+        for path in (noted, self.folder / "pid"):
+            path.unlink(missing_ok=True)
 
     def remove_containers(self) -> None:
         """Remove every container, dead or alive."""
@@ -175,6 +183,15 @@ class DockerEngine:
             for folder, _, _ in os.walk(top, topdown=False):
                 with contextlib.suppress(OSError):
                     Path(folder).rmdir()
+
+
+def _is_dead(pid: int) -> bool:
+    """Whether a process is gone, or all but reaped."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
+    return "\nState:\tZ" in status
 
 
 def _namespace(pid: object, kind: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from runs.states import ENDINGS, EndReason, Retry
 from tests.chaos.conftest import free_port
 from tests.docker.engine import IMAGE, DockerEngine
 from tests.docker.link import Link, certificates
 from tests.studio_process import Studio, migrate_once
 from tests.waiting import eventually
 
+CUT_S = 30
 TICKS = (
     "import itertools, time\nfor i in itertools.count():\n    print('tick', i, flush=True)\n"
     "    time.sleep(0.05)\n"
@@ -156,3 +159,61 @@ def test_a_run_that_a_stranger_paused_says_so_and_goes_on_afterwards(
     ended_whole(studio, goes_on, "canceled")
     told = [event["text"] for event in studio.api(f"/runs/{goes_on}/events")]
     assert told.count(sentence) == told.count("Nothing holds it up any more.") == 1
+
+
+def test_a_run_goes_on_while_the_link_to_its_engine_is_cut(
+    studio: Studio, engine: DockerEngine, link: Link, folder: Path
+) -> None:
+    run = ticking(studio, folder)
+    cookie = studio.session_cookie()
+    link.cut()
+    cut_at = time.monotonic()
+    try:
+        eventually(lambda: "unreachable since" in waiting(studio, run), timeout_s=CUT_S + 30)
+        assert studio.api("/targets/engine")["unreachable_since"]
+        assert "engine is unreachable since" in page(studio, run, cookie)
+        before = studio.log(run).count(b"tick")
+        eventually(lambda: time.monotonic() > cut_at + CUT_S, timeout_s=CUT_S)
+        assert studio.run(run)["status"] == "running"
+        assert studio.log(run).count(b"tick") == before
+    finally:
+        link.mend()
+    eventually(lambda: not waiting(studio, run), timeout_s=60, what="the engine to be reached")
+    eventually(lambda: studio.log(run).count(b"tick") > before + CUT_S * 10, timeout_s=60)
+    assert len(containers_of(engine, run)) == 1
+    studio.api(f"/runs/{run}/cancel", {})
+    ended_whole(studio, run, "canceled")
+
+
+def test_the_death_of_an_engine_that_keeps_its_containers_costs_a_run_nothing(
+    studio: Studio, engine: DockerEngine, listening: list[str], folder: Path
+) -> None:
+    engine.stop()
+    engine.start(*listening, "--live-restore")
+    run = ticking(studio, folder)
+    (container,) = containers_of(engine, run)
+    started_at = engine.api.inspect_container(container)["State"]["StartedAt"]
+    engine.kill()
+    engine.start(*listening, "--live-restore")
+    prints_on(studio, run)
+    assert containers_of(engine, run) == [container]
+    assert engine.api.inspect_container(container)["State"]["StartedAt"] == started_at
+    studio.api(f"/runs/{run}/cancel", {})
+    ended_whole(studio, run, "canceled")
+
+
+def test_a_run_that_the_death_of_its_engine_ended_says_so(
+    studio: Studio, engine: DockerEngine, listening: list[str], folder: Path
+) -> None:
+    engine.stop()
+    engine.start(*listening)
+    run = ticking(studio, folder)
+    engine.kill()
+    engine.start(*listening)
+    ended = ended_whole(studio, run, "failed")
+    assert ended["end_reason"] == EndReason.HOST_RESTARTED
+    assert "the engine that held its container, stopped" in ended["error"]
+    assert ENDINGS[EndReason.HOST_RESTARTED].retry is Retry.AGAIN
+    assert not containers_of(engine, run)
+    told = [event["new_status"] for event in studio.api(f"/runs/{run}/events")]
+    assert told.count("running") == 1
