@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.axe import findings
 from tests.browser.conftest import OpenTab
 from tests.studio_process import Studio
 
@@ -60,17 +60,6 @@ def write(page: Page, text: str, offered: str) -> None:
     page.keyboard.press("ArrowDown")
     expect(options(page).first).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
-
-
-def findings(page: Page) -> list[str]:
-    """What axe calls serious or critical in the page as it stands."""
-    violations = Axe().run(page).response["violations"]
-    return [
-        f"{violation['id']}: {node['html'][:200]}"
-        for violation in violations
-        if violation["impact"] in {"serious", "critical"}
-        for node in violation["nodes"]
-    ]
 
 
 def undo(page: Page) -> None:

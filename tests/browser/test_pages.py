@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
 
-import axe_playwright_python
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import ViewportSize, expect
 
+from tests.browser.axe import findings_in_both_themes
 from tests.browser.conftest import OpenTab
 from tests.browser.pages import MISSING, PAGES
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
 PLACE = ("--environment", "here")
-THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-STAND_STILL = """() => {
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync("*, ::before, ::after { transition: none !important }");
-  document.adoptedStyleSheets = [sheet];
-}"""
-"""So that colours are what they will be, as soon as the theme changes."""
-AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 
 
 @pytest.fixture
@@ -131,39 +122,19 @@ def test_the_theme_button_goes_round_and_is_remembered(open_tab: OpenTab) -> Non
 
 
 @pytest.mark.timeout(300)
-def test_pages_can_be_used_by_everybody(ended: int, open_tab: OpenTab) -> None:
-    page = open_tab("/", color_scheme="light", reduced_motion="reduce", forgive=("404",))
-    axe = AXE.read_text()
-    found = {}
+def test_every_page_can_be_used_by_everybody(ended: int, open_tab: OpenTab) -> None:
+    """Each is loaded once, on a telephone; the telephone then grows to a desk."""
+    telephone: ViewportSize = {"width": 390, "height": 844}
+    desk: ViewportSize = {"width": 1280, "height": 800}
+    page = open_tab("/", viewport=telephone, reduced_motion="reduce", forgive=("404",))
+    wide, found = {}, {}
     for path in PAGES:
+        page.set_viewport_size(telephone)
         answer = page.goto(path.format(run=ended))
         assert answer is not None
         assert answer.status == (404 if path == MISSING else 200), path
-        page.evaluate(STAND_STILL)
-        page.evaluate(axe)
-        for theme in THEMES:
-            page.emulate_media(color_scheme=theme)
-            found[f"{path} {theme}"] = findings(page)
-    assert {where: what for where, what in found.items() if what} == {}
-
-
-def findings(page: Page) -> list[str]:
-    """What axe calls serious or critical there."""
-    answer = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{violation['id']}: {node['html'][:200]} {node['failureSummary'][:200]}"
-        for violation in answer["violations"]
-        if violation["impact"] in {"serious", "critical"}
-        for node in violation["nodes"][:3]
-    ]
-
-
-def test_no_page_is_wider_than_a_telephone(ended: int, open_tab: OpenTab) -> None:
-    page = open_tab("/", viewport={"width": 390, "height": 844}, forgive=("404",))
-    wide = {}
-    for path in PAGES:
-        page.goto(path.format(run=ended))
-        width = page.evaluate("document.documentElement.scrollWidth")
-        if width > 390:
-            wide[path] = width
-    assert wide == {}
+        wide[path] = page.evaluate("document.documentElement.scrollWidth")
+        page.set_viewport_size(desk)
+        found[path] = findings_in_both_themes(page)
+    assert {path: width for path, width in wide.items() if width > 390} == {}
+    assert {path: what for path, what in found.items() if what} == {}

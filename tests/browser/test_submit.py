@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from studio.client.folder import digest, scan
+from tests.browser.axe import findings_in_both_themes
 from tests.browser.conftest import STUDIO_AWAY, OpenTab
-from tests.browser.test_pages import AXE, findings
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
@@ -251,10 +251,7 @@ def test_a_filter_narrows_the_tree_and_what_is_typed_is_shown_in_it(
     filter_box.fill("nothing")
     expect(told).to_have_text("None of 316 files is called so.")
     filter_box.fill("")
-    page.evaluate(AXE.read_text())
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        assert findings(page) == []
+    assert findings_in_both_themes(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
