@@ -136,28 +136,52 @@ def environment_bootstrap_curated(*, workspace: Workspace) -> None:
         .order_by("number")
         .values_list("environment__name", "spec_digest")
     )
-    for template in templates():
-        spec = template_spec(template.requirements, template.lock)
-        if newest.get(template.name) != spec_digest(spec):
-            _register(workspace, template, spec)
+    specs = [(each, template_spec(each.requirements, each.lock)) for each in templates()]
+    lacking = [(each, spec) for each, spec in specs if newest.get(each.name) != spec_digest(spec)]
+    if not lacking:
+        return
+    environments = {known.name: known for known in Environment.objects.filter(workspace=workspace)}
+    _register(workspace, [(each, spec) for each, spec in lacking if each.name not in environments])
+    for template, spec in lacking:
+        known = environments.get(template.name)
+        if known and known.origin == Environment.Origin.CURATED:
+            _renew(known, template, spec)
 
 
 @transaction.atomic
-def _register(workspace: Workspace, template: Template, spec: Spec) -> None:
-    environment, _ = Environment.objects.get_or_create(
-        workspace=workspace,
-        name=template.name,
-        defaults={"origin": Environment.Origin.CURATED, "description": template.description},
+def _register(workspace: Workspace, new: list[tuple[Template, Spec]]) -> None:
+    """All at once: a workspace gets them in a few statements."""
+    environments = Environment.objects.bulk_create(
+        Environment(
+            workspace=workspace,
+            name=template.name,
+            origin=Environment.Origin.CURATED,
+            description=template.description,
+        )
+        for template, _ in new
     )
-    if environment.origin != Environment.Origin.CURATED:
-        return
+    versions = EnvironmentVersion.objects.bulk_create(
+        EnvironmentVersion(
+            environment=environment, number=1, spec=spec, spec_digest=spec_digest(spec)
+        )
+        for environment, (_, spec) in zip(environments, new, strict=True)
+    )
+    Lock.objects.bulk_create(
+        Lock(version=version, text=template.lock, **_lock_place(template))
+        for version, (template, _) in zip(versions, new, strict=True)
+    )
+
+
+@transaction.atomic
+def _renew(environment: Environment, template: Template, spec: Spec) -> None:
     version = _version_ensure(environment, spec, None)
     Lock.objects.get_or_create(
-        version=version,
-        python_version=template.lock_python,
-        platform=Lock.ANY_PLATFORM,
-        defaults={"text": template.lock},
+        version=version, **_lock_place(template), defaults={"text": template.lock}
     )
+
+
+def _lock_place(template: Template) -> dict[str, str]:
+    return {"python_version": template.lock_python, "platform": Lock.ANY_PLATFORM}
 
 
 def _based(spec: Spec, definition: Definition) -> Definition:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from environments.catalog import templates
@@ -49,6 +52,14 @@ def test_looking_that_all_curated_environments_are_there_costs_one_query(
 ) -> None:
     with django_assert_num_queries(1):
         environment_bootstrap_curated(workspace=curated)
+
+
+def test_a_workspace_gets_all_curated_environments_in_a_few_statements(
+    workspace: Workspace, django_assert_max_num_queries: Callable[[int], Any]
+) -> None:
+    with django_assert_max_num_queries(7):
+        environment_bootstrap_curated(workspace=workspace)
+    assert Lock.objects.count() == len(templates())
 
 
 def test_a_new_lock_of_a_template_is_a_new_version(
