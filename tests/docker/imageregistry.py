@@ -16,7 +16,7 @@ from tests.waiting import eventually
 
 HOST = "localhost:5117"
 PASSWORD = "word-of-the-robot"
-_CRYPT = "import crypt; print(crypt.crypt(%r, crypt.mksalt(crypt.METHOD_BLOWFISH)))"
+_CRYPT = "import crypt; print(crypt.crypt(%r, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))"
 _PROBE = "import socket; socket.create_connection(('127.0.0.1', 5117), 2)"
 
 
