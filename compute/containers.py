@@ -20,6 +20,7 @@ from docker.types import DeviceRequest, LogConfig, Mount
 from compute.engine import Engine
 from compute.sizes import size_bytes
 from compute.transports.base import ImageMissing, TargetRefused, TargetUnreachable
+from compute.transports.loader import runner_argv
 
 ROOT = "/runyard"
 """Where the volume lies in our containers."""
@@ -211,14 +212,7 @@ class Site:
             return self.create(
                 self.container_name(task),
                 image=image,
-                command=[
-                    python or self.python,
-                    "-I",
-                    "-S",
-                    f"{runner}/runner.py",
-                    "keep",
-                    f"{ROOT}/tasks/{task}",
-                ],
+                command=runner_argv(python or self.python, runner, "keep", f"{ROOT}/tasks/{task}"),
                 host_config=config,
                 labels={**self.labels(role), TASK: task},
                 user=self.user,

@@ -3173,17 +3173,24 @@ def env_fault(path: str) -> str:
     return _added_told(path, noted)
 
 
-def rows_to_note(path: str) -> "Iterator[list[object]]":
-    """Path, size and mtime of every file of an environment but its bytecode, links as they are."""
+def rows_to_note(path: str) -> "list[list[object]]":
+    """Path, size and mtime of every file of an environment but its bytecode, links as they are.
+
+    Looked at from within their folders, like `env_fault`, and it leaves us in the root folder too.
+    """
+    rows: "list[list[object]]" = []
     todo = [""]
     while todo:
-        folder = todo.pop()
-        for entry in os.scandir(os.path.join(path, folder)):
+        below = todo.pop()
+        os.chdir(os.path.join(path, below))
+        for entry in os.scandir():
             if not entry.is_dir(follow_symlinks=False):
                 row = entry.stat(follow_symlinks=False)
-                yield [os.path.join(folder, entry.name), row.st_size, row.st_mtime_ns]
+                rows.append([below + entry.name, row.st_size, row.st_mtime_ns])
             elif entry.name != "__pycache__":
-                todo.append(os.path.join(folder, entry.name))
+                todo.append(below + entry.name + "/")
+    os.chdir("/")
+    return rows
 
 
 def _is_as_noted(name: str, size: int, mtime_ns: int) -> bool:
@@ -3457,42 +3464,68 @@ def trim_cache(root: str, wanted: int, tick: "Callable[[], None]") -> int:
     return freed
 
 
-def damaged_files(path: str, tick: "Callable[[], None]") -> "dict[str, list[str]]":
-    """The files that are not what their packages' own lists of hashes say, by distribution."""
-    import csv
+BYTECODE = "BYTECODE."
+"""What a list of bytecode is called, before the tag of the Python that it is for."""
 
+
+def damaged_files(path: str, tick: "Callable[[], None]") -> "dict[str, list[str]]":
+    """The files that are not what their packages' own lists of hashes say, by distribution.
+
+    Of the bytecode we made those lists, when it was compiled.
+    """
     damaged: "dict[str, list[str]]" = {}
     for folder in package_folders(path):
         top = os.path.join(path, folder)
-        for name in sorted(os.listdir(top)):
-            record = os.path.join(top, name, "RECORD")
-            if not name.endswith(".dist-info") or not os.path.exists(record):
-                continue
-            with open(record, newline="", encoding="utf-8") as file:
-                rows = [row for row in csv.reader(file) if len(row) > 1]
-            for row in rows:
+        for name in distributions(top):
+            for row in _hashes_of(os.path.join(top, name)):
                 tick()
-                if row[1].startswith("sha256=") and not _has_hash(
-                    os.path.join(top, row[0]), row[1]
-                ):
+                if not _has_hash(os.path.join(top, row[0]), row[1]):
                     relative = os.path.normpath(os.path.join(folder, row[0]))
                     damaged.setdefault(name.split("-")[0], []).append(relative)
     return damaged
 
 
+def distributions(top: str) -> "list[str]":
+    """The folders, each with a RECORD, that describe the distributions installed into `top`."""
+    names = sorted(name for name in os.listdir(top) if name.endswith(".dist-info"))
+    return [name for name in names if os.path.exists(os.path.join(top, name, "RECORD"))]
+
+
+def _hashes_of(folder: str) -> "Iterator[list[str]]":
+    """The rows of all lists of hashes in the folder that describes a distribution."""
+    for name in sorted(os.listdir(folder)):
+        if name == "RECORD" or name.startswith(BYTECODE):
+            for row in read_hashes(os.path.join(folder, name)):
+                yield row
+
+
+def read_hashes(path: str) -> "list[list[str]]":
+    """The rows of a distribution's list that name a file and its hash."""
+    import csv
+
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    return [row for row in rows if len(row) > 1 and row[1].startswith("sha256=")]
+
+
 def _has_hash(path: str, wanted: str) -> bool:
+    try:
+        return hash_of(path) == wanted.rstrip("=")
+    except OSError:
+        return False
+
+
+def hash_of(path: str) -> str:
+    """The hash of a file as lists of distributions word it."""
     import base64
     import hashlib
 
     digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            for piece in iter(lambda: file.read(PIECE), b""):
-                digest.update(piece)
-    except OSError:
-        return False
+    with open(path, "rb") as file:
+        for piece in iter(lambda: file.read(PIECE), b""):
+            digest.update(piece)
     text = base64.urlsafe_b64encode(digest.digest()).decode("ascii")
-    return wanted[len("sha256=") :].rstrip("=") == text.rstrip("=")
+    return "sha256=" + text.rstrip("=")
 
 
 def damage_told(damaged: "dict[str, list[str]]") -> str:
@@ -3500,7 +3533,7 @@ def damage_told(damaged: "dict[str, list[str]]") -> str:
     files = [path for paths in damaged.values() for path in paths]
     if not files:
         return ""
-    said = "%d of its files do not have the hash that their package says, the first being %s."
+    said = "%d of its files do not have the hash that was noted of them, the first being %s."
     return said % (len(files), files[0])
 
 
@@ -3674,16 +3707,15 @@ class Build:
         link_mode = self._order.get("link_mode", "hardlink")
         sync = ["pip", "sync", "--python", python, "--require-hashes", "--link-mode", link_mode]
         sync += ["--allow-empty-requirements", requirements]
-        uv.do("Installing the locked packages", *sync)
-        is_fresh = bool(self._order.get("fresh"))
-        if is_fresh:
-            self._mend(uv, sync)
         bytecode = Bytecode(self._path, self._order["cache"])
+        is_fresh = bool(self._order.get("fresh"))
+        uv.do("Installing the locked packages", *sync, at_hand=not is_fresh)
         if is_fresh:
             bytecode.forget()
-        if bytecode.missing():
+            self._mend(uv, sync)
+        if not bytecode.is_there():
             uv.do("Compiling their modules", *sync, "--compile-bytecode")
-            bytecode.keep()
+            bytecode.keep(fresh=is_fresh)
         if self._order.get("smoke"):
             smoke = os.path.join(self._folder, "smoke.py")
             write_file(smoke, self._order["smoke"].encode("utf-8"))
@@ -3720,7 +3752,7 @@ class Build:
             raise Refusal("The packages themselves are damaged. %s" % left)
 
     def _complete(self) -> None:
-        files = list(rows_to_note(self._path))
+        files = rows_to_note(self._path)
         folders = [*package_folders(self._path), "bin"]
         entries = {name: sorted(os.listdir(os.path.join(self._path, name))) for name in folders}
         complete = {"key": self._order["key"], "files": files, "entries": entries}
@@ -3733,82 +3765,116 @@ class Bytecode:
     """The compiled modules of an environment, of which uv's cache gets a link beside the sources.
 
     What the next environment links out of the cache then has its bytecode with it. Python itself
-    sees to it that bytecode counts for that Python and that source alone.
+    sees to it that bytecode counts for that Python and that source alone. A list in the folder of
+    each distribution, as its RECORD is one, says that its bytecode is there, and has the hashes.
     """
 
     def __init__(self, path: str, cache: str) -> None:
         import subprocess
 
+        self._path = path
+        self._cache = cache
         tells = "import sys; print(sys.implementation.cache_tag)"
-        python = os.path.join(path, "bin", "python")
-        tag = subprocess.check_output([python, "-I", "-S", "-c", tells]).decode("ascii").strip()
-        self._ending = ".%s.pyc" % tag
-        self._tops = [os.path.join(path, folder) for folder in package_folders(path)]
-        self._archives = os.path.join(cache, "archive-v0")
+        argv = [os.path.join(path, "bin", "python"), "-I", "-S", "-c", tells]
+        self._asked = subprocess.Popen(argv, stdout=subprocess.PIPE)  # answers while uv works
+        self._tag = ""
 
-    def missing(self) -> bool:
-        """Whether a module is there without its bytecode."""
-        for top in self._tops:
-            for folder, _, names in os.walk(top):
-                modules = {name[:-3] for name in names if name.endswith(".py")}
-                if modules and not modules <= self._compiled(folder):
-                    return True
-        return False
+    def is_there(self) -> bool:
+        """Whether every distribution came with its bytecode."""
+        return all(os.path.exists(self._list(*one)) for one in self._installed())
 
     def forget(self) -> None:
         """Trust nothing that came out of the cache."""
-        for top in self._tops:
-            for folder, _, _ in os.walk(top):
-                for name in self._compiled(folder):
-                    os.unlink(self._bytecode(folder, name))
+        for top, name in self._installed():
+            unlink(self._list(top, name))
+            for _, compiled in self._modules(top, name):
+                unlink(os.path.join(top, compiled))
 
-    def keep(self) -> None:
-        """Put what is compiled into the cache, beside the sources that are one file with ours."""
-        unpacked = self._unpacked()
-        for top in self._tops:
-            for folder, _, _ in os.walk(top):
-                below = os.path.relpath(folder, top)
-                for name in self._compiled(folder):
-                    first = name + ".py" if below == "." else below.split(os.sep)[0]
-                    for archive in unpacked.get(first, ()):
-                        self._link(folder, name, os.path.join(archive, below))
+    def keep(self, *, fresh: bool) -> None:
+        """List what is compiled and link it into the cache, `fresh` in the place of what is there.
 
-    def _unpacked(self) -> "dict[str, list[str]]":
-        """The folders of unpacked packages in the cache, by each name that lies in them."""
-        found: "dict[str, list[str]]" = {}
-        with suppress(OSError):
-            for each in os.listdir(self._archives):
-                archive = os.path.join(self._archives, each)
-                with suppress(OSError):
-                    for name in os.listdir(archive):
-                        found.setdefault(name, []).append(archive)
+        One build at a time: a list and what it lists come from one and the same.
+        """
+        lock = lock_file(os.path.join(self._cache, "bytecode.lock"), wait=True)
+        archives = self._archives()
+        for top, name in self._installed():
+            modules = self._modules(top, name)
+            self._note(top, name, modules)
+            for archive in archives.get(name, ()):
+                if fresh or not os.path.exists(self._list(archive, name)):
+                    self._share(top, name, modules, archive)
+        if lock is not None:
+            os.close(lock)
+
+    def _installed(self) -> "list[tuple[str, str]]":
+        """Each distribution: what it is installed into, and the folder that describes it."""
+        tops = [os.path.join(self._path, folder) for folder in package_folders(self._path)]
+        return [(top, name) for top in tops for name in distributions(top)]
+
+    def _modules(self, top: str, name: str) -> "list[tuple[str, str]]":
+        """The modules of a distribution, as source and bytecode, relative to `top`."""
+        found = []
+        for row in read_hashes(os.path.join(top, name, "RECORD")):
+            folder, module = os.path.split(row[0])
+            if module.endswith(".py") and not folder.startswith(".."):
+                compiled = "%s.%s.pyc" % (module[:-3], self._cache_tag())
+                found.append((row[0], os.path.join(folder, "__pycache__", compiled)))
         return found
 
-    def _link(self, folder: str, name: str, into: str) -> None:
-        """Link one into the cache; another, or no room for it, costs time the next time alone."""
-        with suppress(OSError):
-            ours = os.stat(os.path.join(folder, name + ".py"))
-            if not os.path.samestat(ours, os.stat(os.path.join(into, name + ".py"))):
-                return
-            with suppress(FileExistsError):
-                os.mkdir(os.path.join(into, "__pycache__"))
-            partial = self._bytecode(into, "%s.%d" % (name, os.getpid()))
-            os.link(self._bytecode(folder, name), partial)
-            os.replace(partial, self._bytecode(into, name))
-            with suppress(FileNotFoundError):  # it stays where both were one file already
-                os.unlink(partial)
+    def _note(self, top: str, name: str, modules: "list[tuple[str, str]]") -> None:
+        """Write the list; what cannot be compiled is not in it."""
+        import csv
+        import io
 
-    def _compiled(self, folder: str) -> "set[str]":
-        """The names of the modules of a folder of which there is bytecode."""
-        if folder.endswith("__pycache__"):
-            return set()
-        with suppress(OSError):
-            listed = os.listdir(os.path.join(folder, "__pycache__"))
-            return {name[: -len(self._ending)] for name in listed if name.endswith(self._ending)}
-        return set()
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        for _, compiled in modules:
+            path = os.path.join(top, compiled)
+            if os.path.exists(path):
+                rows.writerow([compiled, hash_of(path), size_of(path)])
+        write_file(self._list(top, name), text.getvalue().encode("utf-8"))
 
-    def _bytecode(self, folder: str, name: str) -> str:
-        return os.path.join(folder, "__pycache__", name + self._ending)
+    def _share(self, top: str, name: str, modules: "list[tuple[str, str]]", archive: str) -> None:
+        """Link all of a distribution beside the sources that are one file with ours, its list last.
+
+        Where something is in the way it costs time the next time, and no more.
+        """
+        with suppress(OSError):
+            for source, compiled in modules:
+                ours, theirs = os.path.join(top, source), os.path.join(archive, source)
+                if not os.path.samefile(ours, theirs):
+                    return
+                if os.path.exists(os.path.join(top, compiled)):
+                    replace_by_link(os.path.join(top, compiled), os.path.join(archive, compiled))
+            replace_by_link(self._list(top, name), self._list(archive, name))
+
+    def _archives(self) -> "dict[str, list[str]]":
+        """What is unpacked in the cache, by the folder that describes a distribution in it."""
+        found: "dict[str, list[str]]" = {}
+        top = os.path.join(self._cache, "archive-v0")
+        for each in os.listdir(top) if os.path.isdir(top) else []:
+            with suppress(OSError):  # gone since the listing
+                for name in distributions(os.path.join(top, each)):
+                    found.setdefault(name, []).append(os.path.join(top, each))
+        return found
+
+    def _list(self, top: str, name: str) -> str:
+        return os.path.join(top, name, BYTECODE + self._cache_tag())
+
+    def _cache_tag(self) -> str:
+        if not self._tag:
+            self._tag = self._asked.communicate()[0].decode("ascii").strip()
+        return self._tag
+
+
+def replace_by_link(path: str, name: str) -> None:
+    """Give a file one more name, in the place of whatever has that name; its folder is made."""
+    with suppress(FileExistsError):
+        os.mkdir(os.path.dirname(name))
+    partial = part_of(name)
+    os.link(path, partial)
+    os.replace(partial, name)
+    unlink(partial)  # it stays where both were one file already
 
 
 class Uv:
@@ -3820,30 +3886,62 @@ class Uv:
         self._trusted = trusted
         self._held = [] if lock is None else [lock]
 
-    def do(self, what: str, *arguments: str) -> None:
-        """One step, said in the log with its time; Refusal when it fails."""
+    def do(self, what: str, *arguments: str, at_hand: bool = False) -> None:
+        """One step, said in the log with its time; Refusal when it fails.
+
+        With `at_hand` no index is asked where the cache has all that is needed.
+        """
         if not self._program:
             raise Refusal("uv is not on this target: install it, or put it on its user's PATH.")
         env = dict(os.environ, UV_CACHE_DIR=self._cache, UV_PYTHON_DOWNLOADS="never")
         env.update(self._trusted)
-        step(what, [self._program, "--color", "never", *arguments], env, self._held)
+        argv = [self._program, "--color", "never", *arguments]
+        step(what, argv, env, self._held, shortcut=["--offline"] if at_hand else [])
 
 
-def step(what: str, argv: "list[str]", env: "dict[str, str]", held: "Iterable[int]" = ()) -> None:
-    """One step of a build, said in the log with its time; Refusal when it fails."""
+def step(
+    what: str,
+    argv: "list[str]",
+    env: "dict[str, str]",
+    held: "Iterable[int]" = (),
+    shortcut: "Iterable[str]" = (),
+) -> None:
+    """One step of a build, said in the log with its time; Refusal when it fails.
+
+    It is tried with the words of `shortcut` first, and nothing is said when it fails with them.
+    """
     import subprocess
 
     say(what)
     began = time.monotonic()
     try:
-        # in the root folder, as uv obeys any project above where it is started
-        code = subprocess.call(argv, cwd="/", env=env, pass_fds=tuple(held))
+        if not (shortcut and succeeds([*argv, *shortcut], env, held)):
+            # in the root folder, as uv obeys any project above where it is started
+            code = subprocess.call(argv, cwd="/", env=env, pass_fds=tuple(held))
+            if code != 0:
+                said = "%s failed: %s ended with %d. What it said stands above."
+                raise Refusal(said % (what, os.path.basename(argv[0]), code))
     except OSError as error:
         raise Refusal("Cannot start %s: %s." % (argv[0], error.strerror)) from None
-    if code != 0:
-        said = "%s failed: %s ended with %d. What it said stands above."
-        raise Refusal(said % (what, os.path.basename(argv[0]), code))
     say("Done in %.1f s" % (time.monotonic() - began))
+
+
+def succeeds(argv: "list[str]", env: "dict[str, str]", held: "Iterable[int]") -> bool:
+    """Whether a program ends well; what it says is in the log only then."""
+    import subprocess
+
+    done = subprocess.run(
+        argv,
+        cwd="/",
+        env=env,
+        pass_fds=tuple(held),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if done.returncode == 0:
+        say(done.stdout.decode("utf-8", "replace").rstrip("\n"))
+    return done.returncode == 0
 
 
 def say(sentence: str) -> None:

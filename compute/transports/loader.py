@@ -38,3 +38,16 @@ sys.path.insert(0, folder)
 import runner
 sys.exit(runner.main(sys.argv[4:]))
 """
+STARTER = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); import runner; "
+    "sys.exit(runner.main(sys.argv[1:]))"
+)
+
+
+def runner_argv(python: str, folder: str, *words: str) -> list[str]:
+    """How a program is a kept runner, which lies in `folder`.
+
+    It is imported, as the loader does it, so that its bytecode is used: to compile it takes longer
+    than to start a container.
+    """
+    return [python, "-I", "-S", "-c", STARTER, folder, *words]

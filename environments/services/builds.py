@@ -25,6 +25,7 @@ from compute.place import Place
 from compute.services import studio_place, target_place
 from compute.session import RunnerRefused, Session, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
+from compute.transports.loader import runner_argv
 from environments.buildlog import build_error
 from environments.indexes import uv_variables
 from environments.lock import registry_variables
@@ -87,8 +88,8 @@ class Work:
 def runner_work(session: Session, order: Mapping[str, Any], *, python: str = "") -> Work:
     """The runner's own `build` of such an order, by the Python that it runs under everywhere."""
     facts = session.facts
-    runner = f"{facts['root']}/runner/{session.runner_sha}/runner.py"
-    argv = [python or facts["python"], "-I", "-S", runner, "build", "."]
+    runner = f"{facts['root']}/runner/{session.runner_sha}"
+    argv = runner_argv(python or facts["python"], runner, "build", ".")
     return Work(argv=argv, order=order)
 
 

@@ -16,6 +16,8 @@ from tests.runner.rig import Header, Target
 from tests.waiting import eventually
 
 UV = str(Path(sys.executable).parent / "uv")
+CUT_OFF = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
+CUT_OFF |= {"NO_PROXY": "", "UV_HTTP_RETRIES": "0"}
 
 
 @pytest.fixture(scope="module")
@@ -51,19 +53,19 @@ def order(target: Target, lock: str, cache: Path, **fields: object) -> Header:
     }
 
 
-def start_build(target: Target, build: Header, name: str) -> None:
+def start_build(target: Target, build: Header, name: str, **variables: str) -> None:
     """As the studio does: a task whose command is the runner itself."""
     folder = target.folder(name)
     argv = [sys.executable, "-I", "-S", runner.__file__, "build", str(folder)]
     # the indexes that this machine is set up with reach uv by its variables
     env = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_"))}
-    spec = target.spec(*argv, cwd=".", env=env)
+    spec = target.spec(*argv, cwd=".", env={**env, **variables})
     answer = target.session().ask("start", name=name, spec=spec, build=build)
     assert "started" in answer, answer
 
 
-def build_it(target: Target, build: Header, name: str) -> tuple[Header, str]:
-    start_build(target, build, name)
+def build_it(target: Target, build: Header, name: str, **variables: str) -> tuple[Header, str]:
+    start_build(target, build, name, **variables)
     exited = target.wait_for(name, "exited.json", timeout_s=60)
     return exited, (target.folder(name) / "run.log").read_text()
 
@@ -116,6 +118,21 @@ def test_modules_are_compiled_once_for_all_environments(target: Target, lock: st
     assert "Compiling their modules" in log
     assert not compiled(second).samefile(compiled(first))
     assert target.session().ask("env", path="key-1")["ready"] is True
+
+
+def test_what_the_cache_has_is_built_without_asking_an_index(
+    target: Target, lock: str, cache: Path, tmp_path: Path
+) -> None:
+    build_it(target, order(target, lock, cache), "build-1")
+    again = order(target, lock, cache, path=str(target.root / "envs" / "key-2"))
+    exited, log = build_it(target, again, "build-2", **CUT_OFF)
+    assert exited["status"] == {"exited": 0}, log
+    assert "+ six==1.17.0" in log
+    other = {**again, "path": f"{again['path']}3", "cache": str(tmp_path)}
+    exited, log = build_it(target, other, "build-3", **CUT_OFF)
+    assert exited["status"] == {"exited": 2}, "so nothing could be fetched"
+    assert "Connection refused" in log
+    assert "was disabled" not in log, "of the look into the cache nothing is said"
 
 
 def test_a_killed_build_is_begun_again(target: Target, lock: str, cache: Path) -> None:
@@ -302,33 +319,43 @@ def test_what_was_added_is_noticed(target: Target, lock: str, cache: Path) -> No
     assert answer["was_ready"] is True
 
 
-def spoil(env: Path) -> None:
+def spoil(env: Path, module: str) -> str:
     """Write into a file as no honest program does: size and time stay, and the cache has it too."""
-    six = next(env.glob("lib/python*/site-packages/six.py"))
-    row, text = six.stat(), six.read_bytes()
-    with six.open("r+b") as file:
-        file.write(bytes([text[0] ^ 1]))
-    os.utime(six, ns=(row.st_atime_ns, row.st_mtime_ns))
+    found = next(env.glob(f"lib/python*/site-packages/{module}"))
+    row, text = found.stat(), found.read_bytes()
+    with found.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([text[-1] ^ 1]))
+    os.utime(found, ns=(row.st_atime_ns, row.st_mtime_ns))
+    return str(found.relative_to(env))
 
 
+@pytest.mark.parametrize("module", ["six.py", "__pycache__/six.*.pyc"])
 def test_damage_that_only_hashes_show_is_found_and_mended(
-    target: Target, lock: str, tmp_path: Path
+    target: Target, lock: str, tmp_path: Path, module: str
 ) -> None:
-    cache = tmp_path / "uv-cache"
-    build_it(target, order(target, lock, cache), "build-1")
-    session, env = target.session(), target.root / "envs" / "key-1"
-    assert session.ask("verify_env", key="key-1") == {"fault": ""}
-    spoil(env)
-    assert session.ask("env", path="key-1")["ready"] is True
-    fault = session.ask("verify_env", key="key-1")["fault"]
-    assert fault.startswith("1 of its files do not have the hash that their package says")
-    assert "site-packages/six.py" in fault
+    def build(key: str, **fields: object) -> str:
+        path = str(target.root / "envs" / key)
+        one = order(target, lock, tmp_path / "uv-cache", path=path, key=key, **fields)
+        exited, log = build_it(target, one, f"build-{key}")
+        assert exited["status"] == {"exited": 0}, log
+        return log
 
-    path = str(target.root / "envs" / "key-2")
-    exited, log = build_it(target, order(target, lock, cache, path=path, fresh=True), "build-2")
-    assert exited["status"] == {"exited": 0}, log
-    assert "Forgetting what the cache has of six" in log
-    assert session.ask("verify_env", key="key-2") == {"fault": ""}
+    build("key-1")
+    build("linked-1")
+    session = target.session()
+    assert session.ask("verify_env", key="linked-1") == {"fault": ""}
+    damaged = spoil(target.root / "envs" / "linked-1", module)
+    assert session.ask("env", path="linked-1")["ready"] is True
+    fault = session.ask("verify_env", key="linked-1")["fault"]
+    assert fault.startswith("1 of its files do not have the hash that was noted of them")
+    assert damaged in fault
+
+    log = build("key-2", fresh=True)
+    assert ("Forgetting what the cache has of six" in log) is (module == "six.py")
+    build("linked-2")
+    for key in ("key-2", "linked-2"):
+        assert session.ask("verify_env", key=key) == {"fault": ""}
 
 
 def test_sizes_count_what_is_shared_once(target: Target, lock: str) -> None:
