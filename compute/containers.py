@@ -17,7 +17,7 @@ from typing import Any
 from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import DeviceRequest, LogConfig, Mount
 
-from compute.engine import Engine
+from compute.engine import NO_SPACE, Engine
 from compute.sizes import size_bytes
 from compute.transports.base import ImageMissing, TargetRefused, TargetUnreachable
 from compute.transports.loader import runner_argv
@@ -310,6 +310,8 @@ class Site:
             self.engine.api.start(container)
         except APIError as error:
             reason = str(error.explanation or error).strip().rstrip(".")
+            if NO_SPACE in reason:
+                raise
             raise TargetRefused(f"The container could not be started: {reason}.") from error
 
     def state(self, task: str) -> Mapping[str, Any] | None:

@@ -27,6 +27,8 @@ BRIEF_S = 3
 PATIENT_S = 1800
 """How long it may take to store many gigabytes."""
 TLS_PORT = 2376
+NO_SPACE = "no space left on device"
+"""What an engine says, among other words, when its disk is full."""
 _HEAD_BYTES = 16 * 1024
 _clients: dict[tuple[Engine, int, int], Any] = {}
 
@@ -172,6 +174,12 @@ class Engine:
         return TLSConfig(ca_cert=self.ca, client_cert=pair, verify=True)
 
     def _said(self, status: int, message: str) -> TargetUnreachable | TargetRefused:
+        if NO_SPACE in message:
+            said = message.strip().rstrip(".")
+            return TargetRefused(
+                "The disk of the Docker engine is full: free some space there and try again. It "
+                f"says: {said}."
+            )
         sentence = f"The Docker engine says: {message.strip().rstrip('.')}."
         return TargetUnreachable(sentence) if status >= 500 else TargetRefused(sentence)
 

@@ -187,12 +187,15 @@ class Session:
         """Have the whole process tree end within `grace_s`, then killed; answers at once."""
         self._ask({"op": "stop", "name": name, "reason": reason, "grace_s": grace_s})
 
-    def conclude(self, name: str, *, reason: str, error: str) -> None:
+    def conclude(self, name: str, *, reason: str, error: str, unclaimed: bool) -> None:
         """Record the end of a task of which nothing lives, unless it has one; `error` says why.
 
-        For who knows better than the runner, which cannot look into a container.
+        For who knows better than the runner, which cannot look into a container. With
+        `unclaimed` also that of one whose keeper died before it could claim it; what that said
+        itself comes first.
         """
-        self._ask({"op": "conclude", "name": name, "reason": reason, "error": error})
+        request = {"op": "conclude", "name": name, "reason": reason, "error": error}
+        self._ask({**request, "unclaimed": unclaimed})
 
     def seal(self, name: str, mask: Sequence[str]) -> dict[str, Any]:
         """Size and hash of the masked log, fixed now if nobody has.

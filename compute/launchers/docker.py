@@ -29,6 +29,8 @@ _TRUSTED = "trusted.pem"
 _MORE_S = 5.0
 """So much longer than its grace a keeper gets when the engine itself goes down."""
 _SECRETS_S = 10.0
+_SIGNALS = 128
+"""An exit status above it tells of a signal."""
 
 
 class DockerLauncher:
@@ -107,7 +109,8 @@ class DockerLauncher:
             )
         if found is None or not (_lives(found) or found["State"]["Status"] == "created"):
             reason, sentence = _death(found)
-            self._session.conclude(name, reason=reason, error=sentence)
+            was_launched = found is not None or "container" in handle
+            self._session.conclude(name, reason=reason, error=sentence, unclaimed=was_launched)
         return ""
 
     def release(self, handle: Handle) -> None:
@@ -167,7 +170,7 @@ class DockerLauncher:
                     if spec.build is not None:
                         self._bring_tools(spec.name, str(spec.build["path"]))
                     self._site.start(container)
-                except TargetRefused:
+                except (TargetRefused, APIError):
                     self._site.remove(container)
                     raise
             if has_secrets:
@@ -198,7 +201,8 @@ def _death(found: Mapping[str, Any] | None) -> tuple[str, str]:
     if state["OOMKilled"]:
         return "out_of_memory", "The container used more memory than it may."
     code = state["ExitCode"]
-    return "keeper_lost", f"The container was killed from outside (exit status {code})."
+    what = "was killed from outside" if code > _SIGNALS else "ended before its command did"
+    return "keeper_lost", f"The container {what} (exit status {code})."
 
 
 def _contained(spec: LaunchSpec) -> dict[str, Any]:

@@ -170,6 +170,12 @@ def read_text(path: str) -> str:
         return ""
 
 
+def disk_free(folder: str) -> int:
+    """The room on the disk under a folder, in bytes."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
 def size_of(path: str) -> int:
     """The size of a file; 0 when there is none."""
     try:
@@ -1489,6 +1495,8 @@ class Keeper:
                     ended = {"signaled": os.WTERMSIG(status)}
                 reason = self._warden.reason if self._warden else None
                 self._end.update(status=ended, reason=reason, ended_at=time.time())
+                with suppress(OSError):  # the folder is gone
+                    self._end["disk_free_bytes"] = disk_free(self._task.folder)
                 self._tell({"end": self._end})  # should we die before all is cleared up
 
     def _living(self) -> "list[Process]":
@@ -1799,7 +1807,6 @@ class Resources:
         self._at, self._cpu_s = now, cpu_s
         transfers = [_transfer(row.pid) for row in counted]
         received, sent = _network()
-        disk = os.statvfs(self._folder)
         return {
             "t": time.time(),
             "cpu_s": round(cpu_s, 3),
@@ -1810,7 +1817,7 @@ class Resources:
             "write_bytes": sum(written for _, written in transfers),
             "net_rx_bytes": received,
             "net_tx_bytes": sent,
-            "disk_free_bytes": disk.f_bavail * disk.f_frsize,
+            "disk_free_bytes": disk_free(self._folder),
             "gpus": self._gpus.latest(),
         }
 
@@ -2490,12 +2497,19 @@ class Session:
             return {"ok": True, "state": "ended"}, b""
         self._wish(task, {"reason": reason, "grace_s": grace_s, "at": time.time()})
         record = dict(exit_record(), reason=reason, ended_at=time.time())
-        if task.claim(dict(identity(os.getpid()), exited=record)):
-            with suppress(OSError):  # a full disk: the claim itself holds the end
-                write_json(task.path("exited.json"), record, durable=True)
-                task.seal([], nothing)
+        if self._forestall(task, record):
             return {"ok": True, "state": "never_started"}, b""
         return {"ok": True, "state": self._urge(task)}, b""
+
+    @staticmethod
+    def _forestall(task: Task, record: "Json") -> bool:
+        """Claim a task with its end, so that it never starts; whether nobody had claimed it."""
+        if not task.claim(dict(identity(os.getpid()), exited=record)):
+            return False
+        with suppress(OSError):  # a full disk: the claim itself holds the end
+            write_json(task.path("exited.json"), record, durable=True)
+            task.seal([], nothing)
+        return True
 
     @staticmethod
     def _wish(task: Task, wish: "Json") -> None:
@@ -2521,16 +2535,26 @@ class Session:
         return "stopping"
 
     def _conclude(self, request: "Json", payload: bytes) -> "Frame":
-        """Record an end that nobody here saw, on the word of who asks; a true record stays."""
+        """Record an end that nobody here saw, on the word of who asks; a true record stays.
+
+        What nobody has claimed is left alone, unless who asks knows that its keeper is dead.
+        """
         task = self._task(request)
-        if not task.claimed() or task.exited() is not None:
+        is_claimed = task.claimed()
+        if task.exited() is not None or not (is_claimed or request.get("unclaimed")):
             return {"ok": True}, b""
         if "alive" in task.states().values():
             self._refuse_living(task, "conclude")
         record = exit_record(task.read("started.json"))
         record.update(reason=field(request, "reason", str), ended_at=time.time())
         record.update(error=field(request, "error", str, "") or None)
-        task.write_exited(record, waiting=self._tick)
+        if is_claimed:
+            task.write_exited(record, waiting=self._tick)
+        elif task.exists():
+            last_words = read_text(task.path("keeper.err")).strip().splitlines()
+            if last_words:
+                record.update(reason="exec_failed", error=last_words[-1])
+            self._forestall(task, record)
         return {"ok": True}, b""
 
     def _seal(self, request: "Json", payload: bytes) -> "Frame":
@@ -3073,6 +3097,9 @@ class Watch:
         states = followed.task.states()
         if now < followed.beat_since + SILENCE_S and beat:
             return {who: "alive" if state == "unknown" else state for who, state in states.items()}
+        silent = now > followed.beat_since + SILENCE_S
+        if silent and states["keeper"] == "none" and followed.task.exited() is None:
+            states["keeper"] = "unknown"  # it may have died elsewhere before it could claim
         return states
 
     def _nothing_lives(self, followed: Followed, states: "Json", now: float) -> bool:

@@ -175,10 +175,10 @@ def build_launch(*, build: Build, session: Session, work: Work) -> None:
             )
             _started(build, handle)
         except TargetRefused as error:
-            _move(build.pk, Build.Status.FAILED, error=str(error), ended_at=timezone.now())
+            _not_launched(build, str(error))
         except RunnerRefused as error:
             if error.code != "timeout":  # then it may have started: the next launch finds out
-                _move(build.pk, Build.Status.FAILED, error=str(error), ended_at=timezone.now())
+                _not_launched(build, str(error))
         finally:
             Build.objects.filter(pk=build.pk, lease_token=token).update(lease_until=None)
     build.refresh_from_db(fields=["status", "error", "handle", "started_at"])
@@ -217,6 +217,13 @@ def _slot_take(build: Build) -> str:
         _UNLEASED, pk=build.pk, status=Build.Status.QUEUED, cancel_requested_at=None
     )
     return token if free.update(lease_token=token, lease_until=Now() + _LEASE) else ""
+
+
+@transaction.atomic
+def _not_launched(build: Build, why: str) -> None:
+    """It failed before it began; what was laid out for it over there is removed."""
+    _move(build.pk, Build.Status.FAILED, error=why, ended_at=timezone.now())
+    enqueue("environments.jobs.store", build.pk)
 
 
 @transaction.atomic
@@ -283,7 +290,7 @@ def build_settle(*, build_id: int) -> None:
     try:
         with session_for(build_place(build)) as session:
             session.place.launcher(session).settle(build_handle(build))
-    except (TargetUnreachable, TargetRefused) as error:
+    except (TargetUnreachable, TargetRefused, RunnerRefused) as error:
         log.info("build %s: nobody can say whether it lives: %s", build_id, error)
 
 

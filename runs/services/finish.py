@@ -33,6 +33,12 @@ log = logging.getLogger(__name__)
 SETTLED_S = 10.0
 """An output that stood still for so long is collected while the run goes on."""
 _TAIL_BYTES = 64 * 1024
+_FULL_BYTES = 1024 * 1024
+_NO_SPACE = "No space left on device"
+_DISK_FULL = (
+    "The disk of the target was full when the command ended: free some space there, then run it "
+    "again."
+)
 
 
 def attempt_ended(
@@ -104,8 +110,10 @@ def attempt_settle(*, attempt_id: int) -> None:
             held_up = session.place.launcher(session).settle(handle)
     except (TargetUnreachable, TargetRefused) as error:
         log.info("run %s: nobody can say whether it lives: %s", attempt.run_id, error)
-    else:
-        _note_held_up(attempt.run_id, held_up)
+        return
+    except RunnerRefused as error:  # its end cannot be recorded now, as on a full disk
+        held_up = str(error)
+    _note_held_up(attempt.run_id, held_up)
 
 
 @transaction.atomic
@@ -252,7 +260,14 @@ def _cause(attempt: Attempt, reason: EndReason) -> Cause:
         return Cause(ENDINGS[reason].sentence)
     size = log_store().size(attempt.log_key)
     start = max(0, size - _TAIL_BYTES)
-    return find_cause(log_store().read(attempt.log_key, start, size - start))
+    cause = find_cause(log_store().read(attempt.log_key, start, size - start))
+    return cause if _NO_SPACE in cause.line or not _disk_was_full(attempt) else Cause(_DISK_FULL)
+
+
+def _disk_was_full(attempt: Attempt) -> bool:
+    """Whether nothing more could be written at the end, perhaps not even the error to the log."""
+    free = (attempt.exited or {}).get("disk_free_bytes")
+    return isinstance(free, int) and free < _FULL_BYTES
 
 
 def _advice(run: Run, module: str) -> str:

@@ -32,9 +32,12 @@ _QUIET = {"stdin": subprocess.DEVNULL, "start_new_session": True}
 
 
 class DockerEngine:
-    """A context manager that leaves no process, mount, file or control group behind."""
+    """A context manager that leaves no process, mount, file or control group behind.
 
-    def __init__(self, *options: str) -> None:
+    With `room_bytes` all that it keeps lies on a disk of that size, which can be made smaller.
+    """
+
+    def __init__(self, *options: str, room_bytes: int = 0) -> None:
         missing = [name for name in _NEEDED if shutil.which(name, path=_path()) is None]
         if missing or os.geteuid() != 0:
             pytest.skip(
@@ -45,7 +48,7 @@ class DockerEngine:
         self.folder = Path(tempfile.mkdtemp(prefix="runyard-docker-"))
         self.address = f"unix://{self.folder}/docker.sock"
         self._group = self.folder.name
-        self._options = options
+        self._options, self._room_bytes = options, room_bytes
         self._holder: subprocess.Popen[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.api: Any = None
@@ -55,6 +58,11 @@ class DockerEngine:
         """The process whose namespaces are the engine's, whatever becomes of the engine."""
         assert self._holder is not None
         return self._holder.pid
+
+    @property
+    def data(self) -> Path:
+        """Where all that it keeps lies, as seen from here."""
+        return Path(f"/proc/{self.holder_pid}/root{self.folder}/data")
 
     def __enter__(self) -> DockerEngine:
         try:
@@ -66,6 +74,9 @@ class DockerEngine:
             holder = self.holder_pid
             own = _namespace("self", "net")
             eventually(lambda: _namespace(holder, "net") != own, what="a namespace")
+            if self._room_bytes:
+                (self.folder / "data").mkdir()
+                self._mount(f"size={self._room_bytes}", "-t", "tmpfs", "tmpfs")
             self.start()
             self.api.import_image_from_file(str(python_image(self.folder)), *IMAGE.split(":"))
         except BaseException:
@@ -126,6 +137,20 @@ class DockerEngine:
         for path in (noted, self.folder / "pid"):
             path.unlink(missing_ok=True)
 
+    def leave_room(self, free_bytes: int) -> None:
+        """Change the size of its disk, so that so much is free from now on."""
+        page = os.sysconf("SC_PAGE_SIZE")
+
+        def fits() -> bool:
+            disk = os.statvfs(self.data)
+            size = (disk.f_blocks - disk.f_bfree) * disk.f_frsize + free_bytes // page * page
+            with contextlib.suppress(subprocess.CalledProcessError):  # it has grown meanwhile
+                self._mount(f"remount,size={size}")
+                return True
+            return False
+
+        eventually(fits, what="the disk to be resized")
+
     def remove_containers(self) -> None:
         """Remove every container, dead or alive."""
         for found in self.api.containers(all=True):
@@ -144,6 +169,11 @@ class DockerEngine:
                         if int(fields.split()[-1]) == pid:
                             return int(folder.name)
         raise AssertionError(f"there is no process {pid} in {container}")
+
+    def _mount(self, options: str, *what: str) -> None:
+        enter = ["nsenter", "-t", str(self.holder_pid), "-m"]
+        argv = [*enter, "mount", "-o", options, *what, f"{self.folder}/data"]
+        subprocess.run(argv, check=True, capture_output=True, timeout=30)
 
     def _end(self, number: int) -> None:
         if self._process is not None:

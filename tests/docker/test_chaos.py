@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from tests.studio_process import Studio, migrate_once
 from tests.waiting import eventually
 
 CUT_S = 30
+ROOM = 1 << 30
+LITTLE = 8 << 20
+FILL = "with open('big', 'wb', 0) as file:\n    while True:\n        file.write(bytes(1 << 16))\n"
 TICKS = (
     "import itertools, time\nfor i in itertools.count():\n    print('tick', i, flush=True)\n"
     "    time.sleep(0.05)\n"
@@ -65,12 +69,16 @@ def studio(
     with Studio(data_dir, port=free_port(), link_root=base) as studio:
         made = studio.cli("env", "create", "inside", "--interpreter", "python")
         assert made.code == 0, made.stderr.decode()
-        address = f"tcp://{link.address}:2376"
-        settings = {"address": address, "tls": str(tls), "image": IMAGE, "volume": "chaos"}
-        given = [word for setting in settings.items() for word in ("--set", "=".join(setting))]
-        answer = studio.cli("target", "register", "engine", *given, "--slots", "4")
-        assert answer.code == 0, answer.stderr.decode() + answer.stdout.decode()
+        register(studio, "engine", address=f"tcp://{link.address}:2376", tls=str(tls))
         yield studio
+
+
+def register(studio: Studio, name: str, **settings: str) -> None:
+    """A target on an engine."""
+    settings = {"image": IMAGE, "volume": "chaos"} | settings
+    given = [word for setting in settings.items() for word in ("--set", "=".join(setting))]
+    answer = studio.cli("target", "register", name, *given, "--slots", "4")
+    assert answer.code == 0, answer.stderr.decode() + answer.stdout.decode()
 
 
 @pytest.fixture
@@ -217,3 +225,37 @@ def test_a_run_that_the_death_of_its_engine_ended_says_so(
     assert not containers_of(engine, run)
     told = [event["new_status"] for event in studio.api(f"/runs/{run}/events")]
     assert told.count("running") == 1
+
+
+def test_a_full_disk_of_an_engine_is_told_and_leaves_nothing(studio: Studio, folder: Path) -> None:
+    (folder / "hello.py").write_text("print('hello')\n")
+    (folder / "fill.py").write_text(FILL)
+
+    def done(script: str, environment: str = "inside") -> dict[str, Any]:
+        words = ("--target", "small", "--environment", environment, script)
+        return studio.finished(studio.submit(folder, *words), timeout_s=90)
+
+    def containers() -> list[str]:
+        """All but the helper."""
+        names = (found["Names"][0] for found in small.api.containers(all=True))
+        return [name for name in names if ".helper-" not in name]
+
+    with DockerEngine(room_bytes=ROOM) as small:
+        register(studio, "small", address=small.address)
+        assert done("hello.py")["status"] == "completed"
+        tasks = small.data / "volumes/chaos/_data/tasks"
+        before = set(tasks.iterdir())
+        small.leave_room(LITTLE)  # the tools of a build are too big for that
+        failed = done("hello.py", "minimal")
+        assert failed["end_reason"] == EndReason.BUILD_FAILED
+        assert "The disk of the Docker engine is full: free some space" in failed["error"]
+        eventually(lambda: set(tasks.iterdir()) == before, what="the build's folder to be removed")
+        failed = done("fill.py")
+        assert failed["end_reason"] == EndReason.EXITED_NONZERO
+        assert "The disk of the target was full" in failed["error"]
+        failed = done("hello.py")  # how far it comes depends on the last few bytes
+        assert re.match("The disk of the .* (is|was) full", failed["error"])
+        eventually(lambda: not containers(), what="the containers of all of them to be removed")
+        small.leave_room(ROOM)
+        assert done("hello.py")["status"] == "completed"
+        assert done("hello.py", "minimal")["status"] == "completed"

@@ -192,6 +192,15 @@ def test_the_end_of_its_time_reaches_a_paused_container(
     assert (exited["status"], exited["reason"]) == ({"exited": 3}, "timed_out")
 
 
+def test_a_container_that_died_before_its_command_could_begin_is_told(
+    session: Session, site: SharingSite, seen: Path
+) -> None:
+    launcher = launched(session, site, replace(task("true", seen), python="/bin/true"))
+    said = settled(launcher, session)
+    assert said["reason"] == "keeper_lost"
+    assert said["error"] == "The container ended before its command did (exit status 0)."
+
+
 def test_a_container_that_is_stopped_from_outside_ends_its_command_in_order(
     engine: DockerEngine, session: Session, site: SharingSite, seen: Path
 ) -> None:

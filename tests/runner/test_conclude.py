@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.runner.rig import Header, Target
 from tests.runner.test_stop import stop
 
@@ -58,3 +60,21 @@ def test_what_was_never_started_or_is_gone_stays_so(target: Target) -> None:
     assert conclude(target) == {"ok": True}
     assert "started" in target.start("true")
     assert session.ask("conclude", name="t-9", **GONE) == {"ok": True}
+
+
+@pytest.mark.parametrize(
+    ("last_words", "told"),
+    [("", tuple(GONE.values())), ("one\nno room\n", ("exec_failed", "no room"))],
+)
+def test_what_died_before_it_was_claimed_never_starts(
+    target: Target, last_words: str, told: tuple[str, str]
+) -> None:
+    session = target.session()
+    session.ask("prepare", name="t-1", spec=target.spec("true"))
+    (target.folder("t-1") / "keeper.err").write_text(last_words)
+    assert session.ask("conclude", name="t-1", unclaimed=True, **GONE) == {"ok": True}
+    exited = target.read("t-1", "exited.json")
+    assert (exited["status"], exited["reason"], exited["error"]) == (None, *told)
+    assert "started" not in target.start("true")
+    assert session.ask("conclude", name="t-9", unclaimed=True, **GONE) == {"ok": True}
+    assert not target.folder("t-9").exists()

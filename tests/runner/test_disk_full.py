@@ -61,6 +61,7 @@ def test_a_command_that_fills_the_disk_ends_with_its_own_status(small: Target) -
     assert "started" in small.start(sys.executable, "-c", script)
     exited = small.wait_for("t-1", "exited.json")
     assert exited["status"] == {"exited": errno.ENOSPC}
+    assert exited["disk_free_bytes"] < 1 << 16
     sealed = small.wait_for("t-1", "sealed.json")
     log = (small.folder("t-1") / "run.log").read_bytes()
     assert len(log) > 1 << 20

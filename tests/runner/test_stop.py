@@ -135,8 +135,8 @@ def test_stop_before_the_start_is_for_ever(target: Target) -> None:
 def test_a_stopper_that_dies_after_its_claim_has_still_stopped_it(target: Target) -> None:
     target.folder("t-1").mkdir(parents=True)
     target.sabotage(
-        "                task.seal([], nothing)\n",
-        "                os.unlink(task.path('exited.json')); os.kill(os.getpid(), 9)\n",
+        "            task.seal([], nothing)\n",
+        "            os.unlink(task.path('exited.json')); os.kill(os.getpid(), 9)\n",
     )
     session = target.session()
     session.send({"op": "stop", "name": "t-1", "reason": "canceled_by_user"})

@@ -261,3 +261,13 @@ def test_a_request_it_cannot_obey_is_answered(target: Target) -> None:
     assert watch.step()["code"] == "name"
     watch.send({"op": "dance", "task": "run/1/1"})
     assert "dance" in watch.step()["error"]
+
+
+def test_what_nobody_claims_for_long_may_have_died_where_it_cannot_be_seen(target: Target) -> None:
+    target.sabotage("SILENCE_S = 10.0", "SILENCE_S = 0.3")
+    target.session().ask("prepare", name="t-1", spec=target.spec("true"))
+    watch = target.watch()
+    watch.follow("t-1")
+    assert watch.until("beat")["keeper"] == "unknown"
+    target.session().ask("stop", name="t-1", reason="canceled_by_user")
+    assert watch.until("ended")["exited"]["reason"] == "canceled_by_user"
