@@ -254,14 +254,7 @@ class Studio:
             return int(shown[1])
 
     def _sign_in(self) -> urllib.request.OpenerDirector:
-        link = subprocess.run(
-            [sys.executable, "manage.py", "login_link"],
-            cwd=TOP,
-            env=self.env,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
+        link = self.api("/me/link", {})["link"]
         self._jar = CookieJar()
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._jar))
         token = _form_token(browser.open(link, timeout=30))
