@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = {  # what begins so is one group: a folder, or a module with a studio of its own
+TOGETHER = {  # what begins so is one group: a folder, a module with a studio of its own, or
+    # what needs the same dear environment
     "tests/browser/": "browser",
     "tests/docker/test_chaos.py": "broken engine",  # it waits more than it works
     "tests/docker/": "docker",
@@ -21,6 +22,9 @@ TOGETHER = {  # what begins so is one group: a folder, or a module with a studio
     "tests/chaos/test_keeper.py": "keeper",
     "tests/chaos/test_kills.py": "kills",
     "tests/chaos/test_postgres.py": "postgres",
+    "tests/environments/test_catalog.py::test_the_locked_packages_install_and_pass_the_smoke_script"
+    "[scikit-learn]": "scikit-learn",
+    "tests/environments/test_example.py": "scikit-learn",
     "tests/studio/test_reach.py": "reach",
     "tests/studio/test_up.py": "up",
 }

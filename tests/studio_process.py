@@ -221,7 +221,7 @@ class Studio:
         self._sign_in()
         return next(f"{c.name}={c.value}" for c in self._jar if c.name.startswith("runyard_"))
 
-    def submit_zip(self, archive: Path, script: str, environment: str) -> int:
+    def submit_zip(self, archive: Path, script: str, environment: str, arguments: str = "") -> int:
         """Submit through the page's form, without JavaScript: the run's number."""
         browser = self._sign_in()
         address = f"{self.record.url}submit/"
@@ -229,6 +229,7 @@ class Studio:
             "csrfmiddlewaretoken": _form_token(browser.open(address, timeout=30)),
             "source": "zip",
             "script": script,
+            "arguments": arguments,
             "environment": environment,
             "priority": "0",
             "outputs": "outputs/**",
@@ -254,14 +255,7 @@ class Studio:
             return int(shown[1])
 
     def _sign_in(self) -> urllib.request.OpenerDirector:
-        link = subprocess.run(
-            [sys.executable, "manage.py", "login_link"],
-            cwd=TOP,
-            env=self.env,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
+        link = self.api("/me/link", {})["link"]
         self._jar = CookieJar()
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._jar))
         token = _form_token(browser.open(link, timeout=30))

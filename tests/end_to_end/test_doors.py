@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,11 +19,13 @@ from tests.studio_process import Studio
 CLIENT = """
 from studio.client import Environment, Experiment, ScriptRunConfig, Workspace
 ws = Workspace.from_config()
-config = ScriptRunConfig(source_directory="ridge", script="train.py", compute_target="local")
+words = ["--alphas", "2", "--repeats", "1"]
+config = ScriptRunConfig("ridge", script="train.py", arguments=words, compute_target="local")
 config.run_config.environment = Environment.get(workspace=ws, name="scikit-learn")
 print(Experiment(workspace=ws, name="doors").submit(config=config).id)
 """
-IN_IT = ("--environment", "scikit-learn", "train.py")
+ARGUMENTS = ["--alphas", "2", "--repeats", "1"]  # the doors count, not what it finds
+IN_IT = ("--environment", "scikit-learn", "train.py", *ARGUMENTS)
 
 
 @pytest.fixture
@@ -69,23 +72,29 @@ def by_client(studio: Studio, folder: Path) -> int:
 def test_every_door_gives_the_same_snapshot_and_artifacts(
     studio: Studio, linked: Path, tmp_path: Path
 ) -> None:
-    body = {"source": {"folder": str(linked)}, "script": "train.py", "environment": "scikit-learn"}
+    body = {
+        "source": {"folder": str(linked)},
+        "script": "train.py",
+        "arguments": ARGUMENTS,
+        "environment": "scikit-learn",
+    }
     doors: dict[str, Callable[[], int]] = {
         "command line": lambda: studio.submit(linked, "--save-as", "ridge", *IN_IT),
         "saved source": lambda: submitted(studio, "--saved", "ridge"),
         "git": lambda: submitted(studio, "--git", str(linked), "--ref", "main"),
         "REST, linked folder": lambda: int(studio.api("/runs", body)["id"]),
         "page, zip": lambda: studio.submit_zip(
-            archive(tmp_path, "zip"), "train.py", "scikit-learn"
+            archive(tmp_path, "zip"), "train.py", "scikit-learn", shlex.join(ARGUMENTS)
         ),
         "page, tar": lambda: studio.submit_zip(
-            archive(tmp_path, "tar.gz"), "train.py", "scikit-learn"
+            archive(tmp_path, "tar.gz"), "train.py", "scikit-learn", shlex.join(ARGUMENTS)
         ),
         "Python client": lambda: by_client(studio, linked),
     }
     runs = {door: submit() for door, submit in doors.items()}
     ended = {door: studio.finished(run, timeout_s=300) for door, run in runs.items()}
     assert {door: run["status"] for door, run in ended.items()} == dict.fromkeys(doors, "completed")
+    assert [run["command"][2:] for run in ended.values()] == [ARGUMENTS] * len(doors)
     assert len({run["snapshot"] for run in ended.values()}) == 1, ended
     kept = {door: artifacts(studio, run) for door, run in runs.items()}
     first = kept["command line"]

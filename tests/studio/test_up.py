@@ -19,7 +19,7 @@ import pytest
 
 from studio.up.process import is_alive
 from studio.up.record import read_record
-from tests.studio_process import TOP, Studio
+from tests.studio_process import TOP, Studio, migrate_once
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.chaos]  # one studio for the module
@@ -177,6 +177,7 @@ def _listening(port: int) -> set[str]:
 
 
 def test_a_killed_studio_leaves_nothing_and_the_next_one_works(tmp_path: Path) -> None:
+    migrate_once(tmp_path / "data")
     with Studio(tmp_path / "data", port=9700) as studio:
         before = studio.record
         os.kill(before.supervisor.pid, signal.SIGKILL)
@@ -192,6 +193,7 @@ def test_a_killed_studio_leaves_nothing_and_the_next_one_works(tmp_path: Path) -
 
 
 def test_detached_it_returns_when_it_serves_and_goes_down_again(tmp_path: Path) -> None:
+    migrate_once(tmp_path / "data")
     studio = Studio(tmp_path / "data", port=9720)
     studio.env["SSH_CONNECTION"] = "198.51.100.7 50022 203.0.113.4 22"
     del studio.env["RUNYARD_LINK_ROOTS"]
@@ -227,9 +229,8 @@ def _submit_page(studio: Studio) -> str:
 
 
 def test_the_database_is_copied_before_it_is_migrated(tmp_path: Path) -> None:
+    migrate_once(tmp_path / "data")
     studio = Studio(tmp_path / "data", port=9740)
-    done = manage(studio, "migrate", "--verbosity", "0")
-    assert done.returncode == 0, done.stderr
     done = manage(studio, "migrate", "--verbosity", "0", "sessions", "zero")
     assert done.returncode == 0, done.stderr
     with studio:
