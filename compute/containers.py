@@ -327,7 +327,13 @@ class Site:
         return any(PurePosixPath(path).is_relative_to(folder) for folder in self.data)
 
     def part(self, path: str, *, read_only: bool = False) -> Mount:
-        """A part of the volume, at the path that it has in the helper too."""
+        """A part of the volume, at the path that it has in the helper too.
+
+        An engine of API 1.45 or newer (Docker 26) mounts the part of a volume itself, wherever
+        that lies. Of an older one we bind the folder inside the volume's own, whose path on the
+        engine's machine it tells: that takes a volume of the driver `local`. Either way the
+        folder has to be there when the container starts, and nothing beside it is to be seen.
+        """
         target = f"{ROOT}/{path}"
         if self.engine.api_version >= _SUBPATH_SINCE:
             return Mount(
