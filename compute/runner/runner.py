@@ -3328,7 +3328,7 @@ def examine_python(path: str) -> "Json":
 
     if not os.path.exists(path):
         return no("There is no %s." % path)
-    script = "import platform; print(platform.python_version())"
+    script = "import sys; print(sys.version.split()[0])"
     command = [path, "-I", "-S", "-c", script]
     try:
         asked = subprocess.Popen(
