@@ -27,11 +27,6 @@ def run_usage(*, run: Run) -> Usage:
     return _growing(settings.DATA_DIR, _key(run)).usage()
 
 
-def run_lanes(*, run: Run) -> list[Lane]:
-    """Its samples by what is drawn together, with what the target has of it."""
-    return run_usage(run=run).lanes(run.target.facts)
-
-
 def lane_cuts(*, run: Run, window: Window) -> dict[str, Any]:
     """What charts of resources show; `x` are seconds since `origin`, and one for all lanes."""
     usage = run_usage(run=run)

@@ -16,7 +16,7 @@ from runs.labelform import LabelForm, initial_labels
 from runs.models import Run
 from runs.selectors.runs import run_artifacts, run_attempt, run_events, run_get, run_metrics
 from runs.selectors.secrets import run_secrets
-from runs.selectors.usage import run_lanes, run_usage
+from runs.selectors.usage import run_usage
 from runs.selectors.waiting import run_waiting
 from runs.states import EndReason, Status
 from runs.stores import log_store
@@ -154,7 +154,8 @@ def panel_of(run: Run, tab: str) -> dict[str, Any]:
     elif tab == "metrics":
         context["rows"] = metric_rows(run_metrics(run=run))
     elif tab == "resources":
-        context["rows"] = lane_rows(run_usage(run=run).times, run_lanes(run=run))
+        usage = run_usage(run=run)
+        context["rows"] = lane_rows(usage.times, usage.lanes(run.target.facts))
     return context
 
 

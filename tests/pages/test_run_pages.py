@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from compute.models import ComputeTarget
 from environments.models import Build, Lock
+from runs.logs import LogStore
 from runs.models import Artifact, Attempt, Run, RunEvent
 from runs.stores import blob_store, log_store
 from tests.api.conftest import MakeRun
@@ -294,6 +295,24 @@ def test_resources_are_curves_and_figures(member: Visitor, told: Run) -> None:
     assert "CPU 50 % 50 % 50 % 400 % 2" in page.text
     assert "Memory 1.0 MB 1.0 MB 1.0 MB 8.0 GB 2" in page.text
     assert page.html.count("<polyline") == 3
+
+
+def test_a_sample_that_comes_while_resources_are_shown_waits_for_the_next_look(
+    member: Visitor, told: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert told.started_at
+    key, line = f"run/{told.pk}/1/samples.jsonl", {"t": told.started_at.timestamp() + 20}
+    read = LogStore.read
+
+    def and_one_comes(store: LogStore, key_: str, offset: int, size: int) -> bytes:
+        found = read(store, key_, offset, size)
+        if key_ == key:
+            more = json.dumps(line | {"cpu_percent": 80}) + "\n"
+            store.append(key, store.size(key), more.encode())
+        return found
+
+    monkeypatch.setattr(LogStore, "read", and_one_comes)
+    assert "CPU 50 % 50 % 50 % 2" in member.get(f"/runs/{told.pk}/resources/").text
 
 
 def test_resources_are_lanes_for_charts(member: Visitor, told: Run) -> None:
