@@ -41,7 +41,7 @@ def migrate_once(data_dir: Path) -> None:
 @cache
 def migrated() -> Path:
     """A data directory that was migrated and nothing else; the workers of a session share it."""
-    folder = _shared_dir() / "migrated"
+    folder = shared_dir() / "migrated"
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
@@ -61,7 +61,8 @@ def _migrate(folder: Path) -> None:
     partial.rename(folder)
 
 
-def _shared_dir() -> Path:
+def shared_dir() -> Path:
+    """A folder for what all workers of a session share."""
     given = os.environ.get("TESTS_SHARED_DIR")
     if given:
         return Path(given)

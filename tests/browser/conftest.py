@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from tests import network
 from tests.chaos.conftest import free_port, make_plain_environment
 from tests.studio_process import Studio, migrate_once
 
@@ -92,6 +93,13 @@ def session(studio: Studio) -> Any:
     """The cookie of the owner's session."""
     name, _, value = studio.session_cookie().partition("=")
     return {"name": name, "value": value, "url": studio.record.url}
+
+
+@pytest.fixture(autouse=True)
+def steady_network() -> Iterator[None]:
+    """Nobody takes the network away under a page."""
+    with network.steady():
+        yield
 
 
 @pytest.fixture

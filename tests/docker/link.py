@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tests import network
+
 _TWO_DAYS = datetime.timedelta(days=2)
 
 
@@ -33,22 +35,32 @@ class Link:
 
     def __enter__(self) -> Link:
         try:
-            self._ip("route", "add", "blackhole", self._network, "metric", "9999")
-            self._ip("link", "add", self._near, "type", "veth", "peer", "name", self._far)
-            self._ip("link", "set", self._far, "netns", str(self._pid))
-            self._ip("addr", "add", f"{self.here}/30", "dev", self._near)
-            self._ip("link", "set", self._near, "up")
-            self._ip_there("addr", "add", f"{self.address}/30", "dev", self._far)
-            self._ip_there("link", "set", "lo", "up")
-            self.mend()
+            with network.changing():
+                self._connect()
         except BaseException:
             self.__exit__()
             raise
         return self
 
+    def _connect(self) -> None:
+        self._ip("route", "add", "blackhole", self._network, "metric", "9999")
+        self._ip("link", "add", self._near, "type", "veth", "peer", "name", self._far)
+        self._ip("link", "set", self._far, "netns", str(self._pid))
+        # no address of its own making, which would come and go with each cut
+        self._ip("link", "set", self._near, "addrgenmode", "none")
+        self._ip("addr", "add", f"{self.here}/30", "dev", self._near)
+        self._ip("link", "set", self._near, "up")
+        self._ip_there("addr", "add", f"{self.address}/30", "dev", self._far)
+        self._ip_there("link", "set", "lo", "up")
+        self.mend()
+
     def __exit__(self, *error: object) -> None:
-        for words in (("link", "del", self._near), ("route", "del", "blackhole", self._network)):
-            subprocess.run(["ip", *words], stderr=subprocess.DEVNULL, check=False)
+        with network.changing():
+            for words in (
+                ("link", "del", self._near),
+                ("route", "del", "blackhole", self._network),
+            ):
+                subprocess.run(["ip", *words], stderr=subprocess.DEVNULL, check=False)
 
     def cut(self) -> None:
         """Nothing gets through from now on, in either direction."""
