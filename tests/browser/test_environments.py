@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -71,6 +72,7 @@ def test_a_conda_file_becomes_an_environment_that_is_brought_up_to_date(
     row = page.locator("tbody tr", has_text="snake:1")
     expect(row).to_contain_text("ready", timeout=30_000)
     row.get_by_role("link", name="build").click()
+    page.wait_for_url(re.compile(r"/builds/\d+/$"))  # its modules have run then: a click is heard
     line = page.locator("#L1")
     line.click(position={"x": 20, "y": 8})
     assert page.url.endswith("#L1")
