@@ -17,7 +17,7 @@ from typing import Any
 from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import DeviceRequest, LogConfig, Mount
 
-from compute.engine import NO_SPACE, Engine
+from compute.engine import Engine, disk_full
 from compute.sizes import size_bytes
 from compute.transports.base import ImageMissing, TargetRefused, TargetUnreachable
 from compute.transports.loader import runner_argv
@@ -310,7 +310,7 @@ class Site:
             self.engine.api.start(container)
         except APIError as error:
             reason = str(error.explanation or error).strip().rstrip(".")
-            if NO_SPACE in reason:
+            if disk_full(reason):
                 raise
             raise TargetRefused(f"The container could not be started: {reason}.") from error
 

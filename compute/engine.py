@@ -27,8 +27,7 @@ BRIEF_S = 3
 PATIENT_S = 1800
 """How long it may take to store many gigabytes."""
 TLS_PORT = 2376
-NO_SPACE = "no space left on device"
-"""What an engine says, among other words, when its disk is full."""
+_NO_SPACE = "no space left on device"
 _HEAD_BYTES = 16 * 1024
 _clients: dict[tuple[Engine, int, int], Any] = {}
 
@@ -174,14 +173,18 @@ class Engine:
         return TLSConfig(ca_cert=self.ca, client_cert=pair, verify=True)
 
     def _said(self, status: int, message: str) -> TargetUnreachable | TargetRefused:
-        if NO_SPACE in message:
-            said = message.strip().rstrip(".")
-            return TargetRefused(
-                "The disk of the Docker engine is full: free some space there and try again. It "
-                f"says: {said}."
-            )
+        if full := disk_full(message):
+            return TargetRefused(full)
         sentence = f"The Docker engine says: {message.strip().rstrip('.')}."
         return TargetUnreachable(sentence) if status >= 500 else TargetRefused(sentence)
+
+
+def disk_full(message: str) -> str:
+    """The sentence for an engine whose words tell that its disk is full; "" for other words."""
+    if _NO_SPACE not in message.lower():
+        return ""
+    advice = "The disk of the Docker engine is full: free some space there and try again."
+    return f"{advice} It says: {message.strip().rstrip('.')}."
 
 
 def _header(connection: socket.socket) -> str:

@@ -20,7 +20,7 @@ from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
 from compute.containers import engine_from
-from compute.engine import Engine
+from compute.engine import Engine, disk_full
 from compute.image_names import REGISTRY_LOGIN
 from compute.references import registry_of
 
@@ -143,6 +143,8 @@ def _follow(events: Iterable[Mapping[str, Any]], reference: str, listener: Liste
 
 def _sentence(message: str, reference: str) -> str:
     """What an engine says of a pull that failed, with what to do."""
+    if full := disk_full(message):
+        return full
     told, registry = message.lower(), registry_of(reference)
     if any(words in told for words in _NO_IMAGE):
         return f"There is no image {reference} in {registry}: check its name and tag."
