@@ -88,14 +88,14 @@ class DockerLauncher:
 
         Also one that somebody has paused: it goes on, to its end.
         """
-        name, api = handle["name"], self._site.engine.api
+        name = handle["name"]
         self._session.stop(name, reason=reason, grace_s=grace_s)
-        with self._site.engine.reached():
+        with self._site.engine.reached(), suppress(APIError):  # it has ended, or never was
+            api, container = self._site.engine.api, self._site.container_name(name)
             found = self._site.state(name)
-            with suppress(APIError):  # it has ended, or never was
-                if found is not None and found["State"]["Paused"]:
-                    api.unpause(self._site.container_name(name))
-                api.kill(self._site.container_name(name), "SIGUSR1")
+            if found is not None and found["State"]["Paused"]:
+                api.unpause(container)
+            api.kill(container, "SIGUSR1")
 
     def settle(self, handle: Handle) -> str:
         """As promised by `Launcher`, from what the engine says of the container."""
