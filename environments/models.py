@@ -309,6 +309,8 @@ class BuiltEnvironment(models.Model):
     target = models.ForeignKey(ComputeTarget, on_delete=models.CASCADE, related_name="built")
     key = models.CharField(max_length=64)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.FOLDER)
+    image = models.CharField(max_length=80, blank=True)
+    """The digest of an image when a run was first given it: under this key it is no other."""
     size_bytes = models.BigIntegerField(null=True)
     used_at = models.DateTimeField(null=True)
     """To the minute."""

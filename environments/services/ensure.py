@@ -223,6 +223,8 @@ def build_current(
         with transaction.atomic():
             if known is not None:
                 Build.objects.filter(pk=known.pk).update(is_current=False)
+            # of its key, or of another target's on the same engine, there is none any more
+            BuiltEnvironment.objects.filter(key=build_key(parts)).update(image="")
             return Build.objects.create(
                 version=version,
                 lock=lock,

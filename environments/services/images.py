@@ -105,23 +105,22 @@ class _Asked:
     def _made(self) -> EnvironmentState:
         """What its Dockerfile makes, under the name that its key gives it."""
         parts = newest_generation(self._target, dockerfile_parts(self._version))
-        if base := self._made_as(f"{BUILT}:{build_key(parts)}"):
-            if not self._anew:
-                image_used(target=self._target, key=build_key(parts))
+        cause, name = "", f"{BUILT}:{build_key(parts)}"
+        if image := self._images.find(name):
+            cause = self._cause(parts, image)
+            if cause:
+                parts = next_generation(parts)
+            elif base := self._made_as(name, image):
                 return self._own(base)
-            parts = next_generation(parts)
         if verdict := self._verdict(parts, "There is no image of it."):
             return verdict
-        build = self._current(parts, None, on_studio=True)
+        build = self._current(parts, None, on_studio=True, cause=cause)
         labels = self._images.labels(build.key)
         dockerfile_launch(build=build, target=self._target, labels=labels)
         return self._going(build)
 
-    def _made_as(self, name: str) -> BaseImage | None:
-        """What a build made under this name, with its Python; None when nothing is there."""
-        image = self._images.find(name)
-        if not image:
-            return None
+    def _made_as(self, name: str, image: str) -> BaseImage | None:
+        """What a build made under this name, with its Python; None when it has just gone."""
         base_forget_others(version=self._version, target=self._target, reference=name, image=image)
         return self._pin(name)
 
@@ -158,13 +157,11 @@ class _Asked:
         lock = self._lock(base)
         steps = OVER_STEPS if self._version.spec.get("image") else STEPS
         parts = key_parts(lock.text, base_interpreter(base), image=base.image, steps=steps)
-        parts, cause = newest_generation(self._target, parts), self._anew
+        parts, cause = newest_generation(self._target, parts), ""
         if image := self._images.built(build_key(parts)):
-            fault = image_fault(target=self._target, key=build_key(parts))
-            if not self._anew and not fault:
-                image_used(target=self._target, key=build_key(parts))
+            cause = self._cause(parts, image)
+            if not cause:
                 return self._built(base, image)
-            cause = self._anew or f"What was built before cannot be used any more. {fault}"
             parts = next_generation(parts)
         if verdict := self._verdict(parts, "There is no image of it."):
             return verdict
@@ -225,6 +222,15 @@ class _Asked:
         )
 
     # -- builds
+
+    def _cause(self, parts: KeyParts, image: str) -> str:
+        """Why the image of a key is not given to a run, so that it is built anew; "" if it is."""
+        target, key = self._target, build_key(parts)
+        fault = image_fault(target=target, key=key, image=image)
+        if fault or self._anew:
+            return self._anew or f"What was built before cannot be used any more. {fault}"
+        image_used(target=target, key=key, image=image)
+        return ""
 
     def _verdict(self, parts: KeyParts, why: str) -> Failed | None:
         """The end of the very build that was waited for, if that is how it ended."""

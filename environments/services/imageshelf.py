@@ -75,7 +75,9 @@ class ImageShelf:
 
     def verify(self, key: str) -> str:
         """As promised by `Shelf`."""
-        return self.images.verify(key, runner_sha=self.session.runner_sha)
+        image = self.images.built(key)
+        fault = image_fault(target=self.target, key=key, image=image) if image else ""
+        return fault or self.images.verify(key, runner_sha=self.session.runner_sha)
 
     def _pinned_by(self, key: str) -> str:
         """Another target on the same engine where somebody pinned it."""
@@ -85,22 +87,34 @@ class ImageShelf:
         return next((str(row.target) for row in others if engine_words(row.target) == here), "")
 
 
-def image_used(*, target: ComputeTarget, key: str) -> None:
-    """Note to the minute that a run was given the image of a key."""
+def image_used(*, target: ComputeTarget, key: str, image: str) -> None:
+    """Note to the minute that a run was given the image of a key, and which one that is."""
     now = timezone.now()
-    rows = BuiltEnvironment.objects.filter(target=target, key=key)
+    rows = BuiltEnvironment.objects.filter(target=target, key=key, image=image)
     if not rows.filter(used_at__gt=now - _NOTED).exists():
         BuiltEnvironment.objects.update_or_create(
             target=target,
             key=key,
-            defaults={"kind": BuiltEnvironment.Kind.IMAGE, "used_at": now},
+            defaults={"kind": BuiltEnvironment.Kind.IMAGE, "used_at": now, "image": image},
         )
 
 
-def image_fault(*, target: ComputeTarget, key: str) -> str:
-    """Why the image of a key cannot be used any more, as was found by the hashes of its files."""
-    rows = BuiltEnvironment.objects.filter(target=target, key=key)
-    return rows.values_list("fault", flat=True).first() or ""
+def image_fault(*, target: ComputeTarget, key: str, image: str) -> str:
+    """Why what is there as the image of a key cannot be used: damage, or it is another image.
+
+    The engine knows an image by the digest of all that is in it, but lends its name to any other.
+    """
+    row = BuiltEnvironment.objects.filter(target=target, key=key).first()
+    if row is None:
+        return ""
+    if not row.fault and row.image not in {"", image}:
+        row.fault = f"Its name leads to another image: {_short(image)}, not {_short(row.image)}."
+        row.save(update_fields=["fault"])
+    return row.fault
+
+
+def _short(image: str) -> str:
+    return image.removeprefix("sha256:")[:12]
 
 
 def _used_at(keys: Iterable[str]) -> dict[str, float]:

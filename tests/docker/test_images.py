@@ -313,6 +313,9 @@ def test_images_keep_to_their_room_and_are_what_was_built(
     spoilt = workshop.image(ready["lately"].image, {path: b"version = 'evil'\n"}, name, **conf)
     holder = engine.api.create_container(spoilt, ["true"])
     lately.update(verified_at=None)
+    target_clean(target_id=workshop.target.pk)
+    assert lately.get().fault.startswith("Its name leads to another image: ")
+    lately.update(verified_at=None, fault="", image=spoilt)  # as if its bytes had changed
     monkeypatch.setattr("compute.builtimages._SAYS_S", 0)
     target_clean(target_id=workshop.target.pk)
     fault = lately.get().fault

@@ -204,6 +204,13 @@ def test_a_dockerfile_whose_command_is_killed_is_built_again_and_anew_when_asked
     second, read = workshop.ready(version), "print(open('/stamp').read())"
     assert workshop.says(second, read) != workshop.says(first, read)
 
+    name = f"{BUILT}:{state.build.key}"
+    conf = workshop.engine.api.inspect_image(second.image)["Config"]
+    workshop.image(second.image, {"stamp": b"forged"}, name, Labels=conf["Labels"])
+    again = workshop.building(version)
+    assert again.generation == state.build.generation + 1
+    assert "Its name leads to another image" in again.cause
+
 
 def words_of(pid: int) -> bytes:
     return Path(f"/proc/{pid}/cmdline").read_bytes()
