@@ -50,6 +50,7 @@ def test_a_conda_file_becomes_an_environment_that_is_brought_up_to_date(
 ) -> None:
     page = open_tab("/environments/")
     page.get_by_role("link", name="New environment").click()
+    page.wait_for_url("**/new/environment/")
     page.get_by_label("Name", exact=True).fill("snake")
     page.get_by_label("Or a file").set_input_files(
         {"name": "environment.yml", "mimeType": "text/yaml", "buffer": CONDA.encode()}

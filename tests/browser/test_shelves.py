@@ -51,6 +51,7 @@ def test_an_environment_and_named_data_are_made_and_offered(
     page = open_tab("/")
     page.get_by_role("link", name="Environments", exact=True).click()
     page.get_by_role("link", name="New environment").click()
+    page.wait_for_url("**/new/environment/")
     page.get_by_label("Name", exact=True).fill("shelved")
     page.get_by_role("radio", name="An existing Python").check()
     page.get_by_label("Interpreter").fill("python")
