@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from tests.runner.rig import Header, Target
 from tests.waiting import eventually
 
 UV = str(Path(sys.executable).parent / "uv")
+TAG = sys.implementation.cache_tag
 CUT_OFF = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
 CUT_OFF |= {"NO_PROXY": "", "UV_HTTP_RETRIES": "0"}
 
@@ -118,6 +120,43 @@ def test_modules_are_compiled_once_for_all_environments(target: Target, lock: st
     assert "Compiling their modules" in log
     assert not compiled(second).samefile(compiled(first))
     assert target.session().ask("env", path="key-1")["ready"] is True
+
+
+def test_the_cache_gets_the_bytecode_of_what_runs_import_once(tmp_path: Path) -> None:
+    """As long as it is not fresh: then it gets all anew. What is packed as tests is left alone."""
+    archive = tmp_path / "cache" / "archive-v0" / "x"
+    record = "x.py,sha256=0,0\npack/tests/test_x.py,sha256=0,0\n../../../bin/y.py,sha256=0,0\n"
+    sources = {"x.py": "", "pack/tests/test_x.py": "", "x-1.dist-info/RECORD": record}
+
+    def environment(name: str) -> None:
+        env = tmp_path / name
+        packages = env / "lib" / "python3" / "site-packages"
+        (env / "bin").mkdir(parents=True)
+        (env / "bin" / "python").symlink_to(sys.executable)
+        for path in sources:
+            (packages / path).parent.mkdir(parents=True, exist_ok=True)
+            (packages / path).hardlink_to(archive / path)
+        compileall.compile_dir(packages, quiet=1)
+        bytecode = runner.Bytecode(str(env), str(tmp_path / "cache"))
+        assert not bytecode.is_there()
+        bytecode.keep(fresh=name == "fresh")
+        assert bytecode.is_there()
+
+    def shares(packages: Path, pattern: str) -> bool:
+        (ours,), (theirs,) = packages.glob(pattern), archive.glob(pattern)
+        return ours.samefile(theirs)
+
+    for path, text in sources.items():
+        (archive / path).parent.mkdir(parents=True, exist_ok=True)
+        (archive / path).write_text(text)
+    kept = ("__pycache__/x.*.pyc", "x-1.dist-info/BYTECODE.*")
+    for name, sharing in (("first", "first"), ("second", "first"), ("fresh", "fresh")):
+        environment(name)
+        packages = tmp_path / sharing / "lib" / "python3" / "site-packages"
+        assert all(shares(packages, pattern) for pattern in kept), name
+    listed = next(archive.glob("x-1.dist-info/BYTECODE.*")).read_text().splitlines()
+    assert [row.split(",")[0] for row in listed] == [f"__pycache__/x.{TAG}.pyc"]
+    assert not list(archive.glob("pack/tests/__pycache__"))
 
 
 def test_what_the_cache_has_is_built_without_asking_an_index(
