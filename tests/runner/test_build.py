@@ -369,9 +369,8 @@ def spoil(env: Path, module: str) -> str:
     return str(found.relative_to(env))
 
 
-@pytest.mark.parametrize("module", ["six.py", "__pycache__/six.*.pyc"])
 def test_damage_that_only_hashes_show_is_found_and_mended(
-    target: Target, lock: str, tmp_path: Path, module: str
+    target: Target, lock: str, tmp_path: Path
 ) -> None:
     def build(key: str, **fields: object) -> str:
         path = str(target.root / "envs" / key)
@@ -384,14 +383,15 @@ def test_damage_that_only_hashes_show_is_found_and_mended(
     build("linked-1")
     session = target.session()
     assert session.ask("verify_env", key="linked-1") == {"fault": ""}
-    damaged = spoil(target.root / "envs" / "linked-1", module)
+    for number, module in ((1, "six.py"), (2, "__pycache__/six.*.pyc")):
+        damaged = spoil(target.root / "envs" / "linked-1", module)
+        fault = session.ask("verify_env", key="linked-1")["fault"]
+        assert fault.startswith(f"{number} of its files do not have the hash that was noted of")
+        assert damaged in fault
     assert session.ask("env", path="linked-1")["ready"] is True
-    fault = session.ask("verify_env", key="linked-1")["fault"]
-    assert fault.startswith("1 of its files do not have the hash that was noted of them")
-    assert damaged in fault
 
     log = build("key-2", fresh=True)
-    assert ("Forgetting what the cache has of six" in log) is (module == "six.py")
+    assert "Forgetting what the cache has of six" in log
     build("linked-2")
     for key in ("key-2", "linked-2"):
         assert session.ask("verify_env", key=key) == {"fault": ""}
