@@ -82,34 +82,23 @@ def weighed(owner: Visitor, told: Run, build: Build) -> dict[str, tuple[set[Path
     return found
 
 
-def test_no_page_loads_more_script_than_it_may(
-    weighed: dict[str, tuple[set[Path], set[Path]]],
-) -> None:
-    over = {}
-    for name, (scripts, _) in weighed.items():
+def test_no_page_loads_more_than_it_may(weighed: dict[str, tuple[set[Path], set[Path]]]) -> None:
+    over, styles = {}, {}
+    for name, (scripts, sheets) in weighed.items():
         total = sum(map(weight, scripts))
         if total > budget(name, scripts):
             over[name] = (total, {path.name: weight(path) for path in scripts})
+        styles[name] = sum(map(weight, sheets))
     assert over == {}
-
-
-def test_no_page_loads_more_style_than_it_may(
-    weighed: dict[str, tuple[set[Path], set[Path]]],
-) -> None:
-    totals = {name: sum(map(weight, sheets)) for name, (_, sheets) in weighed.items()}
-    assert {name: total for name, total in totals.items() if total > STYLES} == {}
-
-
-def test_the_styles_of_all_pages_together_are_light() -> None:
-    sheets = [*(STATIC / "css").glob("*.css"), STATIC / "vendor" / "bootstrap.min.css"]
-    assert sum(map(weight, sheets)) <= STYLES
-
-
-def test_imports_are_followed_and_what_is_fetched_later_is_not(
-    weighed: dict[str, tuple[set[Path], set[Path]]],
-) -> None:
+    assert {name: total for name, total in styles.items() if total > STYLES} == {}
+    # imports are followed, and what is fetched later is not
     names = {path.name for path in weighed[""][0]}
     assert {"htmx.min.js", "runyard.js", "live-socket.js", "shortcuts.js"} <= names
     assert "command-palette.js" not in names
     assert "run-log.js" in {path.name for path in weighed["runs:log"][0]}
     assert "bootstrap.min.css" in {path.name for path in weighed[""][1]}
+
+
+def test_the_styles_of_all_pages_together_are_light() -> None:
+    sheets = [*(STATIC / "css").glob("*.css"), STATIC / "vendor" / "bootstrap.min.css"]
+    assert sum(map(weight, sheets)) <= STYLES
