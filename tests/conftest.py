@@ -97,7 +97,8 @@ def flush_of_rows() -> Iterator[None]:
     from django.core.management.commands import flush
 
     def of_rows(style: Any, connection: Any, **options: Any) -> list[str]:
-        tables = set(connection.introspection.django_table_names(only_existing=True))
+        names = connection.introspection.django_table_names
+        tables = set(names(only_existing=True, include_views=False))
         tables -= {"auth_permission", "django_content_type"}
         return list(connection.ops.sql_flush(style, sorted(tables), **options))
 
