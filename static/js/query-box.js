@@ -79,21 +79,24 @@ class QueryBox extends HTMLElement {
       const answer = await fetch(`${this.dataset.url}?${asked}`, { signal });
       if (!answer.ok) return;
       const { choices } = await answer.json();
-      if (document.activeElement === this.input) this.show([...old, ...choices]);
+      if (document.activeElement === this.input) this.show([...old, ...choices], text);
     } catch {
       // a newer question took its place, or the studio is away: the box works without
     }
   }
 
-  show(choices) {
-    const typed = (choice) => this.input.value.slice(choice.start, choice.end);
+  // `text` is what they go on from: what was typed since lies before the end of each
+  show(choices, text) {
+    const kept = this.choices?.[this.chosen]?.text;
+    const typed = (choice) => text.slice(choice.start, choice.end);
+    this.text = text;
     this.choices = choices.filter((choice) => choice.text !== typed(choice));
-    this.chosen = -1;
     this.list.replaceChildren(...this.choices.map((choice, at) => this.option(choice, at)));
     const isOpen = this.choices.length > 0;
     this.list.hidden = !isOpen;
     this.input.setAttribute("aria-expanded", String(isOpen));
-    this.input.removeAttribute("aria-activedescendant");
+    // a newer answer does not take away what somebody has chosen
+    this.mark(this.choices.findIndex((choice) => choice.text === kept));
   }
 
   option(choice, at) {
@@ -113,7 +116,7 @@ class QueryBox extends HTMLElement {
   close() {
     clearTimeout(this.timer);
     this.asking?.abort();
-    this.show([]);
+    this.show([], "");
   }
 
   key(event) {
@@ -133,17 +136,26 @@ class QueryBox extends HTMLElement {
   }
 
   choose(step) {
+    const count = this.choices.length;
+    this.mark(this.chosen < 0 ? (step > 0 ? 0 : count - 1) : (this.chosen + step + count) % count);
+  }
+
+  mark(chosen) {
+    this.chosen = chosen;
     const items = [...this.list.children];
-    const count = items.length;
-    this.chosen = this.chosen < 0 ? (step > 0 ? 0 : count - 1) : (this.chosen + step + count) % count;
-    items.forEach((item, at) => item.setAttribute("aria-selected", String(at === this.chosen)));
-    this.input.setAttribute("aria-activedescendant", items[this.chosen].id);
-    items[this.chosen].scrollIntoView({ block: "nearest" });
+    items.forEach((item, at) => item.setAttribute("aria-selected", String(at === chosen)));
+    if (chosen < 0) {
+      this.input.removeAttribute("aria-activedescendant");
+      return;
+    }
+    this.input.setAttribute("aria-activedescendant", items[chosen].id);
+    items[chosen].scrollIntoView({ block: "nearest" });
   }
 
   take(at) {
-    const { text, start, end, isWhole } = this.choices[at];
+    const { text, start, isWhole, ...choice } = this.choices[at];
     const { value } = this.input;
+    const end = choice.end + value.length - this.text.length;
     const isOpenEnded = /[.:>]$/.test(text);
     const rest = value.slice(end);
     const gap = isWhole || isOpenEnded || /^[\s:=!<>,]/.test(rest) ? "" : " ";

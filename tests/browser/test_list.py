@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.axe import findings
 from tests.browser.conftest import OpenTab
 from tests.studio_process import Studio
+from tests.waiting import eventually
 
 SCRIPT = """\
 import json, os, sys, time
@@ -130,6 +131,28 @@ def test_from_a_filter_to_a_saved_view_and_back_from_the_archive(
     expect_runs(page, [high, middle])
     page.get_by_role("button", name="Delete view").click()
     expect(page.get_by_role("link", name="the good ones")).to_have_count(0)
+
+
+@pytest.mark.parametrize("comes", [True, False], ids=["it comes", "it does not"])
+def test_a_late_answer_leaves_what_was_chosen(
+    measured: list[int], open_tab: OpenTab, comes: bool
+) -> None:
+    page = open_tab("/runs/")
+    box = page.get_by_role("combobox", name="Filter")
+    late: list[Route] = []
+    box.fill("experiment:mea")
+    expect(options(page).first).to_contain_text('"measured ones"', **SLOW)
+    page.route("**/runs/complete/**", lambda route: late.append(route))  # noqa: PLW0108  (Playwright marks it)
+    page.keyboard.type("s")
+    page.keyboard.press("ArrowDown")
+    eventually(lambda: page.evaluate("1") and late, what="the question")
+    if comes:
+        with page.expect_response("**/runs/complete/**"):
+            late[0].continue_()
+        page.evaluate("new Promise((done) => setTimeout(done))")  # once it is shown
+    expect(options(page).first).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(box).to_have_value('experiment:"measured ones" ')
 
 
 def test_by_keyboard_alone(studio: Studio, measured: list[int], open_tab: OpenTab) -> None:
