@@ -122,9 +122,9 @@ def test_a_chart_grows_while_its_run_goes_on(
     eventually(lambda: spoken(loss, "End") == "step 159: 1.5", what="the chart to have the end")
     tails = [asked(request)["have"][0] for request in requests]
     assert tails[0] == "60,0,0,59"  # only what it lacks
-    loss.locator(".chart").press("+")
+    with page.expect_response(lambda answer: "from=" in answer.url):
+        loss.locator(".chart").press("+")
     expect(page.get_by_role("button", name="Show all")).to_be_visible()
-    page.wait_for_load_state("networkidle")
     requests.clear()
     Path(f"{more}.end").touch()
     expect(loss.locator(".chart")).to_have_attribute("aria-label", re.compile("last 2.5 at 160"))
