@@ -139,6 +139,8 @@ def test_an_order_that_no_build_tells_of_is_shown(
         ({"conda": "dependencies: [python=3.11, six]\n"}, "Translated from an environment.yml."),
         ({"pyproject": "[project]\ndependencies = ['six'] # <why>\n"}, "['six'] # <why>"),
         ({"requirements": "six\n", "python": "3.12"}, "Python 3.12"),
+        ({"requirements": "six\n"}, "It has not been built anywhere"),
+        ({"interpreter_path": "/usr/bin/python3"}, "There is nothing to build"),
         ({"requirements": "six\n", "variables": {"OMP_NUM_THREADS": "1"}}, "OMP_NUM_THREADS=1"),
     ],
 )
