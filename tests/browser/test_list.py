@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.axe import findings
 from tests.browser.conftest import OpenTab
+from tests.browser.intercept import intercept
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
@@ -142,7 +143,7 @@ def test_a_late_answer_leaves_what_was_chosen(
     late: list[Route] = []
     box.fill("experiment:mea")
     expect(options(page).first).to_contain_text('"measured ones"', **SLOW)
-    page.route("**/runs/complete/**", lambda route: late.append(route))  # noqa: PLW0108  (Playwright marks it)
+    intercept(page, "**/runs/complete/**", lambda route: late.append(route))  # noqa: PLW0108  (Playwright marks it)
     page.keyboard.type("s")
     page.keyboard.press("ArrowDown")
     eventually(lambda: page.evaluate("1") and late, what="the question")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, WebSocket, expect
 
 from tests.browser.conftest import STUDIO_AWAY, OpenTab
+from tests.browser.intercept import intercept
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
@@ -51,7 +51,8 @@ def test_escape_takes_a_dialog_back_that_is_still_on_its_way(
 ) -> None:
     page = open_tab("/")
     held = held_back(page, f"**/{module}*.js")
-    press_until(page, key, held)
+    page.keyboard.press(key)
+    eventually(lambda: page.evaluate("1") and held, what="the dialog's module to be asked for")
     page.keyboard.type("her")
     page.keyboard.press("Escape")
     held[0].continue_()
@@ -85,21 +86,8 @@ def held_back(page: Page, pattern: str) -> list[Route]:
     def hold(route: Route) -> None:
         held.append(route)
 
-    page.route(pattern, hold)
+    intercept(page, pattern, hold)
     return held
-
-
-def press_until(page: Page, key: str, held: list[Route]) -> None:
-    """Press a key until it has asked for something.
-
-    A busy browser loses one now and then that comes as soon as its page has loaded.
-    """
-    for _ in range(3):
-        page.keyboard.press(key)
-        with suppress(AssertionError):
-            eventually(lambda: page.evaluate("1") and held, timeout_s=5)
-            return
-    raise AssertionError(f"{key} asked for nothing")
 
 
 def test_keys_go_places_until_they_are_switched_off(open_tab: OpenTab) -> None:

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, Route, expect
 
 from studio.client.folder import digest, scan
 from tests.browser.conftest import STUDIO_AWAY, OpenTab
+from tests.browser.intercept import intercept
 from tests.studio_process import TOP, Studio
 
 PLACE = "here"
@@ -129,7 +130,7 @@ def test_a_dropped_connection_is_waited_for(
         packs += 1
         route.abort("connectionreset") if packs in (2, 3) else route.continue_()
 
-    page.route("**/api/v1/blobs?*", meet)
+    intercept(page, "**/api/v1/blobs?*", meet)
     choose(page, project)
     page.get_by_role("button", name="Upload now").click()
     expect(page.locator("folder-upload [data-state]")).to_contain_text(

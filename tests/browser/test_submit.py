@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from studio.client.folder import digest, scan
 from tests.browser.axe import findings_in_both_themes
 from tests.browser.conftest import STUDIO_AWAY, OpenTab
+from tests.browser.intercept import intercept
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
@@ -129,7 +130,7 @@ def test_one_argument_is_changed_and_run_again_in_three_clicks(
 def test_an_upload_that_is_stopped_goes_on(project: Path, open_tab: OpenTab) -> None:
     (project / "data.bin").write_bytes(bytes(range(256)) * (12 << 12))  # 12 MB: not sent unasked
     page = open_tab("/submit/")
-    page.route("**/api/v1/blobs?*", lambda route: None)  # never answered
+    intercept(page, "**/api/v1/blobs?*", lambda route: None)  # never answered
     page.get_by_role("radio", name="Upload").check()
     expect(page.locator("[data-drop]")).to_be_visible()
     page.locator("[data-pick][webkitdirectory]").set_input_files(project)
@@ -158,7 +159,7 @@ def test_files_are_dropped_anywhere_and_sent_although_the_studio_starts_again(
             studio.kill_part("web")
         route.continue_()
 
-    page.route("**/api/v1/blobs?*", meet)
+    intercept(page, "**/api/v1/blobs?*", meet)
     page.dispatch_event("h1", "dragenter")
     eventually(
         lambda: page.evaluate("Boolean(customElements.get('folder-upload'))"),
@@ -259,7 +260,7 @@ def test_a_folder_of_thousands_opens_at_once(wood: Path, open_tab: OpenTab) -> N
     page = open_tab("/submit/")
     folders = ("x", "y", "z")
     paths = [f"{name}/picture_{n}.png" for name in folders for n in range(7_000)]
-    page.route("**/submit/files/", lambda route: route.fulfill(json={"paths": paths}))
+    intercept(page, "**/submit/files/", lambda route: route.fulfill(json={"paths": paths}))
     page.get_by_role("radio", name="On the server").check()
     page.get_by_label("Server folder").fill(str(wood))
     expect(page.locator("pick-script [role=status]")).to_have_text("21,000 files, no script")
