@@ -22,7 +22,7 @@ from environments.services.environments import environment_create
 from environments.spec import definition_of, spec_notes
 from environments.usage import VersionRow, newest_versions, version_rows
 from studio.api_auth import caller
-from studio.api_types import REFUSALS, ErrorOut, In, Text
+from studio.api_types import REFUSALS, In, Text
 from studio.models import Workspace
 from studio.selectors import workspace_for
 
@@ -192,7 +192,7 @@ def environments(
 
 @router.post(
     "",
-    response={201: EnvironmentOut, 409: ErrorOut, **REFUSALS},
+    response={201: EnvironmentOut, 409: None, **REFUSALS},
     summary="Create an environment",
 )
 def create(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
@@ -13,7 +14,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.utils.decorators import sync_and_async_middleware
 from ninja import NinjaAPI, Router
 from ninja.errors import AuthenticationError, HttpError, ValidationError, ValidationErrorContext
+from ninja.openapi.schema import REF_TEMPLATE, OpenAPISchema
 
+from studio.api_types import ErrorOut
 from studio.lib.refusal import Refused
 
 log = logging.getLogger(__name__)
@@ -64,6 +67,22 @@ class Api(NinjaAPI):
             for error in context.pydantic_validation_error.errors(include_url=False)
         ]
         return ValidationError(errors)
+
+    def get_openapi_schema(self, **where: Any) -> OpenAPISchema:
+        """What the API takes and answers. Of refusals the routes name the status alone.
+
+        Each body that a route names is a model of its own, made at every start: four fifths of
+        them would be this one.
+        """
+        described = super().get_openapi_schema(**where)
+        described["components"]["schemas"][ErrorOut.__name__] = ErrorOut.json_schema()
+        body = {"schema": {"$ref": REF_TEMPLATE.format(model=ErrorOut.__name__)}}
+        routes = [route for path in described["paths"].values() for route in path.values()]
+        for route in routes:
+            for status, answer in route["responses"].items():
+                if status >= HTTPStatus.BAD_REQUEST:
+                    answer["content"] = {self.renderer.media_type: body}
+        return described
 
 
 def _place(context: ValidationErrorContext[Any], place: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -34,5 +34,5 @@ class ErrorOut(Schema):
     code: str
 
 
-REFUSALS = dict.fromkeys((401, 403, 404, 422), ErrorOut)
-"""What any route may answer instead."""
+REFUSALS = dict.fromkeys((401, 403, 404, 422))
+"""What any route may answer instead; `studio.api_errors` describes its body once for all."""

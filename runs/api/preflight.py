@@ -15,7 +15,7 @@ from runs.services.preflight import submission_preflight
 from runs.services.trees import submission_files
 from runs.submission import SnapshotSource
 from studio.api_auth import caller
-from studio.api_types import REFUSALS, ErrorOut
+from studio.api_types import REFUSALS
 from studio.lib.refusal import NotFound, Refused
 from studio.models import Role
 from studio.selectors import workspace_for
@@ -41,7 +41,7 @@ class PreflightOut(Schema):
 
 @router.post(
     "",
-    response={200: PreflightOut, 409: ErrorOut, **REFUSALS},
+    response={200: PreflightOut, 409: None, **REFUSALS},
     summary="Look at a run before submitting it",
 )
 def preflight(request: HttpRequest, payload: RunIn) -> PreflightOut:

@@ -28,7 +28,7 @@ from runs.services.labels import run_label
 from runs.services.retention import run_delete, run_deletion, run_purge, run_restore
 from runs.services.sources import run_source_now
 from studio.api_auth import caller
-from studio.api_types import REFUSALS, ErrorOut, Text
+from studio.api_types import REFUSALS, Text
 from studio.lib.refusal import NotFound, Refused
 from studio.selectors import workspace_for
 
@@ -47,7 +47,7 @@ def run_of(request: HttpRequest, ref: str) -> Run:
 
 @router.post(
     "",
-    response={201: RunOut, 202: ImportOut, 409: ErrorOut, **REFUSALS},
+    response={201: RunOut, 202: ImportOut, 409: None, **REFUSALS},
     summary="Submit a run",
 )
 def submit(request: HttpRequest, payload: RunIn) -> Status[RunOut] | Status[ImportOut]:

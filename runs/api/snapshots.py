@@ -14,7 +14,7 @@ from runs.selectors.files import snapshot_changes, snapshot_file, snapshot_get, 
 from runs.services.snapshots import blobs_receive, snapshot_create
 from runs.snapshots import ManifestRefused
 from studio.api_auth import caller
-from studio.api_types import REFUSALS, ErrorOut, In, Text
+from studio.api_types import REFUSALS, In, Text
 from studio.lib.downloads import file_response
 from studio.lib.refusal import Refused
 from studio.models import Role
@@ -79,7 +79,7 @@ def _json_body(schema: str) -> dict[str, object]:
 
 @router.post(
     "/snapshots",
-    response={200: SnapshotOut, 409: ErrorOut, **REFUSALS},
+    response={200: SnapshotOut, 409: None, **REFUSALS},
     summary="Create a snapshot",
     openapi_extra=_json_body("application/json"),
 )

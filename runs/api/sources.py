@@ -13,7 +13,7 @@ from runs.selectors.sources import source_get, source_list, source_states
 from runs.services.sources import source_bring, source_create, source_delete, source_rename
 from runs.submission import Files, FolderSource, GitSource, SnapshotSource
 from studio.api_auth import caller
-from studio.api_types import REFUSALS, ErrorOut, In, Text
+from studio.api_types import REFUSALS, In, Text
 from studio.selectors import workspace_for
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def listed(request: HttpRequest, workspace: Text = "") -> list[SourceOut]:
     return [_out(row) for row in source_list(user=user, workspace=where)]
 
 
-@router.post("", response={201: SourceOut, 409: ErrorOut, **REFUSALS}, summary="Save a source")
+@router.post("", response={201: SourceOut, 409: None, **REFUSALS}, summary="Save a source")
 def create(request: HttpRequest, payload: SourceMakeIn) -> Status[SourceOut]:
     """Give a script directory a name. A folder and a repository are read anew at each submit."""
     user = caller(request)
@@ -154,7 +154,7 @@ def states(request: HttpRequest, name: Text, workspace: Text = "") -> list[State
 
 @router.post(
     "/{name}/snapshots",
-    response={200: SourceOut, 409: ErrorOut, **REFUSALS},
+    response={200: SourceOut, 409: None, **REFUSALS},
     summary="Bring new files",
 )
 def bring(

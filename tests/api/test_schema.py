@@ -46,6 +46,21 @@ def test_no_request_breaks_the_studio(mode: GenerationMode, owner: Caller, run: 
         ask()
 
 
+def test_every_route_that_can_refuse_says_with_what_body() -> None:
+    described = api.get_openapi_schema(path_prefix="/api/v1/")
+    assert described["components"]["schemas"]["ErrorOut"]["required"] == ["detail", "field", "code"]
+    bodies = [
+        answer.get("content")
+        for methods in described["paths"].values()
+        for route in methods.values()
+        for status, answer in route["responses"].items()
+        if status >= 400
+    ]
+    assert len(bodies) > 400
+    told = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorOut"}}}
+    assert [body for body in bodies if body != told] == []
+
+
 @cache
 def _operations() -> list[APIOperation[Any, Any, Any, Any]]:
     schema = schemathesis.openapi.from_dict(api.get_openapi_schema(path_prefix="/api/v1/"))
