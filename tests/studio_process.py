@@ -61,6 +61,23 @@ def _migrate(folder: Path) -> None:
     partial.rename(folder)
 
 
+def share_packages(data_dir: Path) -> None:
+    """Let its local target take packages, and their bytecode, out of one cache of the session.
+
+    A curated environment is then fetched and compiled once, whoever builds it first.
+    """
+    root = data_dir / "targets" / "local"
+    root.mkdir(mode=0o700, parents=True)
+    (root / "uv-cache").symlink_to(package_cache())
+
+
+def package_cache() -> Path:
+    """Where uv keeps what builds of this session have unpacked."""
+    folder = shared_dir() / "uv-cache"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def shared_dir() -> Path:
     """A folder for what all workers of a session share."""
     given = os.environ.get("TESTS_SHARED_DIR")

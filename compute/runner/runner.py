@@ -3740,13 +3740,23 @@ class Build:
         if is_fresh:
             bytecode.forget()
             self._mend(uv, sync)
-        if not bytecode.is_there():
-            uv.do("Compiling their modules", *sync, "--compile-bytecode")
-            bytecode.keep(fresh=is_fresh)
+        lacking = bytecode.lacking()
+        if lacking:
+            modules = bytecode.modules_of(lacking)
+            if modules:
+                self._compile(python, modules, lock)
+            bytecode.keep(lacking, fresh=is_fresh)
         if self._order.get("smoke"):
             smoke = os.path.join(self._folder, "smoke.py")
             write_file(smoke, self._order["smoke"].encode("utf-8"))
             step("Trying it out", [python, "-I", smoke], dict(os.environ))
+
+    def _compile(self, python: str, modules: "list[str]", lock: "int | None") -> None:
+        """Give these modules their bytecode, on all processors that this process may use."""
+        names = os.path.join(self._folder, "modules")
+        write_file(names, b"\0".join(os.fsencode(path) for path in modules))
+        argv = [python, "-I", "-S", "-W", "ignore", "-c", COMPILE, names, str(_cores())]
+        step("Compiling their modules", argv, dict(os.environ), [] if lock is None else [lock])
 
     def _trusted(self) -> "dict[str, str]":
         """What has uv trust one more authority than this machine does."""
@@ -3788,6 +3798,26 @@ class Build:
         say("The environment %s is ready: %d files." % (self._order["key"], len(files)))
 
 
+COMPILE = r"""
+import os, py_compile, sys
+with open(sys.argv[1], "rb") as file:
+    modules = [os.fsdecode(path) for path in file.read().split(b"\0")]
+workers = min(int(sys.argv[2]), len(modules) // 100 + 1)
+share, next_one = 0, 0
+while share + 1 < workers and not next_one:
+    next_one = os.fork()
+    share += not next_one
+for path in modules[share::workers]:
+    try:
+        py_compile.compile(path, doraise=True)
+    except py_compile.PyCompileError:
+        pass  # a template, or meant for another Python
+if next_one and os.waitpid(next_one, 0)[1]:
+    sys.exit(1)
+"""
+"""Each process starts the next one, and has its share of the modules whose list it is given."""
+
+
 class Bytecode:
     """The compiled modules of an environment, of which uv's cache gets a link beside the sources.
 
@@ -3806,9 +3836,16 @@ class Bytecode:
         self._asked = subprocess.Popen(argv, stdout=subprocess.PIPE)  # answers while uv works
         self._tag = ""
 
-    def is_there(self) -> bool:
-        """Whether every distribution came with its bytecode."""
-        return all(os.path.exists(self._list(*one)) for one in self._installed())
+    def lacking(self) -> "list[tuple[str, str]]":
+        """The distributions that came without their bytecode."""
+        return [one for one in self._installed() if not os.path.exists(self._list(*one))]
+
+    def modules_of(self, some: "list[tuple[str, str]]") -> "list[str]":
+        """The modules of some distributions, the largest first."""
+        found = [
+            os.path.join(top, row[0]) for top, name in some for row in self._modules(top, name)
+        ]
+        return sorted(filter(os.path.exists, found), key=os.path.getsize, reverse=True)
 
     def forget(self) -> None:
         """Trust nothing that came out of the cache."""
@@ -3817,14 +3854,14 @@ class Bytecode:
             for _, compiled in self._modules(top, name):
                 unlink(os.path.join(top, compiled))
 
-    def keep(self, *, fresh: bool) -> None:
-        """List what is compiled and link it into the cache, `fresh` in the place of what is there.
+    def keep(self, lacking: "list[tuple[str, str]]", *, fresh: bool) -> None:
+        """List what was compiled and link it into the cache, `fresh` in the place of what is there.
 
         One build at a time: a list and what it lists come from one and the same.
         """
         lock = lock_file(os.path.join(self._cache, "bytecode.lock"), wait=True)
         archives = self._archives()
-        for top, name in self._installed():
+        for top, name in lacking:
             modules = self._modules(top, name)
             self._note(top, name, modules)
             for archive in archives.get(name, ()):

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests import network
 from tests.chaos.conftest import free_port, make_plain_environment
-from tests.studio_process import Studio, migrate_once
+from tests.studio_process import Studio, migrate_once, share_packages
 
 CHROMIUM = Path("/usr/bin/chromium")
 FEATURES_OFF = (
@@ -83,6 +83,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A studio that was just started; scripts may lie below its `scripts`."""
     folder = tmp_path_factory.mktemp("studio")
     migrate_once(folder / "data")
+    share_packages(folder / "data")
     with Studio(folder / "data", port=free_port(), link_root=folder) as studio:
         make_plain_environment(studio)
         yield studio

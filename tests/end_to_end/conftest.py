@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.studio_process import TOP, Studio, migrate_once
+from tests.studio_process import TOP, Studio, migrate_once, share_packages
 
 
 @pytest.fixture(scope="package")
@@ -20,6 +20,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         port = probe.getsockname()[1]
     data_dir = tmp_path_factory.mktemp("studio") / "data"
     migrate_once(data_dir)
+    share_packages(data_dir)
     with Studio(data_dir, port=port, link_root=tmp_path_factory.getbasetemp()) as studio:
         answer = studio.cli("env", "create", "here", "--interpreter", sys.executable)
         assert answer.code == 0, answer.stderr.decode()

@@ -135,7 +135,8 @@ from studio.client import Workspace, Experiment, Environment, ScriptRunConfig, C
 ws = Workspace.from_config()
 experiment = Experiment(workspace=ws, name="five-steps")
 env = Environment.get(workspace=ws, name="AzureML-Scikit-learn-0.20.3")
-config = ScriptRunConfig(source_directory="ridge-diabetes", script="train.py")
+words = ["--alphas", "2"]
+config = ScriptRunConfig(source_directory="ridge-diabetes", script="train.py", arguments=words)
 config.run_config.target = ws.compute_targets["local"]
 config.run_config.environment = env
 config.run_config.framework = "python"
@@ -156,7 +157,8 @@ def test_command_client_and_notebook_give_the_same_snapshot_and_artifacts(
     said = studio.log(located).decode().splitlines()
     jupyter = next(line.split(" is ")[1] for line in said if line.startswith("python is "))
 
-    by_command = studio.submit(work / "ridge-diabetes", "--environment", "scikit-learn", "train.py")
+    asked = ("--environment", "scikit-learn", "train.py", "--alphas", "2")
+    by_command = studio.submit(work / "ridge-diabetes", *asked)
     env = {
         **studio.env,
         "RUNYARD_URL": studio.record.url,
@@ -174,8 +176,9 @@ def test_command_client_and_notebook_give_the_same_snapshot_and_artifacts(
     by_client = ran(sys.executable, "-W", "ignore", "-c", SCRIPT).rpartition("RUN ")[2].strip()
     assert "best alpha" in studio.log(int(by_client)).decode()
     log = ran(
-        jupyter, "-m", "papermill", "-k", "python3", "--log-output", FIVE_STEPS.name, "out.ipynb"
-    )
+        jupyter, "-m", "papermill", "-k", "python3", "--log-output", FIVE_STEPS.name, "out.ipynb",
+        "-p", "alphas", "2",
+    )  # fmt: skip
     assert "on unseen data" in log
     executed = json.loads((work / "out.ipynb").read_text())
     shown = next(c for c in executed["cells"] if c["id"] == "submit")["outputs"][0]["data"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from environments.interpreter import Interpreter, platform_name
 from studio.models import Membership, Role, User, Workspace
 from tests.compute.places import place_under
 from tests.environments.registry import Registry
+from tests.studio_process import package_cache
 
 
 @pytest.fixture
@@ -41,7 +43,10 @@ def interpreter() -> Interpreter:
 
 @pytest.fixture(scope="session")
 def curated_python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Template], Path]:
-    """A Python with exactly what a template's lock holds; each is made once."""
+    """A Python with exactly what a template's lock holds; each is made once.
+
+    Out of the cache that builds in this session share, with the bytecode that they made.
+    """
 
     @cache
     def make(template: Template) -> Path:
@@ -55,6 +60,7 @@ def curated_python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Templa
         ):
             done = subprocess.run(
                 [find_uv_bin(), *arguments],
+                env={**os.environ, "UV_CACHE_DIR": str(package_cache())},
                 capture_output=True,
                 text=True,
                 timeout=300,

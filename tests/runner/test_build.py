@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from compute.runner import runner
+from tests.environments.registry import Registry
 from tests.runner.rig import Header, Target
 from tests.waiting import eventually
 
@@ -138,9 +139,10 @@ def test_the_cache_gets_the_bytecode_of_what_runs_import_once(tmp_path: Path) ->
             (packages / path).hardlink_to(archive / path)
         compileall.compile_dir(packages, quiet=1)
         bytecode = runner.Bytecode(str(env), str(tmp_path / "cache"))
-        assert not bytecode.is_there()
-        bytecode.keep(fresh=name == "fresh")
-        assert bytecode.is_there()
+        lacking = bytecode.lacking()
+        assert bytecode.modules_of(lacking) == [str(packages / "x.py")]
+        bytecode.keep(lacking, fresh=name == "fresh")
+        assert not bytecode.lacking()
 
     def shares(packages: Path, pattern: str) -> bool:
         (ours,), (theirs,) = packages.glob(pattern), archive.glob(pattern)
@@ -157,6 +159,67 @@ def test_the_cache_gets_the_bytecode_of_what_runs_import_once(tmp_path: Path) ->
     listed = next(archive.glob("x-1.dist-info/BYTECODE.*")).read_text().splitlines()
     assert [row.split(",")[0] for row in listed] == [f"__pycache__/x.{TAG}.pyc"]
     assert not list(archive.glob("pack/tests/__pycache__"))
+
+
+def test_only_what_runs_import_and_nobody_compiled_is_compiled(
+    target: Target, tmp_path: Path
+) -> None:
+    """By as many processes as there is work for; a module that is none is no obstacle."""
+    registry = Registry(tmp_path / "registry")
+    many = {f"many/m{number}.py": "x = 1\n" for number in range(250)}
+    odd = {
+        "many/template.py": "def {{ name }}():\n",
+        "many/tests/test_m.py": "",
+        "many/nul.py": "\0",
+    }
+    hashes = {"many": registry.wheel("many", more={**many, **odd}), "few": registry.wheel("few")}
+    locks = {name: f"{name}==1.0 --hash={found}\n" for name, found in hashes.items()}
+    cache = target.root / "uv-cache"
+
+    def compiled(key: str, lock: str) -> dict[str, Path]:
+        made = order(target, lock, cache, path=str(target.root / "envs" / key), key=key)
+        exited, log = build_it(target, made, f"build-{key}", **registry.variables)
+        assert exited["status"] == {"exited": 0}, log
+        assert "template" not in log
+        [packages] = (target.root / "envs" / key).glob("lib/python*/site-packages")
+        found = {str(path.relative_to(packages)): path for path in packages.rglob("*.pyc")}
+        return {path: file for path, file in found.items() if path.split("/")[0] != "pip"}
+
+    def names(*modules: str) -> set[str]:
+        return {f"{folder}__pycache__/{name}.{TAG}.pyc" for folder, name in map(_split, modules)}
+
+    first = compiled("key-1", locks["many"])
+    assert set(first) == names("many.py", *many)
+    time_of = {path: file.stat().st_mtime_ns for path, file in first.items()}
+    both = compiled("key-2", "".join(locks.values()))
+    assert set(both) == names("few.py", "many.py", *many)
+    assert {path: both[path].stat().st_mtime_ns for path in first} == time_of
+
+
+def test_bytecode_that_cannot_be_written_fails_whoever_of_the_processes_it_is(
+    tmp_path: Path,
+) -> None:
+    modules = [tmp_path / f"m{number}.py" for number in range(100)]
+    for module in modules:
+        module.write_text("")
+    (tmp_path / "names").write_bytes(b"\0".join(map(os.fsencode, modules)))
+    command = [sys.executable, "-I", "-S", "-c", runner.COMPILE, str(tmp_path / "names"), "2"]
+    assert subprocess.run(command, check=False).returncode == 0
+    assert len(list(tmp_path.glob("__pycache__/*"))) == 100
+    for number in (0, 1):  # the first process compiles even ones, the second odd ones
+        in_the_way = tmp_path / "__pycache__" / f"m{number}.{TAG}.pyc"
+        in_the_way.unlink()
+        in_the_way.mkdir()
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "FileExistsError" in done.stderr
+        in_the_way.rmdir()
+
+
+def _split(module: str) -> tuple[str, str]:
+    """The folder of a module, and what its bytecode's name begins with."""
+    folder, _, name = module.rpartition("/")
+    return f"{folder}/" if folder else "", name.removesuffix(".py")
 
 
 def test_what_the_cache_has_is_built_without_asking_an_index(
