@@ -66,8 +66,8 @@ demo: install
 # What the tests start beside Python. Debian's own packages, and only for those who may install.
 needs:
 	@if [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
-	  missing=$$(for package in chromium docker.io docker-registry fonts-dejavu-core git iproute2 \
-	    openssh-server postgresql python3; do \
+	  missing=$$(for package in chromium chromium-headless-shell docker.io docker-registry fonts-dejavu-core \
+	    git iproute2 openssh-server postgresql python3; do \
 	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' \
 	      || echo $$package; done); \
 	  if [ -n "$$missing" ]; then \

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
 
 from tests import network
 from tests.chaos.conftest import free_port, make_plain_environment
 from tests.studio_process import Studio, migrate_once, share_packages
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = Path("/usr/bin/chromium-headless-shell")  # a third less work than the whole browser
+WHOLE_CHROMIUM = Path("/usr/bin/chromium")  # which alone shows notifications
 FEATURES_OFF = (
     # the pages of the address bar's own list, which each new tab loads: more work than ours
     "WebUIOmniboxPopup",
@@ -68,14 +69,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
-    """Debian's browser."""
-    if not CHROMIUM.exists():
-        pytest.skip("Chromium is missing: apt-get install chromium fonts-dejavu-core")
+def playwright() -> Iterator[Playwright]:
+    """Who drives browsers."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield playwright
+
+
+@pytest.fixture(scope="package")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """Debian's browser, without its window and all that belongs to it."""
+    yield from launched(playwright, CHROMIUM)
+
+
+def launched(playwright: Playwright, program: Path) -> Iterator[Browser]:
+    """A browser that is there until the next step."""
+    if not program.exists():
+        pytest.skip(f"apt-get install {program.name} fonts-dejavu-core: {program} is missing")
+    with playwright.chromium.launch(executable_path=program, args=ARGUMENTS) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="package")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, expect
 
-from tests.browser.conftest import OpenTab
+from tests.browser.conftest import WHOLE_CHROMIUM, OpenTab, launched
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
@@ -21,6 +23,12 @@ window.Notification = class extends Real {
 };
 """
 """Writes down what the browser itself is asked to show."""
+
+
+@pytest.fixture(scope="module")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """The whole browser: the one without a window forbids notifications, whatever one grants."""
+    yield from launched(playwright, WHOLE_CHROMIUM)
 
 
 def permitted(page: Page) -> Page:

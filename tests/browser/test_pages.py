@@ -15,6 +15,8 @@ from tests.studio_process import Studio
 from tests.waiting import eventually
 
 PLACE = ("--environment", "here")
+ENDLESS = """document.getAnimations().filter(({ effect }) =>
+  effect.getComputedTiming().endTime === Infinity).map(({ animationName }) => animationName)"""
 
 
 @pytest.fixture
@@ -60,6 +62,7 @@ def test_the_bar_of_phases_grows_while_a_phase_goes_on(
     run = studio.submit(scripts, *PLACE, "--", "sleep", "60")
     page = open_tab(f"/runs/{run}/")
     expect(page.locator("#run-head .status")).to_have_text("running", timeout=20_000)
+    assert page.evaluate(ENDLESS) == []  # a page at rest draws nothing
     part = page.locator(".phases .phase-running")
     eventually(
         lambda: float(part.get_attribute("width") or 0) > 900, timeout_s=30, what="the bar to grow"
