@@ -53,7 +53,7 @@ def _migrate(folder: Path) -> None:
     partial = folder.with_suffix(".partial")
     env = {name: os.environ[name] for name in _KEPT if name in os.environ}
     subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+        [sys.executable, "manage.py", "migrate", "--skip-checks", "--verbosity", "0"],
         cwd=TOP,
         env=env | {"RUNYARD_DATA_DIR": str(partial)},
         check=True,

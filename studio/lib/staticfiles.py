@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -53,6 +53,11 @@ class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  
         """Name files by what was collected of them, not by what they were before."""
         collected = {name: (self, name) if _is_cut(name) else at for name, at in paths.items()}
         yield from super().post_process(collected, *args, **options)
+
+    def compress_files(self, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Compress what pages ask for: names with a hash, and no maps for debuggers."""
+        asked = {name for name in self.hashed_files.values() if not name.endswith(".map")}
+        yield from super().compress_files(asked.intersection(paths))
 
     @cached_property
     def _words(self) -> frozenset[str]:

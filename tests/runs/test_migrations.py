@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from django.apps import apps
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
 from compute.models import ComputeTarget
 from runs.metrics import Point, pack
 from runs.models import Run, RunEvent, RunParam
 from runs.states import Status
+from studio.migrated import pending_migrations
 from tests.compute.records import make_run
 
 pytestmark = pytest.mark.django_db
@@ -69,3 +72,19 @@ def test_series_that_are_there_find_their_best_steps(target: ComputeTarget) -> N
         np.frombuffer(bytes(numbers.outline), "<f4"), [2, np.nan, 1, 3], equal_nan=True
     )
     assert (text.minimum_step, text.maximum_step) == (None, None)
+
+
+def test_a_new_database_is_made_at_once_as_the_old_ones_became_step_by_step() -> None:
+    steps, at_once = MigrationLoader(None, replace_migrations=False), MigrationLoader(None)
+    whole = [key for key, migration in steps.disk_migrations.items() if migration.replaces]
+    assert {app for app, _ in whole} == {"studio", "compute", "environments", "runs"}
+    last = [steps.disk_migrations[key].replaces[-1] for key in whole]
+    assert steps.project_state(last) == at_once.project_state(whole)
+
+
+def test_an_old_database_goes_on_where_it_was() -> None:
+    applied = MigrationRecorder.Migration.objects
+    applied.filter(name__contains="_squashed_").delete()
+    assert pending_migrations() == []
+    applied.filter(app="runs", name__in=["0011_secrets", "0012_held_up"]).delete()
+    assert pending_migrations() == ["runs.0011_secrets", "runs.0012_held_up"]

@@ -33,6 +33,17 @@ def test_lines_of_comment_stay_at_home(tmp_path: Path) -> None:
     assert (tmp_path / renamed["vendor/a.js"]).read_bytes() == SCRIPT
 
 
+def test_only_what_pages_ask_for_is_compressed(tmp_path: Path) -> None:
+    storage: Any = HashedFiles(location=tmp_path, base_url="/static/")
+    long = b"say(1);\n" * 1000
+    files = {"vendor/a.js": long, "vendor/a.js.map": long}
+    for name, content in files.items():
+        storage.save(name, ContentFile(content))
+    list(storage.post_process({name: (storage, name) for name in files}))
+    compressed = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.gz")}
+    assert compressed == {f"{storage.hashed_files['vendor/a.js']}.gz"}
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
 def test_no_text_has_a_line_that_looks_like_a_comment(module: Path) -> None:
     is_text = False

@@ -1,0 +1,402 @@
+"""All tables of a new database at once; one that is there goes on by the migrations replaced."""
+
+import django.db.models.deletion
+import django.utils.timezone
+import runs.states
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    replaces = [
+        ('runs', '0001_initial'),
+        ('runs', '0002_end_sentence'),
+        ('runs', '0003_gpus_and_data'),
+        ('runs', '0004_git_sources'),
+        ('runs', '0005_notices'),
+        ('runs', '0006_sources'),
+        ('runs', '0007_lists'),
+        ('runs', '0008_best_steps'),
+        ('runs', '0009_experiments'),
+        ('runs', '0010_covering_indexes'),
+        ('runs', '0011_secrets'),
+        ('runs', '0012_held_up'),
+    ]
+
+    initial = True
+
+    dependencies = [
+        ('compute', '0002_gpus_and_data'),
+        ('environments', '0001_initial'),
+        ('studio', '0002_people'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='Blob',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('sha', models.CharField(max_length=64)),
+                ('size_bytes', models.BigIntegerField()),
+                ('pinned_until', models.DateTimeField(db_index=True)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='blobs', to='studio.workspace')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'sha'), name='one_claim_a_blob')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Snapshot',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', models.CharField(max_length=64)),
+                ('file_count', models.PositiveIntegerField()),
+                ('size_bytes', models.BigIntegerField()),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='snapshots', to='studio.workspace')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'digest'), name='one_snapshot_a_digest')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Experiment',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=255)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('archived_at', models.DateTimeField(blank=True, null=True)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='experiments', to='studio.workspace')),
+                ('description', models.TextField(blank=True)),
+                ('direction', models.CharField(choices=[('maximize', 'higher is better'), ('minimize', 'lower is better')], default='maximize', max_length=16)),
+                ('primary_metric', models.CharField(blank=True, max_length=255)),
+            ],
+            options={
+                'ordering': ('name',),
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'name'), name='one_experiment_a_name')],
+            },
+        ),
+        migrations.CreateModel(
+            name='GitCredential',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=64)),
+                ('kind', models.CharField(choices=[('token', 'token'), ('ssh_key', 'deploy key')], max_length=16)),
+                ('host', models.CharField(max_length=255)),
+                ('username', models.CharField(blank=True, max_length=255)),
+                ('secret', models.TextField()),
+                ('public_key', models.TextField(blank=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('last_used_at', models.DateTimeField(blank=True, null=True)),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='git_credentials', to='studio.workspace')),
+            ],
+            options={
+                'ordering': ('name',),
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'name'), name='one_credential_a_name')],
+            },
+        ),
+        migrations.CreateModel(
+            name='GitHost',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=255)),
+                ('key_type', models.CharField(max_length=64)),
+                ('key', models.TextField()),
+                ('seen_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='git_hosts', to='studio.workspace')),
+            ],
+            options={
+                'ordering': ('name', 'key_type'),
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'name', 'key_type'), name='one_key_a_host_and_type')],
+            },
+        ),
+        migrations.CreateModel(
+            name='SavedView',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=100)),
+                ('query', models.TextField(blank=True)),
+                ('columns', models.TextField(blank=True)),
+                ('is_shared', models.BooleanField(default=False)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='views', to=settings.AUTH_USER_MODEL)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='views', to='studio.workspace')),
+            ],
+            options={
+                'ordering': ('name', 'id'),
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'user', 'name'), name='one_view_a_name_and_person')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Notices',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('only_failures', models.BooleanField(default=False)),
+                ('email', models.EmailField(blank=True, max_length=254)),
+                ('webhook_host', models.CharField(blank=True, max_length=255)),
+                ('secret_url', models.TextField(blank=True)),
+                ('secret_key', models.TextField(blank=True)),
+                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name_plural': 'notices',
+            },
+        ),
+        migrations.CreateModel(
+            name='Source',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=255)),
+                ('kind', models.CharField(choices=[('upload', 'uploaded files'), ('zip', 'zip or tar'), ('folder', 'server folder'), ('git', 'git')], max_length=16)),
+                ('location', models.CharField(blank=True, max_length=1000)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sources', to='studio.workspace')),
+                ('git', models.JSONField(default=dict)),
+            ],
+            options={
+                'ordering': ('name',),
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'name'), name='one_source_a_name')],
+            },
+        ),
+        migrations.CreateModel(
+            name='SourceSnapshot',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('seen_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('snapshot', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='states', to='runs.snapshot')),
+                ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='states', to='runs.source')),
+            ],
+            options={
+                'ordering': ('-seen_at', '-id'),
+                'constraints': [models.UniqueConstraint(fields=('source', 'snapshot'), name='one_state_a_snapshot')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Run',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uid', models.CharField(max_length=12, unique=True)),
+                ('environment_why', models.CharField(blank=True, max_length=200)),
+                ('name', models.CharField(max_length=255)),
+                ('description', models.TextField(blank=True)),
+                ('tags', models.JSONField(default=dict)),
+                ('script', models.CharField(blank=True, max_length=1000)),
+                ('command', models.JSONField(default=list)),
+                ('variables', models.JSONField(default=dict)),
+                ('secret_variables', models.JSONField(default=dict)),
+                ('outputs', models.JSONField(default=list)),
+                ('priority', models.IntegerField(default=0)),
+                ('time_limit_s', models.PositiveIntegerField(blank=True, null=True)),
+                ('grace_s', models.PositiveIntegerField(default=10)),
+                ('git', models.JSONField(default=dict)),
+                ('status', models.CharField(choices=[('queued', 'queued'), ('preparing', 'preparing'), ('starting', 'starting'), ('running', 'running'), ('finalizing', 'finalizing'), ('completed', 'completed'), ('failed', 'failed'), ('canceled', 'canceled')], default=runs.states.Status['QUEUED'], max_length=16)),
+                ('end_reason', models.CharField(blank=True, choices=[('exited_zero', 'exited_zero'), ('exited_nonzero', 'exited_nonzero'), ('signaled', 'signaled'), ('canceled_by_user', 'canceled_by_user'), ('timed_out', 'timed_out'), ('out_of_memory', 'out_of_memory'), ('build_failed', 'build_failed'), ('place_failed', 'place_failed'), ('launch_failed', 'launch_failed'), ('exit_lost', 'exit_lost'), ('host_restarted', 'host_restarted'), ('target_lost', 'target_lost'), ('preempted', 'preempted'), ('studio_error', 'studio_error')], max_length=32)),
+                ('exit_code', models.IntegerField(blank=True, null=True)),
+                ('error', models.TextField(blank=True)),
+                ('cancel_requested_at', models.DateTimeField(blank=True, null=True)),
+                ('created_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                ('started_at', models.DateTimeField(blank=True, null=True)),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('archived_at', models.DateTimeField(blank=True, null=True)),
+                ('extra_files', models.JSONField(default=list)),
+                ('build', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to='environments.build')),
+                ('canceled_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('environment_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='environments.environmentversion')),
+                ('experiment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='runs.experiment')),
+                ('submitted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to=settings.AUTH_USER_MODEL)),
+                ('target', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='compute.computetarget')),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='studio.workspace')),
+                ('snapshot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='runs.snapshot')),
+                ('end_sentence', models.TextField(blank=True)),
+                ('data', models.JSONField(default=dict)),
+                ('gpus', models.PositiveIntegerField(blank=True, default=0, null=True)),
+                ('origin', models.JSONField(default=dict)),
+                ('source', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to='runs.source')),
+                ('deleted_at', models.DateTimeField(blank=True, null=True)),
+                ('secrets', models.JSONField(default=list)),
+                ('held_up', models.TextField(blank=True)),
+            ],
+            options={
+                'ordering': ('-id',),
+                'indexes': [models.Index(fields=['target', 'status', '-priority', 'id'], name='run_queue'), models.Index(fields=['workspace', '-id'], name='run_recent'), models.Index(fields=['workspace', 'status', '-id'], name='run_by_status'), models.Index(fields=['experiment', '-id'], name='run_by_experiment'), models.Index(condition=models.Q(('archived_at', None), ('deleted_at', None)), fields=['workspace', '-id'], name='run_listed'), models.Index(condition=models.Q(('deleted_at', None), _negated=True), fields=['deleted_at'], name='run_in_trash')],
+            },
+        ),
+        migrations.CreateModel(
+            name='GpuLoan',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('gpu', models.CharField(max_length=100)),
+                ('lent_at', models.DateTimeField()),
+                ('returned_at', models.DateTimeField(blank=True, null=True)),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='gpu_loans', to='runs.run')),
+                ('target', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='gpu_loans', to='compute.computetarget')),
+            ],
+            options={
+                'ordering': ('id',),
+                'constraints': [models.UniqueConstraint(condition=models.Q(('returned_at', None)), fields=('target', 'gpu'), name='one_live_loan_a_gpu')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Attempt',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField(default=1)),
+                ('handle', models.JSONField(blank=True, null=True)),
+                ('folder', models.CharField(blank=True, max_length=200)),
+                ('lease_token', models.CharField(blank=True, max_length=32)),
+                ('lease_until', models.DateTimeField(blank=True, null=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('started_at', models.DateTimeField(blank=True, null=True)),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('exited', models.JSONField(blank=True, null=True)),
+                ('sealed', models.JSONField(blank=True, null=True)),
+                ('end_reason', models.CharField(blank=True, max_length=32)),
+                ('receipt', models.JSONField(blank=True, null=True)),
+                ('metrics_offset', models.BigIntegerField(default=0)),
+                ('folder_cleared_at', models.DateTimeField(blank=True, null=True)),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='runs.run')),
+                ('secret_values', models.JSONField(default=dict)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('run', 'number'), name='one_attempt_a_number')],
+            },
+        ),
+        migrations.CreateModel(
+            name='RunEvent',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('kind', models.CharField(max_length=32)),
+                ('old_status', models.CharField(blank=True, max_length=16)),
+                ('new_status', models.CharField(blank=True, max_length=16)),
+                ('text', models.TextField(blank=True)),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='runs.run')),
+                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'ordering': ('id',),
+            },
+        ),
+        migrations.CreateModel(
+            name='SourceImport',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('url', models.CharField(max_length=1000)),
+                ('ref', models.CharField(blank=True, max_length=255)),
+                ('folder', models.CharField(blank=True, max_length=1000)),
+                ('credential', models.CharField(blank=True, max_length=64)),
+                ('request', models.TextField()),
+                ('status', models.CharField(choices=[('queued', 'queued'), ('running', 'running'), ('done', 'done'), ('failed', 'failed'), ('canceled', 'canceled')], default='queued', max_length=16)),
+                ('progress', models.CharField(blank=True, max_length=200)),
+                ('error', models.TextField(blank=True)),
+                ('lease_token', models.CharField(blank=True, max_length=32)),
+                ('lease_until', models.DateTimeField(blank=True, null=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('ended_at', models.DateTimeField(blank=True, db_index=True, null=True)),
+                ('run', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='runs.run')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='imports', to='studio.workspace')),
+            ],
+            options={
+                'ordering': ('-id',),
+            },
+        ),
+        migrations.CreateModel(
+            name='RunParam',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=255)),
+                ('text', models.CharField(max_length=1000)),
+                ('number', models.FloatField(null=True)),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='params', to='runs.run')),
+            ],
+            options={
+                'verbose_name': 'parameter',
+                'ordering': ('name',),
+                'indexes': [models.Index(fields=['name', 'number', 'run'], name='param_by_value')],
+                'constraints': [models.UniqueConstraint(fields=('run', 'name'), name='one_param_a_name')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Delivery',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel', models.CharField(choices=[('webhook', 'webhook'), ('email', 'e-mail')], max_length=16)),
+                ('uid', models.CharField(max_length=32, unique=True)),
+                ('attempts', models.PositiveIntegerField(default=0)),
+                ('answer', models.TextField(blank=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('next_at', models.DateTimeField(blank=True, db_index=True, null=True)),
+                ('delivered_at', models.DateTimeField(blank=True, null=True)),
+                ('run', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='runs.run')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name_plural': 'deliveries',
+                'ordering': ('-id',),
+                'constraints': [models.UniqueConstraint(fields=('run', 'channel'), name='one_delivery_a_channel')],
+            },
+        ),
+        migrations.CreateModel(
+            name='MetricSeries',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=255)),
+                ('count', models.BigIntegerField(default=0)),
+                ('last', models.FloatField(null=True)),
+                ('last_step', models.FloatField(null=True)),
+                ('minimum', models.FloatField(null=True)),
+                ('maximum', models.FloatField(null=True)),
+                ('text', models.TextField(blank=True)),
+                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='series', to='runs.run')),
+                ('minimum_step', models.FloatField(null=True)),
+                ('maximum_step', models.FloatField(null=True)),
+                ('outline', models.BinaryField(default=b'')),
+            ],
+            options={
+                'ordering': ('name',),
+                'indexes': [models.Index(fields=['name', 'last', 'run'], name='series_by_value')],
+                'constraints': [models.UniqueConstraint(fields=('run', 'name'), name='one_series_a_name')],
+                'verbose_name_plural': 'metric series',
+            },
+        ),
+        migrations.CreateModel(
+            name='MetricChunk',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('index', models.PositiveIntegerField()),
+                ('points', models.BinaryField()),
+                ('series', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='chunks', to='runs.metricseries')),
+            ],
+            options={
+                'ordering': ('index',),
+                'constraints': [models.UniqueConstraint(fields=('series', 'index'), name='one_chunk_an_index')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Artifact',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('path', models.CharField(max_length=1000)),
+                ('sha', models.CharField(max_length=64)),
+                ('size_bytes', models.BigIntegerField()),
+                ('mode', models.PositiveIntegerField(default=420)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='artifacts', to='runs.run')),
+            ],
+            options={
+                'ordering': ('path',),
+                'constraints': [models.UniqueConstraint(fields=('run', 'path'), name='one_artifact_a_path')],
+            },
+        ),
+        migrations.AddField(
+            model_name='source',
+            name='snapshots',
+            field=models.ManyToManyField(related_name='sources', through='runs.SourceSnapshot', to='runs.snapshot'),
+        ),
+    ]
