@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -85,7 +86,12 @@ def registry_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str
 
 def lock_pins(text: str) -> list[str]:
     """The packages of a lock without their hashes, like "numpy==2.4.6"; some carry a marker."""
-    return [_entry_lines(entry)[0] for entry in _entries(text)]
+    return list(_pins(text))
+
+
+@lru_cache(maxsize=32)  # a list of environments shows the same few locks each time
+def _pins(text: str) -> tuple[str, ...]:
+    return tuple(_entry_lines(entry)[0] for entry in _entries(text))
 
 
 def pin_name(pin: str) -> str:

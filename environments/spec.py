@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Any, TypedDict
 
@@ -136,7 +137,13 @@ def requirements_spec(text: str) -> Spec:
 
 def template_spec(text: str, lock: str) -> Spec:
     """A curated definition: other locked versions are another definition."""
-    return {**requirements_spec(text), "lock": hashlib.sha256(lock.encode()).hexdigest()}
+    requirements, digest = _template_read(text, lock)
+    return {"kind": REQUIREMENTS, "requirements": requirements, "lock": digest}
+
+
+@cache  # of files that ship with the studio: they are the same for every workspace
+def _template_read(text: str, lock: str) -> tuple[str, str]:
+    return requirements_normalise(text), hashlib.sha256(lock.encode()).hexdigest()
 
 
 def interpreter_spec(path: str) -> Spec:

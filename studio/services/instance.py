@@ -14,9 +14,7 @@ def user_bootstrap(*, workspace_name: str = "team") -> User:
     """The owner of this instance, with the first workspace; made once."""
     owner = User.objects.filter(is_superuser=True).order_by("pk").first()
     if owner is None:
-        owner = User.objects.create_superuser("owner")
-        owner.set_unusable_password()
-        owner.save(update_fields=["password"])
+        owner = User.objects.create_superuser("owner")  # without a password that could be used
     workspace, _ = Workspace.objects.get_or_create(slug="main", defaults={"name": workspace_name})
     Membership.objects.get_or_create(user=owner, workspace=workspace, defaults={"role": Role.ADMIN})
     return owner

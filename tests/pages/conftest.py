@@ -60,11 +60,12 @@ def digest(workspace: Workspace) -> str:
         "items/deep/util.py": b"x = 1\n",
         "picture.bin": b"\0\1\2",
     }
-    entries = []
-    for path, data in sorted(files.items()):
-        sha, size = blob_store().put(data)
-        blobs_claim(workspace=workspace, blobs=[(sha, size)])
-        entries.append(f'{{"mode":420,"path":"{path}","sha":"{sha}","size":{size}}}')
+    blobs = {path: blob_store().put(data) for path, data in sorted(files.items())}
+    blobs_claim(workspace=workspace, blobs=blobs.values())
+    entries = [
+        f'{{"mode":420,"path":"{path}","sha":"{sha}","size":{size}}}'
+        for path, (sha, size) in blobs.items()
+    ]
     entries.append('{"link":"train.py","path":"same.py"}')
     manifest = f"[{','.join(entries)}]".encode()
     made, missing = snapshot_create(workspace=workspace, manifest_json=manifest)
@@ -77,11 +78,12 @@ def run_of(make_run: MakeRun, workspace: Workspace) -> RunOf:  # noqa: F811
     """Makes runs of these files, {path: content}, with these fields."""
 
     def make(files: dict[str, bytes], **fields: object) -> Run:
-        entries = []
-        for path, data in sorted(files.items()):
-            sha, size = blob_store().put(data)
-            blobs_claim(workspace=workspace, blobs=[(sha, size)])
-            entries.append({"path": path, "mode": 0o644, "size": size, "sha": sha})
+        blobs = {path: blob_store().put(data) for path, data in sorted(files.items())}
+        blobs_claim(workspace=workspace, blobs=blobs.values())
+        entries = [
+            {"path": path, "mode": 0o644, "size": size, "sha": sha}
+            for path, (sha, size) in blobs.items()
+        ]
         text = json.dumps(entries).encode()
         made, missing = snapshot_create(workspace=workspace, manifest_json=text)
         assert missing == []
