@@ -24,4 +24,4 @@ def eventually(check: Callable[[], T], *, timeout_s: float = 10.0, what: str = "
         now = time.monotonic()
         if now > deadline:
             raise AssertionError(f"not within {timeout_s} s: {what or check}")
-        time.sleep(min(max(0.01, 5 * (now - asked)), 0.25))
+        time.sleep(min(max(0.01, 10 * (now - asked)), 0.25))

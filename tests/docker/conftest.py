@@ -20,6 +20,7 @@ from compute.place import Place
 from compute.session import Session
 from compute.transports.docker import DockerTransport
 from tests.docker.engine import IMAGE, DockerEngine
+from tests.docker.link import Link
 
 _numbers = itertools.count(1)
 _SOCKETS = "ignore:unclosed <socket:ResourceWarning"
@@ -42,6 +43,13 @@ def engine() -> Iterator[DockerEngine]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
         gc.collect()  # now, and not in somebody else's test
+
+
+@pytest.fixture(scope="package")
+def link(engine: DockerEngine) -> Iterator[Link]:
+    """A network between the engine and this machine; one for all, as each change of it waits."""
+    with Link(engine.holder_pid) as link:
+        yield link
 
 
 @pytest.fixture(autouse=True)

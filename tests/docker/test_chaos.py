@@ -29,12 +29,6 @@ TICKS = (
 
 
 @pytest.fixture(scope="module")
-def link(engine: DockerEngine) -> Iterator[Link]:
-    with Link(engine.holder_pid) as link:
-        yield link
-
-
-@pytest.fixture(scope="module")
 def tls(link: Link, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tls")
     certificates(folder, link.address)

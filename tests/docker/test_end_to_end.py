@@ -39,17 +39,12 @@ TICKS = (
 
 
 @pytest.fixture(scope="module")
-def registry(
-    tmp_path_factory: pytest.TempPathFactory, engine: DockerEngine
-) -> Iterator[dict[str, str]]:
+def registry(tmp_path_factory: pytest.TempPathFactory, link: Link) -> Iterator[dict[str, str]]:
     """Where the only packages are, which the studio and containers reach: uv's variables."""
     folder = tmp_path_factory.mktemp("registry")
     Registry(folder / "simple" / "tool").wheel("tool", "2.1")
     handler = partial(SilentHandler, directory=str(folder))
-    with (
-        Link(engine.holder_pid) as link,
-        ThreadingHTTPServer((link.here, 0), handler) as server,
-    ):
+    with ThreadingHTTPServer((link.here, 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield {"UV_DEFAULT_INDEX": f"http://{link.here}:{server.server_port}/simple"}
         server.shutdown()

@@ -93,12 +93,6 @@ class Index(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def link(engine: DockerEngine) -> Iterator[Link]:
-    with Link(engine.holder_pid) as link:
-        yield link
-
-
-@pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory, link: Link) -> Iterator[tuple[Path, str]]:
     """The folder of a package index that containers reach, and its address."""
     folder = tmp_path_factory.mktemp("index")

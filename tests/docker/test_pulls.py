@@ -34,9 +34,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(scope="module")
 def registry(
-    engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory
+    engine: DockerEngine, link: Link, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ImageRegistry]:
-    with Link(engine.holder_pid), ImageRegistry(engine, tmp_path_factory.mktemp("reg")) as found:
+    with ImageRegistry(engine, tmp_path_factory.mktemp("reg")) as found:
         yield found
 
 

@@ -23,12 +23,6 @@ from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
-def link(engine: DockerEngine) -> Iterator[Link]:
-    with Link(engine.holder_pid) as link:
-        yield link
-
-
-@pytest.fixture(scope="module")
 def remote(
     engine: DockerEngine, site: SharingSite, link: Link, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SharingSite]:

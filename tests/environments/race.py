@@ -1,6 +1,6 @@
 """Many threads at once against a database file of their own; run by test_races.py.
 
-Usage: race.py FOLDER; prints what each thread got, as JSON.
+Usage: race.py FOLDER, which holds a migrated database; prints what each thread got, as JSON.
 """
 
 from __future__ import annotations
@@ -40,9 +40,6 @@ def main(folder: str) -> None:
     import django
 
     django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
     from compute.models import ComputeTarget
     from environments.buildkey import KeyParts
     from environments.models import Build, Lock

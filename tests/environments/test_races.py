@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 from tests.environments import race
+from tests.studio_process import migrate_once
 
 
 def test_what_many_make_at_once_is_made_once(tmp_path: Path) -> None:
+    migrate_once(tmp_path)
     done = subprocess.run(
         [sys.executable, "-m", "tests.environments.race", str(tmp_path)],
         capture_output=True,
