@@ -151,16 +151,23 @@ def open_tab(chromium: Browser, studio: Studio, session: Any) -> Iterator[OpenTa
 
 @pytest.fixture
 def scripts(studio: Studio) -> Path:
-    """A script directory: count.py N PAUSE prints numbered lines."""
+    """A script directory: count.py N PAUSE [GO] prints numbered lines, without pause from GO on."""
     folder = studio.data_dir.parent / "scripts"
     folder.mkdir(exist_ok=True)
     (folder / "count.py").write_text(
-        "import sys, time\n"
+        "import os, sys, time\n"
         "for n in range(1, int(sys.argv[1]) + 1):\n"
         "    print('\\x1b[32mline\\x1b[0m', n, flush=True)\n"
-        "    time.sleep(float(sys.argv[2]))\n"
+        "    if not any(map(os.path.exists, sys.argv[3:])):\n"
+        "        time.sleep(float(sys.argv[2]))\n"
     )
     return folder
+
+
+@pytest.fixture
+def go(tmp_path: Path) -> Path:
+    """Not there yet: what a script waits for, so that it ends when a test has seen enough."""
+    return tmp_path / "go"
 
 
 @pytest.fixture(scope="package")

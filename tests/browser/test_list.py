@@ -217,18 +217,19 @@ def test_many_at_once_without_scripts(
 
 
 def test_a_row_that_changes_stays_chosen_and_focused(
-    studio: Studio, scripts: Path, open_tab: OpenTab
+    studio: Studio, scripts: Path, go: Path, open_tab: OpenTab
 ) -> None:
-    place = ("--environment", "here")
-    run = studio.submit(scripts, *place, "--tag", "chosen", "count.py", "40", "0.1")
+    place = ("--environment", "here", "--tag")
+    run = studio.submit(scripts, *place, "chosen", "count.py", "600", "0.1", str(go))
     page = open_tab("/runs/?q=tag:chosen&columns=name,status,script")
     row = page.locator(f"#run-{run}")
     expect(row.locator(".status")).to_have_text("running", timeout=20_000)
     page.keyboard.press("j")
     page.keyboard.press("x")
-    other = studio.submit(scripts, *place, "--tag", "other", "count.py", "1", "0")
-    newer = studio.submit(scripts, *place, "--tag", "chosen", "count.py", "1", "0")
+    other = studio.submit(scripts, *place, "other", "count.py", "1", "0")
+    newer = studio.submit(scripts, *place, "chosen", "count.py", "1", "0")
     expect(page.locator("[data-new-runs]")).to_have_text("1 new run: show", timeout=20_000)
+    go.touch()
     expect(row.locator(".status")).to_have_text("completed", timeout=30_000)
     expect(row.get_by_role("checkbox")).to_be_checked()
     expect(page.locator("tr:focus-within")).to_have_id(f"run-{run}")

@@ -15,8 +15,8 @@ from tests.waiting import eventually
 PLACE = ("--environment", "here")
 
 
-def count(studio: Studio, scripts: Path, lines: int, pause: float) -> int:
-    return studio.submit(scripts, *PLACE, "count.py", str(lines), str(pause))
+def count(studio: Studio, scripts: Path, lines: int, pause: float, *go: Path) -> int:
+    return studio.submit(scripts, *PLACE, "count.py", str(lines), str(pause), *map(str, go))
 
 
 def shown(page: Page) -> list[int]:
@@ -25,12 +25,13 @@ def shown(page: Page) -> list[int]:
 
 
 def test_lines_appear_while_the_run_goes_on(
-    studio: Studio, scripts: Path, open_tab: OpenTab
+    studio: Studio, scripts: Path, go: Path, open_tab: OpenTab
 ) -> None:
-    run = count(studio, scripts, 60, 0.05)
+    run = count(studio, scripts, 60, 0.2, go)
     page = open_tab(f"/runs/{run}/log/")
     expect(page.locator("#link-state")).to_have_text("live")
     expect(page.locator(".l", has_text="line 5").first).to_be_visible(timeout=20_000)
+    go.touch()
     expect(page.locator("[data-log-state]")).to_have_text("complete", timeout=30_000)
     assert shown(page) == list(range(1, 61))
     assert page.locator(".a-f2").count() == 60
@@ -61,24 +62,29 @@ def test_reading_further_up_is_not_disturbed(
 
 @pytest.mark.timeout(180)
 def test_a_dropped_connection_costs_no_line(
-    studio: Studio, scripts: Path, open_tab: OpenTab
+    studio: Studio, scripts: Path, go: Path, open_tab: OpenTab
 ) -> None:
-    run = count(studio, scripts, 400, 0.04)
+    run = count(studio, scripts, 400, 0.04, go)
     page = open_tab(f"/runs/{run}/log/", forgive=STUDIO_AWAY)
     expect(page.locator(".l", has_text="line 20").first).to_be_attached(timeout=30_000)
     studio.kill_part("web")
     expect(page.locator("#link-state")).to_have_text("polling", timeout=10_000)
     expect(page.locator("#link-state")).to_have_text("live", timeout=60_000)
+    go.touch()
     expect(page.locator("[data-log-state]")).to_have_text("complete", timeout=60_000)
     assert shown(page) == list(range(1, 401))
 
 
-def test_without_websockets_the_page_asks(studio: Studio, scripts: Path, open_tab: OpenTab) -> None:
-    run = count(studio, scripts, 100, 0.05)
+def test_without_websockets_the_page_asks(
+    studio: Studio, scripts: Path, go: Path, open_tab: OpenTab
+) -> None:
+    run = count(studio, scripts, 100, 0.2, go)
     page = open_tab("/help/")
     page.route_web_socket("**/ws/", lambda socket: socket.close())
     page.goto(f"/runs/{run}/log/")
     expect(page.locator("#link-state")).to_have_text("polling")
+    expect(page.locator(".l", has_text="line 5").first).to_be_attached(timeout=20_000)
+    go.touch()
     expect(page.locator("[data-log-state]")).to_have_text("complete", timeout=40_000)
     assert shown(page) == list(range(1, 101))
     expect(page.locator("#run-head .status")).to_have_text("completed", timeout=10_000)

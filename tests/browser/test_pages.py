@@ -40,9 +40,9 @@ def ended(studio: Studio, scripts: Path) -> int:
 
 
 def test_rows_change_in_place_and_new_runs_wait(
-    studio: Studio, scripts: Path, ended: int, open_tab: OpenTab
+    studio: Studio, scripts: Path, go: Path, ended: int, open_tab: OpenTab
 ) -> None:
-    run = studio.submit(scripts, *PLACE, "count.py", "100", "0.1")
+    run = studio.submit(scripts, *PLACE, "count.py", "600", "0.1", str(go))
     page = open_tab("/runs/")
     row = page.locator(f"#run-{run}")
     before = page.locator("tbody tr").count()
@@ -50,6 +50,7 @@ def test_rows_change_in_place_and_new_runs_wait(
     newer = studio.submit(scripts, *PLACE, "count.py", "1", "0")
     bar = page.locator("[data-new-runs]")
     expect(bar).to_have_text("1 new run: show", timeout=10_000)
+    go.touch()
     expect(row.locator(".status")).to_have_text("completed", timeout=30_000)
     assert page.locator("tbody tr").count() == before
     bar.get_by_role("link").click()
