@@ -34,6 +34,8 @@ _ANSWER_S = 30.0
 _GIVEN_REDIS_S = 5.0
 _LOOK_S = 0.03
 _WORKERS = 2
+_GARBAGE = 20_000
+"""So many objects a part may make before it looks for garbage among them."""
 _SHARED = ("compute.transports.local", "environments.jobs", "runs.jobs", "runs.monitor")
 
 Say = Callable[[str], None]
@@ -232,6 +234,7 @@ def _preload() -> None:
     for module in _SHARED:
         import_module(module)
     gc.freeze()  # the collector of a child would write to what it shares
+    gc.set_threshold(_GARBAGE)
 
 
 def _serve(handle: int) -> None:
