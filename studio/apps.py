@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.apps import SimpleAdminConfig
 
 
 class StudioConfig(AppConfig):
@@ -10,5 +10,5 @@ class StudioConfig(AppConfig):
         from studio import checks  # noqa: F401, PLC0415  (importing it registers the checks)
 
 
-class ConsoleConfig(AdminConfig):
+class ConsoleConfig(SimpleAdminConfig):  # the web process alone loads it: see `studio.urls`
     default_site = "studio.console.OwnerSite"

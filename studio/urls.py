@@ -29,6 +29,7 @@ pages = (
     "studio",
 )
 
+admin.autodiscover()
 handler500 = server_error
 _QUEUES = RedirectView.as_view(pattern_name="admin:django_rq_dashboard_changelist")
 

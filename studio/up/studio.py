@@ -24,17 +24,18 @@ from studio.up.greeting import LOOPBACK, page_urls
 from studio.up.intact import require_intact
 from studio.up.ports import listen, local_url
 from studio.up.prepare import prepare_database, prepare_owner, prepare_static, prepare_token
-from studio.up.process import Identity, end_all, identify, is_alive
+from studio.up.process import Identity, identify
 from studio.up.record import Record, lock_data_dir, read_record, write_record
 from studio.up.redis import server_command
+from studio.up.stop import end_leftovers
 from studio.up.supervise import Supervisor
 
 _ANSWER_S = 30.0
 _GIVEN_REDIS_S = 5.0
 _LOOK_S = 0.03
-_LEFTOVER_S = 2.0
-_DOWN_S = 20.0
 _WORKERS = 2
+_GARBAGE = 20_000
+"""So many objects a part may make before it looks for garbage among them."""
 _SHARED = ("compute.transports.local", "environments.jobs", "runs.jobs", "runs.monitor")
 
 Say = Callable[[str], None]
@@ -69,24 +70,6 @@ def run_studio(data_dir: Path, *, say: Say, ready: Callable[[Record], None]) -> 
         require_intact(data_dir, _sqlite_file())
         end_leftovers(data_dir)
         _Start(data_dir, say, ready).run()
-
-
-def end_leftovers(data_dir: Path) -> None:
-    """End what a killed studio left behind: only what is provably ours."""
-    record = read_record(data_dir)
-    if record is not None:
-        end_all(record.children.values(), patience_s=_LEFTOVER_S)
-
-
-def stop_studio(data_dir: Path) -> bool:
-    """End the studio that serves from `data_dir`; False when none does."""
-    record = read_record(data_dir)
-    if record is None:
-        return False
-    was_up = is_alive(record.supervisor)
-    end_all([record.supervisor], patience_s=_DOWN_S)
-    end_leftovers(data_dir)
-    return was_up
 
 
 class _Stopped(Exception):
@@ -250,8 +233,8 @@ def _preload() -> None:
     """
     for module in _SHARED:
         import_module(module)
-    gc.collect()
     gc.freeze()  # the collector of a child would write to what it shares
+    gc.set_threshold(_GARBAGE)
 
 
 def _serve(handle: int) -> None:

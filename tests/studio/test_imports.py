@@ -12,8 +12,8 @@ from tests.studio_process import TOP
 _LOOK = (
     "import django, sys; django.setup(); import environments.jobs, runs.jobs, runs.monitor; "
     "from django.db.migrations.loader import MigrationLoader; MigrationLoader(None); "
-    "print(*{'docker', 'requests', 'git', 'numpy', 'pygments', 'cryptography.x509'} "
-    "& sys.modules.keys())"
+    "print(*{'docker', 'requests', 'git', 'numpy', 'pygments', 'cryptography.x509', 'croniter', "
+    "'studio.urls', 'studio.admin', 'runs.admin', 'django_rq.admin'} & sys.modules.keys())"
 )
 
 

@@ -21,7 +21,7 @@ from studio.up.ports import NoPort, listen, local_url
 from studio.up.process import Identity, end_all, identify, is_alive, spawn
 from studio.up.record import Record, lock_data_dir, read_record, write_record
 from studio.up.redis import NoRedis, server_command
-from studio.up.studio import end_leftovers
+from studio.up.stop import end_leftovers
 from studio.up.supervise import Supervisor
 from tests.waiting import eventually
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from studio.up.studio import stop_studio
+from studio.up.stop import stop_studio
 
 
 class Command(BaseCommand):
