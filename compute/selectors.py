@@ -11,6 +11,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from compute.backends import KINDS
 from compute.models import ComputeTarget, DataPath, NamedData, RegistryLogin
 from studio.lib.refusal import NotFound, Refused
+from studio.lib.rows import only
 from studio.lib.vault import decrypt
 from studio.models import Role, User, Workspace
 from studio.selectors import require_role
@@ -44,7 +45,7 @@ def target_get(*, workspace: Workspace, user: User, name: str) -> ComputeTarget:
         NotFound: there is none; the sentence names those that exist.
     """
     targets = target_list(workspace=workspace, user=user)
-    found = targets.filter(name=name).first()
+    found = only(targets.filter(name=name))
     if found is None:
         raise NotFound(_no_such_target(name, [target.name for target in targets]), field="target")
     return found

@@ -29,6 +29,7 @@ from environments.models import (
 from environments.modules import distribution_for
 from environments.requirements import requirements_read
 from studio.lib.refusal import NotFound, Refused
+from studio.lib.rows import only
 from studio.lib.vault import decrypt
 from studio.models import User, Workspace
 from studio.selectors import workspaces_of
@@ -74,7 +75,7 @@ def environment_get(*, workspace: Workspace, name: str) -> Environment:
         NotFound: with the names that come near.
     """
     known = Environment.objects.filter(workspace=workspace)
-    found = known.filter(name=name).first() or known.filter(name=alias_target(name)).first()
+    found = only(known.filter(name=name)) or only(known.filter(name=alias_target(name)))
     if found is None:
         raise NotFound(_unknown(workspace, name), field="environment")
     return found
@@ -95,7 +96,7 @@ def version_find(*, workspace: Workspace, reference: str) -> EnvironmentVersion:
     if which in {"", LATEST}:
         version = versions.filter(archived_at=None).first() or versions.first()
     elif _NUMBER.fullmatch(which):
-        version = versions.filter(number=which).first()
+        version = only(versions.filter(number=which))
     else:
         version = versions.filter(labels__name=which).first()
     if version is None:
@@ -281,7 +282,7 @@ def build_get(*, user: User, build_id: int) -> Build:
         NotFound: there is none, or it is not theirs to see.
     """
     builds = Build.objects.select_related("target", "version__environment")
-    build = builds.filter(pk=build_id, target__workspace__in=workspaces_of(user=user)).first()
+    build = only(builds.filter(pk=build_id, target__workspace__in=workspaces_of(user=user)))
     if build is None:
         raise NotFound(f"There is no build {build_id}.")
     return build

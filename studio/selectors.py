@@ -8,6 +8,7 @@ from collections.abc import Collection
 from django.db.models import QuerySet
 
 from studio.lib.refusal import Forbidden, NotFound
+from studio.lib.rows import only
 from studio.models import (
     ROLE_RANK,
     ApiToken,
@@ -36,7 +37,7 @@ def workspace_for(*, user: User, slug: str = "", role: Role = Role.VIEWER) -> Wo
         Forbidden: the user's role there is too low.
     """
     rows = workspaces_of(user=user).order_by("pk")
-    found = (rows.filter(slug=slug) if slug else rows).first()
+    found = only(rows.filter(slug=slug)) if slug else rows.first()
     if found is None:
         what = (
             f"There is no workspace '{slug}' that you can see."
@@ -52,8 +53,8 @@ def role_of(*, user: User, workspace: Workspace) -> Role | None:
     """The user's role in the workspace; None for strangers."""
     if user.is_superuser and user.is_active:
         return Role.ADMIN
-    found = Membership.objects.filter(user=user, workspace=workspace).first()
-    return Role(found.role) if found else None
+    found = only(Membership.objects.filter(user=user, workspace=workspace).values_list("role"))
+    return Role(found[0]) if found else None
 
 
 def require_role(user: User, workspace: Workspace, role: Role) -> None:

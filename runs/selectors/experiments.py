@@ -15,6 +15,7 @@ from runs.models import Experiment, MetricSeries, Run
 from runs.selectors.runs import runs_of
 from runs.states import LIVE, Status
 from studio.lib.refusal import NotFound
+from studio.lib.rows import only
 from studio.models import User, Workspace
 from studio.selectors import workspaces_of
 
@@ -63,7 +64,7 @@ def experiments_of(*, user: User, workspace: Workspace) -> QuerySet[Experiment]:
 
 def experiment_get(*, user: User, workspace: Workspace, name: str) -> Experiment:
     """The experiment of that name; strangers get the same NotFound as for one that never was."""
-    found = experiments_of(user=user, workspace=workspace).filter(name=name).first()
+    found = only(experiments_of(user=user, workspace=workspace).filter(name=name))
     if found is None:
         raise NotFound(
             f"There is no experiment '{name}' that you can see: 'runyard experiments' lists them.",

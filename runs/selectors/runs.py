@@ -12,6 +12,7 @@ from runs.models import Artifact, Attempt, Experiment, MetricSeries, Run, RunEve
 from runs.query import Query
 from runs.selectors.filtering import query_filter, query_order
 from studio.lib.refusal import NotFound, Refused
+from studio.lib.rows import only
 from studio.models import User, Workspace
 from studio.selectors import workspaces_of
 
@@ -151,7 +152,7 @@ def trash_get(*, user: User, run_id: int) -> Run:
         NotFound: it does not, or the user may not know.
     """
     rows = trash_of(user=user).select_related("workspace", "target")
-    found = rows.filter(pk=run_id).first()
+    found = only(rows.filter(pk=run_id))
     if found is None:
         raise NotFound(
             f"Run {run_id} is not in the trash: it was restored, or its {TRASH_DAYS} days are over "
@@ -188,7 +189,7 @@ def run_get(*, user: User, ref: str, workspace: Workspace | None = None) -> Run:
 
 def run_bare(*, user: User, number: int) -> Run:
     """The run of that number with nothing beside it, for what a page asks many times a second."""
-    found = runs_of(user=user).filter(pk=number).first()
+    found = only(runs_of(user=user).filter(pk=number))
     return found or run_get(user=user, ref=str(number))  # which says why there is none
 
 
@@ -196,7 +197,7 @@ def _by_ref(rows: QuerySet[Run], ref: str, user: User) -> Run | None:
     if ref == "last":
         return rows.filter(submitted_by=user).order_by("-pk").first()
     if ref.isdecimal() and len(ref) < 12:
-        found = rows.filter(pk=int(ref)).first()
+        found = only(rows.filter(pk=int(ref)))
         if found is not None:
             return found
     if len(ref) >= 4 and all(c in "0123456789abcdef" for c in ref):

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from runs.models import Run, Source, SourceSnapshot
 from runs.submission import Files, FolderSource, GitSource, SnapshotSource
 from studio.lib.refusal import NotFound, Refused
+from studio.lib.rows import only
 from studio.models import User, Workspace
 from studio.selectors import workspaces_of
 
@@ -52,7 +53,7 @@ def source_list(*, user: User, workspace: Workspace) -> QuerySet[Told]:
 
 def source_get(*, user: User, workspace: Workspace, name: str) -> Told:
     """The source of this name; strangers get the same NotFound as for one that never was."""
-    found = source_list(user=user, workspace=workspace).filter(name=name).first()
+    found = only(source_list(user=user, workspace=workspace).filter(name=name))
     if found is None:
         raise NotFound(
             f"There is no source '{name}' that you can see: 'runyard sources' lists them.",

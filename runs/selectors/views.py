@@ -6,6 +6,7 @@ from django.db.models import Q, QuerySet
 
 from runs.models import SavedView
 from studio.lib.refusal import NotFound
+from studio.lib.rows import only
 from studio.models import User, Workspace
 from studio.selectors import workspaces_of
 
@@ -21,7 +22,7 @@ def view_get(*, user: User, view_id: int) -> SavedView:
     Raises:
         NotFound: there is none, or the user may not know of it.
     """
-    found = _seen_by(user).select_related("workspace").filter(pk=view_id).first()
+    found = only(_seen_by(user).select_related("workspace").filter(pk=view_id))
     if found is None:
         raise NotFound(f"There is no view {view_id} that you can see.")
     return found

@@ -26,6 +26,7 @@ from runs.submission import Files, FolderSource, GitSource, SnapshotSource
 from studio.client.folder import FolderRefused
 from studio.client.gitfacts import git_facts
 from studio.lib.refusal import Refused
+from studio.lib.rows import only
 from studio.models import Workspace
 
 Frozen = tuple[Snapshot, Manifest, dict[str, object]]
@@ -98,7 +99,7 @@ def snapshot_create(*, workspace: Workspace, manifest_json: bytes) -> tuple[str,
 
 
 def _base(workspace: Workspace, digest: str) -> Manifest:
-    known = Snapshot.objects.filter(workspace=workspace, digest=digest).first()
+    known = only(Snapshot.objects.filter(workspace=workspace, digest=digest))
     if known is None:
         raise Refused(
             f"The snapshot {digest[:12]} is not known here: send the whole manifest.",
@@ -128,7 +129,7 @@ def _batches(items: list[str], size: int) -> Iterator[list[str]]:
 @transaction.atomic
 def snapshot_store(*, workspace: Workspace, manifest: Manifest) -> Snapshot:
     """Record a manifest whose blobs are all stored; the same files give the same row."""
-    known = Snapshot.objects.filter(workspace=workspace, digest=manifest.digest).first()
+    known = only(Snapshot.objects.filter(workspace=workspace, digest=manifest.digest))
     if known is not None:
         return known
     text = manifest.to_json()
@@ -149,7 +150,7 @@ def snapshot_check(*, workspace: Workspace, digest: str, field: str) -> None:
     Raises:
         Refused: with the code by which clients know that it has to be sent.
     """
-    known = Snapshot.objects.filter(workspace=workspace, digest=digest).first()
+    known = only(Snapshot.objects.filter(workspace=workspace, digest=digest))
     if known is None:
         raise _unknown(digest, field)
     _missing(workspace, snapshot_manifest(snapshot=known))
@@ -173,7 +174,7 @@ def source_freeze(
     """
     try:
         if isinstance(source, SnapshotSource):
-            snapshot = Snapshot.objects.filter(workspace=workspace, digest=source.digest).first()
+            snapshot = only(Snapshot.objects.filter(workspace=workspace, digest=source.digest))
             if snapshot is None:
                 raise _unknown(source.digest, "source")
             return snapshot, snapshot_manifest(snapshot=snapshot), {}

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from studio.lib.digest import digest_of
 from studio.lib.refusal import Forbidden, NotFound, Refused
+from studio.lib.rows import only
 from studio.models import ApiToken, User
 from studio.services.access import access_changed
 from studio.services.audit import audit
@@ -96,7 +97,7 @@ def token_revoke(*, user: User, token_id: int) -> ApiToken:
 def token_use(*, secret: str) -> ApiToken | None:
     """The token with its user, noted as used; None when it is not valid."""
     now = timezone.now()
-    token = ApiToken.objects.select_related("user").filter(digest=digest_of(secret)).first()
+    token = only(ApiToken.objects.select_related("user").filter(digest=digest_of(secret)))
     if token is None or not token.user.is_active or token.is_expired:
         return None
     if token.last_used_at is None or now - token.last_used_at > timedelta(minutes=1):

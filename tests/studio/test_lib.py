@@ -12,7 +12,8 @@ import pytest
 from asgiref.sync import async_to_sync
 from channels.layers import channel_layers
 from django.core.exceptions import ImproperlyConfigured
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from studio.lib import push as push_module
 from studio.lib import vault
@@ -20,10 +21,22 @@ from studio.lib.env import env_number, env_paths, env_text
 from studio.lib.push import hint_monitor, listen_hints, push
 from studio.lib.queue import JOBS, QueueHealth, enqueue
 from studio.lib.refusal import Forbidden, NotFound, Refused
+from studio.lib.rows import only
 from studio.lib.secret_key import key_from_file
+from studio.models import User, Workspace
+from tests.factories import make_workspace
 from tests.waiting import eventually
 
 Health = Callable[[], QueueHealth]
+
+
+def test_the_only_row_is_read_without_an_order(alice: User) -> None:
+    make_workspace("second")
+    with CaptureQueriesContext(connection) as captured:
+        assert only(Workspace.objects.order_by("name").filter(slug="second")) is not None
+        assert only(Workspace.objects.filter(slug="third")) is None
+    assert len(captured) == 2
+    assert [query["sql"] for query in captured if "ORDER BY" in query["sql"]] == []
 
 
 class TestQueue:
