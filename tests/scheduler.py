@@ -18,8 +18,9 @@ TOGETHER = {  # what begins so is one group: a folder, a module with a studio of
     "tests/docker/test_chaos.py": "broken engine",  # it waits more than it works
     "tests/docker/": "docker",
     "tests/end_to_end/": "end_to_end",
-    "tests/chaos/test_crowd.py": "crowd",
-    "tests/chaos/test_keeper.py": "keeper",
+    "tests/chaos/test_crowd.py": "kills",
+    "tests/chaos/test_gpus.py": "kills",
+    "tests/chaos/test_keeper.py": "kills",
     "tests/chaos/test_kills.py": "kills",
     "tests/chaos/test_postgres.py": "postgres",
     "tests/environments/test_catalog.py::test_the_locked_packages_install_and_pass_the_smoke_script"

@@ -1,4 +1,7 @@
-"""One real studio for each test that breaks something; `scripts` is what its runs execute."""
+"""One real studio for tests that break what comes back, one for each that breaks more.
+
+`scripts` is what its runs execute.
+"""
 
 from __future__ import annotations
 
@@ -60,9 +63,9 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
         yield studio
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def shared_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    """A studio for the tests of a file: what they break is their runs."""
+    """A studio for tests that harm it for no longer than they last, and leave no run alive."""
     with plain_studio(tmp_path_factory.mktemp("studio") / "data") as studio:
         yield studio
 

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.chaos]
 
 @pytest.fixture
 def studio(shared_studio: Studio) -> Studio:
-    """The studio of this file: no test here harms it for longer than it lasts."""
+    """No test here harms it for longer than it lasts."""
     return shared_studio
 
 

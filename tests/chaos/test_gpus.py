@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,6 +25,15 @@ time.sleep(pause)
 seen["ended"] = time.monotonic()
 (here / os.environ["RUNYARD_RUN"]).write_text(json.dumps(seen))
 """
+
+
+@pytest.fixture
+def studio(shared_studio: Studio) -> Iterator[Studio]:
+    """What is killed comes back; the GPUs of its target are declared by each test."""
+    before = shared_studio.api("/targets/local")
+    yield shared_studio
+    kept = {"gpus": before["gpus_declared"], "slots": before["slots"]}
+    shared_studio.api("/targets/local", kept, method="PATCH")
 
 
 def submit(studio: Studio, digest: str, marks: Path, gpus: object, pause: float) -> int:

@@ -19,7 +19,7 @@ EXPECTED = "".join(f"line {i}\n" for i in range(LINES)).encode()
 
 @pytest.fixture
 def studio(shared_studio: Studio) -> Studio:
-    """The studio of this file: what is killed comes back."""
+    """What is killed comes back."""
     return shared_studio
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from compute.place import Place
 from compute.session import Session
 from compute.transports.local import make_place
+from tests.kept_runner import bring_runner
 from tests.waiting import eventually
 
 
 @contextmanager
 def place_under(folder: Path) -> Iterator[Place]:
-    """This machine, with a root and a content store in `folder`."""
+    """This machine, with a root that has the runner, and a content store in `folder`."""
+    bring_runner(folder / "root")
     place = make_place({"root": str(folder / "root")}, studio_blobs=str(folder / "blobs"))
     try:
         yield place

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kept_runner import bring_runner
 from tests.runner.rig import Target
 
 
@@ -16,6 +17,8 @@ def data_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def target(tmp_path: Path) -> Iterator[Target]:
+    """A root that has the runner already; test_loader.py has it sent."""
+    bring_runner(tmp_path / "root")
     target = Target(tmp_path / "root")
     yield target
     target.close()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from compute.runner import runner
-from compute.transports.loader import LOADER
+from compute.transports.loader import LOADER, runner_argv
 from tests.waiting import eventually
 
 SOURCE = Path(runner.__file__).read_bytes()
@@ -204,6 +204,11 @@ class Target:
         watch = Watch(self.root, self.source)
         self.channels.append(watch)
         return watch
+
+    def argv(self, *words: str) -> list[str]:
+        """How a program is the runner that lies here."""
+        sha = hashlib.sha256(self.source).hexdigest()
+        return runner_argv(sys.executable, str(self.root / "runner" / sha), *words)
 
     def folder(self, name: str) -> Path:
         return self.root / "tasks" / name

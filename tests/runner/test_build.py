@@ -59,7 +59,7 @@ def order(target: Target, lock: str, cache: Path, **fields: object) -> Header:
 def start_build(target: Target, build: Header, name: str, **variables: str) -> None:
     """As the studio does: a task whose command is the runner itself."""
     folder = target.folder(name)
-    argv = [sys.executable, "-I", "-S", runner.__file__, "build", str(folder)]
+    argv = target.argv("build", str(folder))
     # the indexes that this machine is set up with reach uv by its variables
     env = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_"))}
     spec = target.spec(*argv, cwd=".", env={**env, **variables})
@@ -239,7 +239,7 @@ def test_what_the_cache_has_is_built_without_asking_an_index(
 
 def test_a_killed_build_is_begun_again(target: Target, lock: str, cache: Path) -> None:
     slow = target.root / "slow-uv"
-    target.root.mkdir()
+    target.root.mkdir(exist_ok=True)
     slow.write_text(f'#!/bin/sh\n{UV} "$@" || exit\ntouch {target.root}/reached; sleep 600\n')
     slow.chmod(0o755)
     start_build(target, order(target, lock, cache, uv=str(slow)), "build-1")
@@ -333,7 +333,7 @@ exec {sys.executable} -m venv --without-pip "$4"
 
 def test_conda_makes_an_environment_from_its_own_file(target: Target) -> None:
     tool = target.root / "micromamba"
-    target.root.mkdir()
+    target.root.mkdir(exist_ok=True)
     tool.write_text(CONDA)
     tool.chmod(0o755)
     build = {
@@ -529,7 +529,7 @@ def test_a_build_of_which_everything_is_killed_is_begun_again(
     target: Target, lock: str, cache: Path
 ) -> None:
     slow = target.root / "slow-uv"
-    target.root.mkdir()
+    target.root.mkdir(exist_ok=True)
     slow.write_text(
         f'#!/bin/sh\n{UV} "$@" || exit\necho $$ > {target.root}/reached; exec sleep 600\n'
     )

@@ -9,13 +9,12 @@ import sys
 
 import pytest
 
-from compute.runner import runner
 from tests.runner.rig import HEAD, Header, Target
 from tests.waiting import eventually
 
 
 def keep(target: Target, *before: str, frame: Header | None = None) -> subprocess.Popen[bytes]:
-    argv = [*before, sys.executable, "-I", "-S", runner.__file__, "keep", str(target.folder("t-1"))]
+    argv = [*before, *target.argv("keep", str(target.folder("t-1")))]
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin
     if frame is not None:

@@ -5,11 +5,22 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from compute.runner import runner
 from compute.transports.loader import LOADER
 from tests.runner.rig import NONCE, SOURCE, Target
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[Target]:
+    """A root that nobody was in touch with before."""
+    target = Target(tmp_path / "root")
+    yield target
+    target.close()
 
 
 def test_the_runner_is_sent_once_and_kept(target: Target) -> None:
