@@ -78,7 +78,7 @@ class LiveSocket extends HTMLElement {
     if (follow) this.send({ follow });
     if ("notices" in this.dataset) this.send({ notices: true });
     this.askLog();
-    this.tell();
+    if (!follow) this.tell(); // the answer to it says how the run is: one look is enough
   }
 
   // Hear of my runs that end, from now on.

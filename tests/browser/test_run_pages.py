@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.conftest import OpenTab
 from tests.studio_process import Studio
+from tests.waiting import eventually
 
 PLACE = ("--environment", "here", "--experiment", "pages")
 SCRIPT = """\
@@ -126,6 +128,36 @@ def test_artifacts_are_looked_at_and_zipped(fitted: int, open_tab: OpenTab) -> N
         page.get_by_role("link", name="zip").click()
     with zipfile.ZipFile(download.value.path()) as packed:
         assert sorted(packed.namelist()) == ["outputs/history.csv", "outputs/model.pkl"]
+
+
+def test_a_page_that_opens_looks_again_once(
+    studio: Studio, project: Path, go: Path, open_tab: OpenTab
+) -> None:
+    run = studio.submit(project, *PLACE, "fit.py", "0.1", str(go))
+    page = open_tab("/help/")
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
+    sockets: list[WebSocketRoute] = []
+    said: list[str] = []
+    asked: list[str] = []
+
+    def meet(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.on_message(lambda words: said.append(str(words)))
+
+    page.route_web_socket("**/ws/", meet)
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"/runs/{run}/")
+    eventually(lambda: page.title() and f'{{"follow":"run/{run}"}}' in said, what="its wish")
+    page.clock.run_for(1000)
+    assert not [url for url in asked if "/live/" in url]  # what it hears first is a reason
+    sockets[-1].send(json.dumps({"type": "run", "id": run, "status": "running"}))
+    eventually(
+        lambda: page.clock.run_for(100) or [url for url in asked if "/live/" in url],
+        what="a second look",
+    )
+    go.touch()
+    assert studio.finished(run)["status"] == "completed"
 
 
 def test_title_icon_and_stopping_are_live(studio: Studio, project: Path, open_tab: OpenTab) -> None:
