@@ -32,6 +32,14 @@ _RUN = """async ([impacts, rules]) => {
 }"""
 
 
+def bring_axe(page: Page) -> None:
+    """Have axe come with each page that is opened here from now on.
+
+    It is sent and compiled once, which takes a fifth of the work with many pages.
+    """
+    page.add_init_script(_STAND_STILL + _AXE)
+
+
 def findings(
     page: Page, *, impacts: Collection[str] = SERIOUS, rules: Collection[str] = ()
 ) -> list[str]:

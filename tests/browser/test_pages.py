@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import ViewportSize, expect
 
-from tests.browser.axe import findings_in_both_themes
+from tests.browser.axe import bring_axe, findings_in_both_themes
 from tests.browser.conftest import OpenTab
 from tests.browser.pages import MISSING, PAGES
 from tests.studio_process import Studio
@@ -131,12 +131,14 @@ def test_every_page_can_be_used_by_everybody(ended: int, open_tab: OpenTab) -> N
     telephone: ViewportSize = {"width": 390, "height": 844}
     desk: ViewportSize = {"width": 1280, "height": 800}
     page = open_tab("/", viewport=telephone, reduced_motion="reduce", forgive=("404",))
+    bring_axe(page)
     wide, found = {}, {}
     for path in PAGES:
         page.set_viewport_size(telephone)
         answer = page.goto(path.format(run=ended))
         assert answer is not None
         assert answer.status == (404 if path == MISSING else 200), path
+        expect(page.locator(".htmx-request")).to_have_count(0)  # what it fetches is there
         wide[path] = page.evaluate("document.documentElement.scrollWidth")
         page.set_viewport_size(desk)
         found[path] = findings_in_both_themes(page)
