@@ -49,6 +49,7 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--renderer-process-limit=1",  # who opens the next tab starts no process anew if it need not
     f"--disable-features={','.join(FEATURES_OFF)}",
 ]
 # what a page complains of while its studio is away, whatever it was fetching at that moment
