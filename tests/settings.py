@@ -34,3 +34,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # only for
 if not _database_url:
     # a file and not memory, because tests write from several threads
     DATABASES["default"]["TEST"] = {"NAME": str(_spare / "tests.sqlite3")}  # noqa: F405
+    # what a test writes is taken back: it stays in memory while there is room
+    DATABASES["default"]["OPTIONS"]["init_command"] += (  # noqa: F405
+        "PRAGMA synchronous=OFF; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY;"
+    )

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from django.db import connection
@@ -30,7 +31,7 @@ BUDGET = 20
 
 def test_every_link_leads_somewhere(owner: Visitor, told: Run, build: Build) -> None:
     Run.objects.filter(pk=told.pk).update(tags={"a/b": "c d", "e&f": ""})
-    waiting, seen, broken = ["/"], {"/"}, {}
+    waiting, seen, asked, broken = ["/"], {"/"}, {"/"}, {}
     while waiting:
         path = waiting.pop()
         page = owner.get(path)
@@ -45,10 +46,18 @@ def test_every_link_leads_somewhere(owner: Visitor, told: Run, build: Build) -> 
             is_ours = found.startswith("/") and not found.startswith(("/static/", "/admin/"))
             if is_ours and found not in seen:
                 seen.add(found)
-                waiting.append(found)
+                if (same := _spelled(found)) not in asked:
+                    asked.add(same)
+                    waiting.append(found)
     assert not broken
     assert f"/runs/{told.pk}/files/items/deep/util.py" in seen
     assert "/new/target/?kind=local" in seen
+
+
+def _spelled(address: str) -> str:
+    """The address as a server reads it: a space in a query is written in two ways."""
+    path, _, query = address.partition("?")
+    return f"{path}?{urlencode(parse_qsl(query, keep_blank_values=True))}" if query else path
 
 
 def test_nothing_on_a_page_breaks_the_policy(owner: Visitor, told: Run, build: Build) -> None:
@@ -134,6 +143,11 @@ def test_a_mistake_of_ours_is_a_plain_page(member: Visitor, monkeypatch: Any, db
 def queries(visit: Callable[[], object]) -> int:
     """How many queries it takes, after the first time has filled what is remembered."""
     visit()
+    return counted(visit)
+
+
+def counted(visit: Callable[[], object]) -> int:
+    """How many queries it takes now."""
     with CaptureQueriesContext(connection) as captured:
         visit()
     return len(captured)
@@ -193,6 +207,6 @@ def test_pages_take_as_many_queries_for_many_things_as_for_few(
     grow()
     few = {path: queries(lambda path=path: member.get(path)) for path in addresses}
     grow()
-    many = {path: queries(lambda path=path: member.get(path)) for path in addresses}
+    many = {path: counted(lambda path=path: member.get(path)) for path in addresses}
     assert many == few
     assert {path: count for path, count in many.items() if count > BUDGET} == {}

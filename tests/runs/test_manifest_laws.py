@@ -31,13 +31,15 @@ paths = st.lists(names, min_size=1, max_size=4).map("/".join)
 shas = st.binary(max_size=4).map(sha)
 
 
+files = st.fixed_dictionaries(
+    {"mode": st.sampled_from([0o644, 0o755]), "size": st.integers(0, 1 << 20), "sha": shas}
+)
+links = st.fixed_dictionaries({"link": names})
+bodies: st.SearchStrategy[dict[str, Any]] = files | files | links
+
+
 def items(path: str) -> st.SearchStrategy[dict[str, Any]]:
-    file = st.fixed_dictionaries(
-        {"path": st.just(path), "mode": st.sampled_from([0o644, 0o755]),
-         "size": st.integers(0, 1 << 20), "sha": shas}
-    )  # fmt: skip
-    link = st.fixed_dictionaries({"path": st.just(path), "link": names})
-    return file | file | link
+    return bodies.map(lambda body: {"path": path, **body})
 
 
 def fits(listed: list[str]) -> bool:
@@ -48,12 +50,12 @@ def fits(listed: list[str]) -> bool:
     return True
 
 
-trees = (
-    st.lists(paths, max_size=8, unique=True)
-    .filter(fits)
-    .flatmap(lambda listed: st.tuples(*map(items, listed)))
-    .map(list)
-)
+# whole entries at once: a strategy made anew for each path costs more than all else here
+trees = st.lists(
+    st.tuples(paths, bodies).map(lambda drawn: {"path": drawn[0], **drawn[1]}),
+    max_size=8,
+    unique_by=lambda entry: entry["path"],
+).filter(lambda entries: fits([entry["path"] for entry in entries]))
 
 
 @given(entries=trees, seed=st.randoms())
