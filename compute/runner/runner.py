@@ -3837,8 +3837,16 @@ class Bytecode:
         self._tag = ""
 
     def lacking(self) -> "list[tuple[str, str]]":
-        """The distributions that came without their bytecode."""
-        return [one for one in self._installed() if not os.path.exists(self._list(*one))]
+        """The distributions that came without all of their bytecode."""
+        return [one for one in self._installed() if not self._is_whole(*one)]
+
+    def _is_whole(self, top: str, name: str) -> bool:
+        """Whether all that its list names is there: another build may have just been sharing it."""
+        try:
+            rows = read_hashes(self._list(top, name))
+        except OSError:
+            return False
+        return all(os.path.exists(os.path.join(top, row[0])) for row in rows)
 
     def modules_of(self, some: "list[tuple[str, str]]") -> "list[str]":
         """The modules of some distributions, the largest first."""
@@ -3865,7 +3873,7 @@ class Bytecode:
             modules = self._modules(top, name)
             self._note(top, name, modules)
             for archive in archives.get(name, ()):
-                if fresh or not os.path.exists(self._list(archive, name)):
+                if fresh or not self._is_whole(archive, name):
                     self._share(top, name, modules, archive)
         if lock is not None:
             os.close(lock)
@@ -3912,8 +3920,20 @@ class Bytecode:
                 if not os.path.samefile(ours, theirs):
                     return
                 if os.path.exists(os.path.join(top, compiled)):
-                    replace_by_link(os.path.join(top, compiled), os.path.join(archive, compiled))
-            replace_by_link(self._list(top, name), self._list(archive, name))
+                    self._link(os.path.join(top, compiled), os.path.join(archive, compiled))
+            self._link(self._list(top, name), self._list(archive, name))
+
+    def _link(self, path: str, name: str) -> None:
+        """Give a file one more name, in the place of whatever has that name; its folder is made.
+
+        At once: a uv that is installing out of that folder meets nothing that is gone again.
+        """
+        with suppress(FileExistsError):
+            os.mkdir(os.path.dirname(name))
+        partial = part_of(os.path.join(self._cache, "bytecode"))
+        os.link(path, partial)
+        os.replace(partial, name)
+        unlink(partial)  # it stays where both were one file already
 
     def _archives(self) -> "dict[str, list[str]]":
         """What is unpacked in the cache, by the folder that describes a distribution in it."""
@@ -3932,16 +3952,6 @@ class Bytecode:
         if not self._tag:
             self._tag = self._asked.communicate()[0].decode("ascii").strip()
         return self._tag
-
-
-def replace_by_link(path: str, name: str) -> None:
-    """Give a file one more name, in the place of whatever has that name; its folder is made."""
-    with suppress(FileExistsError):
-        os.mkdir(os.path.dirname(name))
-    partial = part_of(name)
-    os.link(path, partial)
-    os.replace(partial, name)
-    unlink(partial)  # it stays where both were one file already
 
 
 class Uv:

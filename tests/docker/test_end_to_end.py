@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -167,15 +165,8 @@ def test_packages_come_from_where_the_studio_has_them(studio: Studio, folder: Pa
 
 
 def test_a_run_in_an_image_that_cannot_be_pulled_says_why(studio: Studio, folder: Path) -> None:
-    define = (
-        "from environments.models import *\n"
-        "made = Environment.objects.create(workspace_id=1, name='absent')\n"
-        "spec = {'kind': 'image', 'image': 'localhost:5999/x:1'}\n"
-        "EnvironmentVersion.objects.create(environment=made, number=1, spec=spec)"
-    )
-    subprocess.run(
-        [sys.executable, "manage.py", "shell", "-c", define], env=studio.env, check=True, timeout=60
-    )
+    made = studio.cli("env", "create", "absent", "--image", "localhost:5999/x:1")
+    assert made.code == 0, made.stderr.decode()
     (folder / "hello.py").write_text("print('hello')\n")
     run = studio.submit(folder, "--target", "engine", "--environment", "absent", "hello.py")
     ended = studio.finished(run)

@@ -123,8 +123,21 @@ def test_modules_are_compiled_once_for_all_environments(target: Target, lock: st
     assert target.session().ask("env", path="key-1")["ready"] is True
 
 
-def test_the_cache_gets_the_bytecode_of_what_runs_import_once(tmp_path: Path) -> None:
-    """As long as it is not fresh: then it gets all anew. What is packed as tests is left alone."""
+def test_the_cache_gets_the_bytecode_of_what_runs_import_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as it is not fresh: then it gets all anew. What is packed as tests is left alone.
+
+    Nothing is made among the packages that goes again: another build may be installing them.
+    """
+    link, passing = os.link, []
+
+    def linked(path: str, name: str) -> None:
+        link(path, name)
+        if str(name).endswith(".part"):
+            passing.append(Path(name).parent)
+
+    monkeypatch.setattr(runner.os, "link", linked)
     archive = tmp_path / "cache" / "archive-v0" / "x"
     record = "x.py,sha256=0,0\npack/tests/test_x.py,sha256=0,0\n../../../bin/y.py,sha256=0,0\n"
     sources = {"x.py": "", "pack/tests/test_x.py": "", "x-1.dist-info/RECORD": record}
@@ -159,6 +172,7 @@ def test_the_cache_gets_the_bytecode_of_what_runs_import_once(tmp_path: Path) ->
     listed = next(archive.glob("x-1.dist-info/BYTECODE.*")).read_text().splitlines()
     assert [row.split(",")[0] for row in listed] == [f"__pycache__/x.{TAG}.pyc"]
     assert not list(archive.glob("pack/tests/__pycache__"))
+    assert set(passing) == {tmp_path / "cache"}
 
 
 def test_only_what_runs_import_and_nobody_compiled_is_compiled(
@@ -194,6 +208,11 @@ def test_only_what_runs_import_and_nobody_compiled_is_compiled(
     both = compiled("key-2", "".join(locks.values()))
     assert set(both) == names("few.py", "many.py", *many)
     assert {path: both[path].stat().st_mtime_ns for path in first} == time_of
+
+    (shared,) = cache.glob(f"archive-v0/*/many/__pycache__/m7.{TAG}.pyc")
+    shared.unlink()  # as a build finds it that installs while another one shares
+    assert set(compiled("key-3", locks["many"])) == set(first)
+    assert shared.exists()
 
 
 def test_bytecode_that_cannot_be_written_fails_whoever_of_the_processes_it_is(
