@@ -14,6 +14,6 @@ def only(rows: QuerySet[M, R]) -> R | None:
     """The one row that a query for something unique finds; None when there is none.
 
     `first()` orders what cannot have an order, and for that compares all columns that are read:
-    a millisecond for a run with all that belongs to it.
+    half a millisecond for a run with all that belongs to it.
     """
     return next(iter(rows.order_by()), None)
