@@ -191,6 +191,7 @@ export class LogWindow {
 
   // All of a log that is short enough, so that find, select and copy of the browser see it whole.
   async fill() {
+    this.fillAgain = this.isFilling;
     if (this.end >= KEPT || this.isFilling) return;
     this.isFilling = true;
     try {
@@ -199,6 +200,7 @@ export class LogWindow {
     } finally {
       this.isFilling = false;
     }
+    if (this.fillAgain) await this.fill();
   }
 
   async before(k, count = 1, signal) {

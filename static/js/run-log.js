@@ -66,7 +66,12 @@ class RunLog extends HTMLElement {
     this.say();
     await this.look();
     if (this.following) this.window.toEnd();
-    await this.window.fill().catch(() => {});
+    await this.fill();
+  }
+
+  // What a burst or a jump left out of a short log comes into the page too.
+  async fill() {
+    await this.window.fill().catch(() => {}); // without a connection: the end of the run asks again
     if (this.following) this.window.toEnd();
     this.say();
   }
@@ -140,6 +145,7 @@ class RunLog extends HTMLElement {
     this.isLive = false;
     this.querySelector("[data-log-state]")?.replaceChildren("complete");
     this.look();
+    this.fill();
   }
 
   // Lines are missing between those in the page and the news: the whole end is asked for.
@@ -154,6 +160,7 @@ class RunLog extends HTMLElement {
           this.window.apply(message);
           this.window.toEnd();
           this.seen = message.total;
+          this.fill();
         } else this.window.grewTo(message.total);
         if (message.sealed && this.isLive) this.end();
         this.say();
