@@ -80,7 +80,7 @@ needs:
 test: export PYTHONDONTWRITEBYTECODE =
 test: dev needs
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target check collected
-	$(BIN)/python -m pytest -n 3 --dist loadscope
+	$(BIN)/python -m pytest -n 4 --dist loadscope
 
 # while types are checked on one core, the tests are compiled on the other
 collected: dev
