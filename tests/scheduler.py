@@ -26,6 +26,7 @@ TOGETHER = {  # what begins so is one group: a folder, a module with a studio of
     "tests/environments/test_catalog.py::test_the_locked_packages_install_and_pass_the_smoke_script"
     "[scikit-learn]": "scikit-learn",
     "tests/environments/test_example.py": "scikit-learn",
+    "tests/runner/": "runner",  # as "broken engine": early, beside what keeps the processors busy
     "tests/studio/test_reach.py": "reach",
     "tests/studio/test_up.py": "up",
 }
