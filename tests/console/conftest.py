@@ -12,6 +12,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.utils import timezone
 
+import studio.urls  # noqa: F401  (the addresses load the console)
 from compute.models import DataPath, HealthChange, NamedData, RegistryLogin
 from environments.models import BaseImage, Build, BuildOrder, BuiltEnvironment, PackageIndex
 from runs.models import (

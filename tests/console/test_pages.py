@@ -31,6 +31,11 @@ def test_every_model_is_there() -> None:
     assert [model.__name__ for model in MODELS if model not in admin.site._registry] == []
 
 
+def test_django_finds_no_fault_in_the_console() -> None:
+    """Its own check looks at what is loaded when it comes to it, which may be nothing."""
+    assert admin.site.check(None) == []
+
+
 def test_the_owner_sees_everything_in_few_queries_and_no_secret_and_nothing_inline(
     console: Console, world: list[Model]
 ) -> None:
