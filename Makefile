@@ -12,7 +12,7 @@ PY ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
   "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
   && { echo "$$python"; break; }; done)
 
-.PHONY: help install dev up demo test check bench screenshots lock lock-curated clean needs collected \
+.PHONY: help install dev up demo test check checks bench screenshots lock lock-curated clean needs collected \
   check-lint check-types check-floors check-templates check-django check-vendored
 .DEFAULT_GOAL := help
 
@@ -79,14 +79,16 @@ needs:
 # Byte code is kept, whatever the environment wants of Python: each worker would compile it again.
 test: export PYTHONDONTWRITEBYTECODE =
 test: dev needs
-	@$(MAKE) --no-print-directory -j 2 --output-sync=target check collected
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target checks collected
 	$(BIN)/python -m pytest -n 4 --dist loadscope
 
 # while types are checked on one core, the tests are compiled on the other
 collected: dev
 	@$(BIN)/python -m pytest --collect-only -q >/dev/null || $(BIN)/python -m pytest --collect-only -q
 
-check: check-lint check-types check-floors check-templates check-django check-vendored
+check: checks check-vendored
+# what the tests do not look at themselves
+checks: check-lint check-types check-floors check-templates check-django
 check-lint: dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
