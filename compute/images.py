@@ -227,6 +227,9 @@ class EngineImages:
                     "The build's container was removed before its image was stored: the next run "
                     "builds it again."
                 ) from error
+            except APIError:  # the same, met by the engine a moment later, or real trouble
+                if not self.built(key):
+                    raise
 
     def _remove_doubles(self, key: str) -> None:
         """What another that stored the same at the same time has left without a name."""
