@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.kept_runner import bring_runner
+from tests.runner.builds import UV
 from tests.runner.rig import Target
 
 
@@ -22,3 +24,20 @@ def target(tmp_path: Path) -> Iterator[Target]:
     target = Target(tmp_path / "root")
     yield target
     target.close()
+
+
+@pytest.fixture(scope="module")
+def lock(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of a small package, with hashes."""
+    folder = tmp_path_factory.mktemp("lock")
+    (folder / "requirements.in").write_text("six==1.17.0\n")
+    command = [
+        UV,
+        "pip",
+        "compile",
+        "--generate-hashes",
+        "--quiet",
+        "--no-header",
+        "requirements.in",
+    ]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout

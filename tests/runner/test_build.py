@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import compileall
 import os
 import shutil
 import signal
@@ -13,64 +12,17 @@ from pathlib import Path
 import pytest
 
 from compute.runner import runner
-from tests.environments.registry import Registry
-from tests.runner.rig import Header, Target
+from tests.runner.builds import UV, build_it, order, start_build
+from tests.runner.rig import Target
 from tests.waiting import eventually
 
-UV = str(Path(sys.executable).parent / "uv")
-TAG = sys.implementation.cache_tag
 CUT_OFF = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
 CUT_OFF |= {"NO_PROXY": "", "UV_HTTP_RETRIES": "0"}
 
 
 @pytest.fixture(scope="module")
-def lock(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("lock")
-    (folder / "requirements.in").write_text("six==1.17.0\n")
-    command = [
-        UV,
-        "pip",
-        "compile",
-        "--generate-hashes",
-        "--quiet",
-        "--no-header",
-        "requirements.in",
-    ]
-    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
-
-
-@pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("uv-cache")
-
-
-def order(target: Target, lock: str, cache: Path, **fields: object) -> Header:
-    return {
-        "path": str(target.root / "envs" / "key-1"),
-        "key": "key-1",
-        "python": sys.executable,
-        "uv": UV,
-        "cache": str(cache),
-        "requirements": lock,
-        **fields,
-    }
-
-
-def start_build(target: Target, build: Header, name: str, **variables: str) -> None:
-    """As the studio does: a task whose command is the runner itself."""
-    folder = target.folder(name)
-    argv = target.argv("build", str(folder))
-    # the indexes that this machine is set up with reach uv by its variables
-    env = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_"))}
-    spec = target.spec(*argv, cwd=".", env={**env, **variables})
-    answer = target.session().ask("start", name=name, spec=spec, build=build)
-    assert "started" in answer, answer
-
-
-def build_it(target: Target, build: Header, name: str, **variables: str) -> tuple[Header, str]:
-    start_build(target, build, name, **variables)
-    exited = target.wait_for(name, "exited.json", timeout_s=60)
-    return exited, (target.folder(name) / "run.log").read_text()
 
 
 def test_an_environment_is_built_once(target: Target, lock: str, cache: Path) -> None:
@@ -93,152 +45,6 @@ def test_an_environment_is_built_once(target: Target, lock: str, cache: Path) ->
     assert session.ask("remove_env", key="key-1") == {"ok": True}
     assert session.ask("envs")["envs"] == []
     assert not python.exists()
-
-
-def test_modules_are_compiled_once_for_all_environments(target: Target, lock: str) -> None:
-    """The cache keeps the bytecode beside the sources; a fresh build trusts none of it."""
-    cache = target.root / "uv-cache"
-    first, second = (target.root / "envs" / name for name in ("key-1", "key-2"))
-
-    def compiled(env: Path) -> Path:
-        [found] = env.glob("lib/python*/site-packages/__pycache__/six.*.pyc")
-        return found
-
-    _, log = build_it(target, order(target, lock, cache), "build-1")
-    assert "Compiling their modules" in log
-    again = order(target, lock, cache, path=str(second), key="key-2")
-    exited, log = build_it(target, again, "build-2")
-    assert exited["status"] == {"exited": 0}, log
-    assert "Compiling" not in log
-    assert compiled(second).samefile(compiled(first))
-    python, script = second / "bin" / "python", "import six; print(six.__cached__)"
-    assert subprocess.check_output([python, "-c", script], text=True).strip() == str(
-        compiled(second)
-    )
-    shutil.rmtree(second)
-    exited, log = build_it(target, {**again, "fresh": True}, "build-3")
-    assert exited["status"] == {"exited": 0}, log
-    assert "Compiling their modules" in log
-    assert not compiled(second).samefile(compiled(first))
-    assert target.session().ask("env", path="key-1")["ready"] is True
-
-
-def test_the_cache_gets_the_bytecode_of_what_runs_import_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As long as it is not fresh: then it gets all anew. What is packed as tests is left alone.
-
-    Nothing is made among the packages that goes again: another build may be installing them.
-    """
-    link, passing = os.link, []
-
-    def linked(path: str, name: str) -> None:
-        link(path, name)
-        if str(name).endswith(".part"):
-            passing.append(Path(name).parent)
-
-    monkeypatch.setattr(runner.os, "link", linked)
-    archive = tmp_path / "cache" / "archive-v0" / "x"
-    record = "x.py,sha256=0,0\npack/tests/test_x.py,sha256=0,0\n../../../bin/y.py,sha256=0,0\n"
-    sources = {"x.py": "", "pack/tests/test_x.py": "", "x-1.dist-info/RECORD": record}
-
-    def environment(name: str) -> None:
-        env = tmp_path / name
-        packages = env / "lib" / "python3" / "site-packages"
-        (env / "bin").mkdir(parents=True)
-        (env / "bin" / "python").symlink_to(sys.executable)
-        for path in sources:
-            (packages / path).parent.mkdir(parents=True, exist_ok=True)
-            (packages / path).hardlink_to(archive / path)
-        compileall.compile_dir(packages, quiet=1)
-        bytecode = runner.Bytecode(str(env), str(tmp_path / "cache"))
-        lacking = bytecode.lacking()
-        assert bytecode.modules_of(lacking) == [str(packages / "x.py")]
-        bytecode.keep(lacking, fresh=name == "fresh")
-        assert not bytecode.lacking()
-
-    def shares(packages: Path, pattern: str) -> bool:
-        (ours,), (theirs,) = packages.glob(pattern), archive.glob(pattern)
-        return ours.samefile(theirs)
-
-    for path, text in sources.items():
-        (archive / path).parent.mkdir(parents=True, exist_ok=True)
-        (archive / path).write_text(text)
-    kept = ("__pycache__/x.*.pyc", "x-1.dist-info/BYTECODE.*")
-    for name, sharing in (("first", "first"), ("second", "first"), ("fresh", "fresh")):
-        environment(name)
-        packages = tmp_path / sharing / "lib" / "python3" / "site-packages"
-        assert all(shares(packages, pattern) for pattern in kept), name
-    listed = next(archive.glob("x-1.dist-info/BYTECODE.*")).read_text().splitlines()
-    assert [row.split(",")[0] for row in listed] == [f"__pycache__/x.{TAG}.pyc"]
-    assert not list(archive.glob("pack/tests/__pycache__"))
-    assert set(passing) == {tmp_path / "cache"}
-
-
-def test_only_what_runs_import_and_nobody_compiled_is_compiled(
-    target: Target, tmp_path: Path
-) -> None:
-    """By as many processes as there is work for; a module that is none is no obstacle."""
-    registry = Registry(tmp_path / "registry")
-    many = {f"many/m{number}.py": "x = 1\n" for number in range(250)}
-    odd = {
-        "many/template.py": "def {{ name }}():\n",
-        "many/tests/test_m.py": "",
-        "many/nul.py": "\0",
-    }
-    hashes = {"many": registry.wheel("many", more={**many, **odd}), "few": registry.wheel("few")}
-    locks = {name: f"{name}==1.0 --hash={found}\n" for name, found in hashes.items()}
-    cache = target.root / "uv-cache"
-
-    def compiled(key: str, lock: str) -> dict[str, Path]:
-        made = order(target, lock, cache, path=str(target.root / "envs" / key), key=key)
-        exited, log = build_it(target, made, f"build-{key}", **registry.variables)
-        assert exited["status"] == {"exited": 0}, log
-        assert "template" not in log
-        [packages] = (target.root / "envs" / key).glob("lib/python*/site-packages")
-        found = {str(path.relative_to(packages)): path for path in packages.rglob("*.pyc")}
-        return {path: file for path, file in found.items() if path.split("/")[0] != "pip"}
-
-    def names(*modules: str) -> set[str]:
-        return {f"{folder}__pycache__/{name}.{TAG}.pyc" for folder, name in map(_split, modules)}
-
-    first = compiled("key-1", locks["many"])
-    assert set(first) == names("many.py", *many)
-    time_of = {path: file.stat().st_mtime_ns for path, file in first.items()}
-    both = compiled("key-2", "".join(locks.values()))
-    assert set(both) == names("few.py", "many.py", *many)
-    assert {path: both[path].stat().st_mtime_ns for path in first} == time_of
-
-    (shared,) = cache.glob(f"archive-v0/*/many/__pycache__/m7.{TAG}.pyc")
-    shared.unlink()  # as a build finds it that installs while another one shares
-    assert set(compiled("key-3", locks["many"])) == set(first)
-    assert shared.exists()
-
-
-def test_bytecode_that_cannot_be_written_fails_whoever_of_the_processes_it_is(
-    tmp_path: Path,
-) -> None:
-    modules = [tmp_path / f"m{number}.py" for number in range(100)]
-    for module in modules:
-        module.write_text("")
-    (tmp_path / "names").write_bytes(b"\0".join(map(os.fsencode, modules)))
-    command = [sys.executable, "-I", "-S", "-c", runner.COMPILE, str(tmp_path / "names"), "2"]
-    assert subprocess.run(command, check=False).returncode == 0
-    assert len(list(tmp_path.glob("__pycache__/*"))) == 100
-    for number in (0, 1):  # the first process compiles even ones, the second odd ones
-        in_the_way = tmp_path / "__pycache__" / f"m{number}.{TAG}.pyc"
-        in_the_way.unlink()
-        in_the_way.mkdir()
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        assert done.returncode == 1
-        assert "FileExistsError" in done.stderr
-        in_the_way.rmdir()
-
-
-def _split(module: str) -> tuple[str, str]:
-    """The folder of a module, and what its bytecode's name begins with."""
-    folder, _, name = module.rpartition("/")
-    return f"{folder}/" if folder else "", name.removesuffix(".py")
 
 
 def test_what_the_cache_has_is_built_without_asking_an_index(
