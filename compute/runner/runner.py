@@ -3868,6 +3868,9 @@ class Bytecode:
         One build at a time: a list and what it lists come from one and the same.
         """
         lock = lock_file(os.path.join(self._cache, "bytecode.lock"), wait=True)
+        for name in os.listdir(self._cache):
+            if name.startswith("bytecode.") and name.endswith(".part"):
+                unlink(os.path.join(self._cache, name))  # of a build that was killed right here
         archives = self._archives()
         for top, name in lacking:
             modules = self._modules(top, name)

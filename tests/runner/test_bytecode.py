@@ -76,9 +76,11 @@ def test_the_cache_gets_the_bytecode_of_what_runs_import_once(
             (packages / path).hardlink_to(archive / path)
         compileall.compile_dir(packages, quiet=1)
         bytecode = runner.Bytecode(str(env), str(tmp_path / "cache"))
+        (tmp_path / "cache" / "bytecode.0123.part").touch()  # of a build that was killed
         lacking = bytecode.lacking()
         assert bytecode.modules_of(lacking) == [str(packages / "x.py")]
         bytecode.keep(lacking, fresh=name == "fresh")
+        assert not list((tmp_path / "cache").glob("*.part"))
         assert not bytecode.lacking()
 
     def shares(packages: Path, pattern: str) -> bool:
