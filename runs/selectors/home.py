@@ -11,7 +11,7 @@ from django.utils import timezone
 from compute.models import ComputeTarget
 from environments.models import Build
 from runs.models import Run
-from runs.selectors.runs import runs_of
+from runs.selectors.runs import runs_of, runs_once
 from runs.selectors.targets import TargetLoad, target_loads
 from runs.selectors.waiting import runs_waiting
 from runs.states import LIVE, Status
@@ -56,15 +56,19 @@ def home_facts(*, user: User, workspace: Workspace) -> HomeFacts:
     day_ago = timezone.now() - timedelta(hours=24)
     mine = rows.filter(submitted_by=user)
     live = mine.filter(status__in=LIVE)
-    failures = rows.filter(status=Status.FAILED, ended_at__gt=day_ago, archived_at=None)
-    shown = list(live.select_related("build", "environment_version__environment")[:_SHOWN])
+    failed_lately = rows.filter(status=Status.FAILED, ended_at__gt=day_ago, archived_at=None)
+    shown, completed, failures = runs_once(
+        live.select_related("build", "environment_version__environment")[:_SHOWN],
+        mine.filter(status=Status.COMPLETED, archived_at=None)[:_COMPLETED],
+        failed_lately.order_by("-ended_at")[:_SHOWN],
+    )
     return HomeFacts(
         live=shown,
         waiting=runs_waiting(runs=shown),
         live_count=live.count(),
-        completed=list(mine.filter(status=Status.COMPLETED, archived_at=None)[:_COMPLETED]),
-        failures=list(failures.order_by("-ended_at")[:_SHOWN]),
-        failure_count=failures.count(),
+        completed=completed,
+        failures=failures,
+        failure_count=failed_lately.count(),
         targets=targets,
         is_empty=not rows.exists(),
         steps=_steps(user, workspace, rows, targets),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db.models import Count, Max, Prefetch, QuerySet, Window
@@ -54,6 +54,21 @@ class RunPage:
 def runs_of(*, user: User) -> QuerySet[Run]:
     """Every run that the user may see; what lies in the trash only the trash shows."""
     return Run.objects.filter(workspace__in=workspaces_of(user=user), deleted_at=None)
+
+
+def runs_once(*stages: Iterable[Run]) -> list[list[Run]]:
+    """The same lists with each run in one of them only, the last that has it.
+
+    Lists that are read one after the other, in the order in which runs go through them, both have
+    a run that went on between the two reads.
+    """
+    seen: set[int] = set()
+    once: list[list[Run]] = []
+    read = [list(stage) for stage in stages]
+    for stage in reversed(read):
+        once.insert(0, [run for run in stage if run.pk not in seen])
+        seen |= {run.pk for run in once[0]}
+    return once
 
 
 def runs_matching(*, user: User, workspace: Workspace, query: Query) -> QuerySet[Run]:

@@ -15,6 +15,7 @@ from environments.built import built_list, built_rooms
 from environments.models import Build
 from environments.pythons import pythons_found, pythons_named
 from environments.selectors import order_list
+from runs.selectors.runs import runs_once
 from runs.selectors.targets import (
     target_gpus,
     target_live_runs,
@@ -78,10 +79,10 @@ def _detail(request: PageRequest, name: str) -> dict[str, Any]:
     found.workspace = workspace  # it is this one: nothing asks for it again
     queue = target_queue(user=request.user, target=found)
     holding = target_live_runs(user=request.user, target=found)
-    waiting, running = list(queue[:SHOWN]), list(holding[:SHOWN])
+    ended = target_recent(user=request.user, target=found)
+    waiting, running, recent = runs_once(queue[:SHOWN], holding[:SHOWN], ended[:RECENT])
     why = runs_waiting(runs=waiting)
-    ended = list(target_recent(user=request.user, target=found)[:RECENT])
-    rows = run_rows([*running, *ended])
+    rows = run_rows([*running, *recent])
     may_order = is_admin(request, workspace)
     return {
         "section": "targets",

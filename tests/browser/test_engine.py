@@ -21,6 +21,7 @@ SLOW = {"timeout": 30_000}
 def engine(studio: Studio) -> Iterator[DockerEngine]:
     with DockerEngine() as engine:
         yield engine
+        studio.cancel_all()
         for run in studio.api("/runs?filter=target:moby")["items"]:
             studio.api(f"/runs/{run['id']}?forever=true", method="DELETE")
         studio.api("/targets/moby", method="DELETE")
@@ -50,7 +51,8 @@ def test_an_engine_is_registered_used_gone_and_back(
     assert studio.cli("env", "create", "inside", "--interpreter", "python").code == 0
     place = ("--target", "moby", "--environment", "inside", "--name", "ashore")
     run = studio.submit(scripts, *place, "count.py", "100000", "0.05")
-    expect(page.get_by_role("row", name="ashore")).to_contain_text("running", **SLOW)
+    holding = page.locator("section", has=page.get_by_role("heading", name="On it now"))
+    expect(holding.get_by_role("row", name="ashore")).to_contain_text("running", **SLOW)
     log = open_tab(f"/runs/{run}/log/")
     expect(log.get_by_text("line 3", exact=True)).to_be_visible(**SLOW)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from compute.health import target_health
 from compute.models import ComputeTarget
@@ -16,6 +19,8 @@ from tests.api.conftest import MakeRun
 from tests.factories import make_user
 from tests.pages.visitor import Visitor
 from tests.runs.test_leftovers import lay
+
+Execute = Callable[..., Any]
 
 
 def test_the_list_has_health_slots_and_queue(
@@ -41,6 +46,26 @@ def test_the_page_of_a_target_shows_the_queue_in_its_order(
     assert "Waiting 3, in the order in which they will start" in text
     assert text.index("urgent") < text.index("late") < text.index("early")
     assert late.pk < early.pk
+
+
+def test_a_run_that_starts_while_the_page_is_read_stands_in_it_once(
+    member: Visitor, make_run: MakeRun
+) -> None:
+    run = make_run(name="ashore")
+    moved = []
+
+    def start_after_the_queue_was_read(execute: Execute, sql: str, *rest: Any) -> Any:
+        result = execute(sql, *rest)
+        if '"runs_run"."priority" DESC' in sql and not moved:
+            moved.append(Run.objects.filter(pk=run.pk).update(status="preparing"))
+        return result
+
+    with connection.execute_wrapper(start_after_the_queue_was_read):
+        text = member.get("/targets/local/").text
+    assert moved == [1]
+    assert "On it now 1 of 2 slots" in text
+    assert text.count("ashore") == 1
+    assert "The queue is empty." in text
 
 
 def test_the_owner_registers_a_second_local_target(
