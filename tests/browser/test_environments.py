@@ -76,7 +76,7 @@ def test_a_conda_file_becomes_an_environment_that_is_brought_up_to_date(
     page.wait_for_url(re.compile(r"/builds/\d+/$"))  # its modules have run then: a click is heard
     line = page.locator("#L1")
     line.click(position={"x": 20, "y": 8})
-    assert page.url.endswith("#L1")
+    expect(page).to_have_url(re.compile("#L1$"))
     page.goto("/builds/")
     page.go_back()
     expect(page.locator("#L1.sel")).to_be_in_viewport()

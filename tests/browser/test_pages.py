@@ -80,6 +80,7 @@ def test_everything_works_without_scripts(studio: Studio, scripts: Path, open_ta
     page.get_by_label("Arguments").fill("3 0")
     page.get_by_role("radio", name="here", exact=True).check()
     page.get_by_role("button", name="Submit").click()
+    page.wait_for_url("**/runs/*/")
     run = int(re.search(r"/runs/(\d+)/", page.url)[1])  # type: ignore[index]
     studio.finished(run)
     page.get_by_role("link", name="Log", exact=True).click()

@@ -81,7 +81,7 @@ def test_a_range_of_lines_has_an_address(fitted: int, open_tab: OpenTab) -> None
     page = open_tab(f"/runs/{fitted}/files/src/model.py")
     page.locator("#L120 > a").click()
     page.locator("#L123 > a").click(modifiers=["Shift"])
-    assert page.url.endswith("#L120-L123")
+    expect(page).to_have_url(re.compile("#L120-L123$"))
     page.reload()
     expect(page.locator(".cl.hit")).to_have_count(4)
     expect(page.locator("#L120")).to_be_in_viewport()
