@@ -6,6 +6,8 @@ from __future__ import annotations
 
 BUILT = "runyard/env"
 """The repository of the images that we make; the tag is the key of what is in them."""
+PASSING = "runyard/passing"
+"""The repository of images that have been made and not got their key's name yet."""
 INSIDE = "/opt/runyard"
 """Where our folder lies in an image that we make."""
 ENVIRONMENT = f"{INSIDE}/env"

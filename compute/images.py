@@ -14,8 +14,8 @@ from docker.types import Mount
 
 from compute.builtimages import BuiltStock, built_stock, verify_words
 from compute.containers import CONFLICT, TASK, Site
-from compute.image_names import BUILT, ENVIRONMENT
-from compute.transports.base import TargetRefused, TargetUnreachable
+from compute.image_names import BUILT, ENVIRONMENT, PASSING
+from compute.transports.base import TargetRefused
 
 _KEY_LABEL = "runyard.key"
 _OLDEST_PYTHON = (3, 6)
@@ -122,7 +122,6 @@ class EngineImages:
             if self.built(key):
                 break
             self._commit(task, key)
-        self._remove_doubles(key)
         return self.built(key)
 
     def stock(self) -> BuiltStock:
@@ -131,12 +130,23 @@ class EngineImages:
             return built_stock(self.site)
 
     def sweep(self) -> None:
-        """Remove what was stored and has no name: whoever did it was killed.
+        """Remove what was stored and has not its key's name: whoever did it was killed.
 
         A living one whose image goes before it has its name stores it again.
         """
-        labels = self.site.labels("environment")
-        self._remove_nameless(*(f"{name}={value}" for name, value in labels.items()))
+        labels = [f"{name}={value}" for name, value in self.site.labels("environment").items()]
+        with self.site.engine.reached():
+            found = self.site.engine.api.images(PASSING, filters={"label": labels})
+        for name in (name for image in found for name in image.get("RepoTags") or []):
+            if name.startswith(f"{PASSING}:"):
+                with suppress(TargetRefused):  # a container has it: somebody looks into it
+                    self._remove(name)
+        with self.site.engine.reached():
+            try:
+                self.site.engine.api.prune_images({"label": labels, "dangling": True})
+            except APIError as error:  # somebody else's is going on: the next sweep comes
+                if error.status_code != CONFLICT:
+                    raise
 
     def verify(self, key: str, *, runner_sha: str) -> str:
         """Why the image of a key is not what was installed, by hashes of its files; "" if it is.
@@ -214,34 +224,28 @@ class EngineImages:
         return {name: value for name, _, value in pairs if name not in _NOT_TOLD}
 
     def _commit(self, task: str, key: str) -> None:
+        """Store the container under a name of its own, and give it the key's if that is free.
+
+        With the name of its own goes the image, should another have been first: nobody has to
+        look for doubles, among which may be one that is just being named.
+        """
         conf = {"Labels": self.labels(key), "Cmd": [f"{ENVIRONMENT}/bin/python"], "Entrypoint": []}
+        passing = secrets.token_hex(8)
         with self.site.engine.reached():
             try:
                 self.site.engine.patient_api.commit(
-                    self.site.container_name(task), repository=BUILT, tag=key, conf=conf
+                    self.site.container_name(task), repository=PASSING, tag=passing, conf=conf
                 )
+                if not self.built(key):
+                    self.site.engine.api.tag(f"{PASSING}:{passing}", BUILT, key)
             except ImageNotFound:
-                return  # another took what we made for a double before it had its name
+                return  # a sweep took it for one that a killed worker left
             except NotFound as error:
                 raise TargetRefused(
                     "The build's container was removed before its image was stored: the next run "
                     "builds it again."
                 ) from error
-            except APIError:  # the same, met by the engine a moment later, or real trouble
-                if not self.built(key):
-                    raise
-
-    def _remove_doubles(self, key: str) -> None:
-        """What another that stored the same at the same time has left without a name."""
-        self._remove_nameless(f"{_KEY_LABEL}={key}")
-
-    def _remove_nameless(self, *labels: str) -> None:
-        filters = {"label": list(labels), "dangling": True}
-        with self.site.engine.reached():
-            doubles = self.site.engine.api.images(filters=filters)
-        for double in doubles:
-            with suppress(TargetRefused, TargetUnreachable):  # another removes it right now
-                self._remove(double["Id"])
+        self._remove(f"{PASSING}:{passing}")
 
     def _remove(self, reference: str) -> None:
         with self.site.engine.reached():

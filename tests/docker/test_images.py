@@ -19,17 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from django.utils import timezone
-from docker.errors import APIError
 
 from compute.containers import OWNER
-from compute.engine import Engine
-from compute.image_names import BUILT
+from compute.image_names import BUILT, PASSING
 from compute.images import EngineImages
 from compute.models import ComputeTarget
 from compute.services import target_place
-from compute.transports.base import TargetUnreachable
 from environments.models import BaseImage, Build, BuiltEnvironment, EnvironmentVersion
 from environments.services import (
     Failed,
@@ -222,28 +218,8 @@ def test_an_index_of_the_workspace_is_asked_from_within_the_container(
     assert not [name for name in found if name.endswith("authorities.pem")]
 
 
-class LateToStore:
-    """Says no to who stores an image, as an engine does that another bade remove it as a double."""
-
-    def __init__(self, api: Any) -> None:
-        self.api = api
-        self.is_late = True
-        """Whether that other has given its own the name."""
-
-    def commit(self, container: str, **words: Any) -> None:
-        if self.is_late:
-            self.api.commit(container, **words)
-        answer = requests.Response()
-        answer.status_code = 500
-        raise APIError("no", response=answer, explanation="failed to get digest sha256:0096")
-
-
 def test_whoever_stores_it_how_often_makes_one_image(
-    workshop: Workshop,
-    images: EngineImages,
-    packages: Path,
-    engine: DockerEngine,
-    monkeypatch: pytest.MonkeyPatch,
+    workshop: Workshop, images: EngineImages, packages: Path, engine: DockerEngine
 ) -> None:
     publish(packages, "twice")
     build = workshop.building(workshop.version("mine", kind="requirements", requirements="twice\n"))
@@ -257,15 +233,8 @@ def test_whoever_stores_it_how_often_makes_one_image(
     assert store() == images.built(build.key)
     assert len(engine.api.images(filters={"label": f"runyard.key={build.key}"})) == 1
     assert [found.key for found in images.stock().images] == [build.key]
+    assert not engine.api.images(PASSING)
     images.remove(build.key)
-    late = LateToStore(engine.api)
-    with monkeypatch.context() as patched:
-        patched.setattr(Engine, "patient_api", late)
-        assert store() == images.built(build.key) != ""
-        images.remove(build.key)
-        late.is_late = False
-        with pytest.raises(TargetUnreachable, match="failed to get digest"):
-            store()
     assert store()
     assert not EngineImages(replace(images.site, owner="another")).stock().images
 
