@@ -114,11 +114,12 @@ def test_a_chart_grows_while_its_run_goes_on(
     page = open_tab(f"/runs/{run}/metrics/")
     loss = card(page, "train/loss")
     expect(loss.locator("canvas")).to_be_visible(timeout=30_000)
-    expect(loss.locator(".readout")).to_contain_text("at 59")
+    eventually(lambda: spoken(loss, "End").startswith("step 59: "), what="all that it has so far")
     requests: list[Request] = []
     page.on("request", lambda request: is_series(request) and requests.append(request))
     more.touch()
-    expect(loss.locator(".readout")).to_contain_text("last 1.5 at 159", timeout=10_000)
+    summary = re.compile("last 1.5 at 159")
+    expect(loss.locator(".chart")).to_have_attribute("aria-label", summary, timeout=10_000)
     eventually(lambda: spoken(loss, "End") == "step 159: 1.5", what="the chart to have the end")
     tails = [asked(request)["have"][0] for request in requests]
     assert tails[0] == "60,0,0,59"  # only what it lacks

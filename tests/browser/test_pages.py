@@ -15,26 +15,22 @@ from tests.studio_process import Studio
 from tests.waiting import eventually
 
 PLACE = ("--environment", "here")
+MEASURE = """
+import json, os, time
+with open(os.environ["RUNYARD_METRICS"], "a") as file:
+    for name in ("validation/accuracy", "validation/loss", "train/loss"):
+        print(json.dumps({"n": name, "v": 0.25, "s": 1, "t": time.time()}), file=file)
+"""
 ENDLESS = """document.getAnimations().filter(({ effect }) =>
   effect.getComputedTiming().endTime === Infinity).map(({ animationName }) => animationName)"""
 
 
 @pytest.fixture
 def ended(studio: Studio, scripts: Path) -> int:
-    """A run that is over."""
-    run = studio.submit(
-        scripts,
-        *PLACE,
-        "--tag",
-        "k=v",
-        "--experiment",
-        "ridge",
-        "--save-as",
-        "counted",
-        "count.py",
-        "5",
-        "0",
-    )
+    """A run that is over, with more to say of it than its name."""
+    (scripts / "measure.py").write_text(MEASURE)
+    words = ("--tag", "k=v", "--experiment", "ridge", "--save-as", "counted")
+    run = studio.submit(scripts, *PLACE, *words, "measure.py")
     assert studio.finished(run)["status"] == "completed"
     return run
 
