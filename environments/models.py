@@ -350,6 +350,9 @@ class PackageIndex(models.Model):
     changed_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     changed_at = models.DateTimeField(default=timezone.now)
 
+    class Meta:
+        verbose_name_plural = "package indexes"
+
     def __str__(self) -> str:
         return f"package index of {self.workspace}"
 

@@ -189,6 +189,18 @@ def module_advice(*, workspace: Workspace, missing: str) -> tuple[str, str | Non
     return distribution, min(ranks)[-1] if ranks else None
 
 
+def environment_remedy(*, environment: Environment) -> str:
+    """Where who ran in an environment adds a package that no environment has."""
+    if environment.origin == Environment.Origin.OWN:
+        return f"add it to the requirements of {environment.name}, as its next version."
+    if environment.origin == Environment.Origin.FOLDER:
+        return "add it to the folder's requirements.txt."
+    return (
+        "put a requirements.txt with it into the folder and name no environment, or make an "
+        f"environment of your own from {environment.name}."
+    )
+
+
 def environment_rank(*, environment: Environment, packages: int) -> tuple[str, int, int, str]:
     """Sorts what serves equally well: curated before others, small before large, then by name."""
     name = environment.name

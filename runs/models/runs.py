@@ -166,6 +166,7 @@ class GpuLoan(models.Model):
 
     class Meta:
         ordering = ("id",)
+        verbose_name = "GPU loan"
         constraints = (
             models.UniqueConstraint(
                 fields=["target", "gpu"],

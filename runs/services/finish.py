@@ -15,7 +15,7 @@ from compute.models import ComputeTarget
 from compute.services import target_place
 from compute.session import RunnerRefused, Session, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
-from environments.selectors import module_advice
+from environments.selectors import environment_remedy, module_advice
 from runs.models import Artifact, Attempt, Run
 from runs.selectors.secrets import attempt_mask
 from runs.services.lease import attempt_lease
@@ -274,10 +274,8 @@ def _advice(run: Run, module: str) -> str:
     distribution, environment = module_advice(workspace=run.workspace, missing=module)
     if environment:
         return f"The package {distribution} is missing: the environment {environment} has it."
-    return (
-        f"The package {distribution} is missing: add it to the requirements of "
-        f"{run.environment_version.environment.name}."
-    )
+    remedy = environment_remedy(environment=run.environment_version.environment)
+    return f"The package {distribution} is missing, and no environment has it: {remedy}"
 
 
 def target_stop_run(*, run_id: int) -> None:

@@ -19,13 +19,13 @@ COMMANDS = {
     "delete": ("delete", "put runs into the trash"),
     "restore": ("restore", "take runs out of the trash"),
     "download": ("download", "fetch what a run made"),
+    "experiments": ("experiments", "how runs are grouped"),
     "sources": ("sources", "script directories by name"),
     "source": ("source", "save a source, bring it new files: source upload NAME …"),
     "targets": ("targets", "where runs can execute"),
     "target": ("target", "register, show, test, change, pause one, see what is built there"),
     "data": ("named_data", "data by name: list, add, remove"),
     "environments": ("environments", "what runs can execute in"),
-    "experiments": ("experiments", "how runs are grouped"),
     "env": ("env", "make an environment, look at its versions and locks: env ACTION NAME …"),
     "builds": ("builds", "environments as they are made on targets"),
     "link": ("link", "a new sign-in link for the browser"),
@@ -37,6 +37,8 @@ COMMANDS = {
     "secrets": ("secrets", "names of the secrets that runs can be given"),
     "secret": ("secret", "keep or delete one: secret set NAME, secret delete NAME"),
 }
+_LISTS = {"env": "environments", "source": "sources", "target": "targets", "secret": "secrets"}
+"""What changes one thing, and what lists them: `env list` is tried before `environments`."""
 _USAGE, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
 
 
@@ -64,12 +66,23 @@ def _dispatch(words: list[str]) -> int:
         sys.stdout.write(f"runyard {_version()}\n")
         return 0
     if words[0] not in COMMANDS:
-        sys.stderr.write(f"runyard: there is no command '{words[0]}'.\n\n{_help()}\n")
+        sys.stderr.write(_no_such_command(words[0]))
         return _USAGE
+    if words[0] in _LISTS and words[1:2] == ["list"]:
+        words = [_LISTS[words[0]], *words[2:]]
     module = __import__(f"studio.client.{COMMANDS[words[0]][0]}", fromlist=["run"])
     code: int = module.run(words[1:])
     sys.stdout.flush()
     return code
+
+
+def _no_such_command(word: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, COMMANDS, n=1)
+    if near:
+        return f"runyard: there is no command '{word}': did you mean {near[0]}? --help lists all.\n"
+    return f"runyard: there is no command '{word}'.\n\n{_help()}\n"
 
 
 def _help() -> str:

@@ -53,7 +53,7 @@ def run(argv: Sequence[str]) -> int:
     parser = Parser(
         "env", "Make an environment; a changed definition is its next version.", usage=_USAGE
     )
-    parser.add_argument("action", choices=["create"])
+    parser.add_argument("action", choices=["create", *_OTHERS])
     parser.add_argument("name", metavar="NAME")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("-r", "--requirements", metavar="FILE", help="packages; - for standard input")

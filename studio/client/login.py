@@ -98,7 +98,7 @@ def run(argv: Sequence[str]) -> int:
     from studio.client.options import Parser
 
     parser = Parser("login", "Remember a studio and the token for it.")
-    parser.add_argument("url", metavar="URL", help="its address, like http://127.0.0.1:8000")
+    parser.add_argument("url", metavar="URL", help="its address, like http://127.0.0.1:8765")
     parser.add_argument("--token", metavar="T", help="an API token; asked for when left out")
     asked = parser.parse(argv)
     url, token = with_scheme(asked.url), (asked.token or _ask_token()).strip()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from studio.client.http import with_query
 from studio.client.login import connect
 from studio.client.options import Parser
-from studio.client.table import table
+from studio.client.table import moment, table
 
 
 def run(argv: Sequence[str]) -> int:
@@ -16,6 +16,6 @@ def run(argv: Sequence[str]) -> int:
     parser.workspace()
     asked = parser.parse(argv)
     found = connect().json("GET", with_query("/secrets", workspace=asked.workspace))
-    rows = [(s["name"], s["changed_at"][:16], s["changed_by"] or "") for s in found]
+    rows = [(s["name"], moment(s["changed_at"]), s["changed_by"] or "") for s in found]
     parser.answer(asked, found, table(("name", "value set", "by"), rows))
     return 0

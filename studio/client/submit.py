@@ -101,7 +101,7 @@ def _submitted(
 def stay_with(asked: Namespace, studio: Connection, made: dict[str, Any]) -> int:
     """Tell of the new run, and with --wait stay to its end."""
     if not asked.json:
-        tell(f"submitted {made['name']} as run {made['id']}")
+        tell(f"submitted {made['name']} as run {made['id']}: {made['url']}")
     if not asked.wait:
         if asked.json:
             tell(json.dumps(made, indent=2))

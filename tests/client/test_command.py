@@ -132,7 +132,9 @@ def test_the_studio_of_this_machine_needs_no_login(
     assert "owner.json cannot be read" in said.err
 
 
-def test_a_folder_is_submitted_and_only_once_sent(here: Here, as_bob: Caller, folder: Path) -> None:
+def test_a_folder_is_submitted_and_only_once_sent(
+    here: Here, as_bob: Caller, url: str, folder: Path
+) -> None:
     said = here(
         "submit", "--source", str(folder), "--name", "first try", "--env", "A=1", "--env",
         "MY_TOKEN=t0ken", "--tag", "k=v", "--priority", "2", "--time-limit", "2h", "--output",
@@ -144,7 +146,9 @@ def test_a_folder_is_submitted_and_only_once_sent(here: Here, as_bob: Caller, fo
         "sending 3 of 3 files, 27 B; the largest is train.py (17 B); "
         "left out: .git/, big.tmp (--dry-run lists all)\n",
     )
-    assert said.out.splitlines()[0] == f"submitted first try as run {made.pk}"
+    assert said.out.splitlines()[0] == (
+        f"submitted first try as run {made.pk}: {url}/runs/{made.pk}/"
+    )
     assert made.command == ["python", "train.py", "--alpha", "-v"]
     assert (made.experiment.name, made.priority, made.time_limit_s) == ("ridge", 2, 7200)
     assert (made.tags, made.variables, made.outputs) == ({"k": "v"}, {"A": "1"}, ["out/**"])
@@ -259,9 +263,9 @@ def test_what_cannot_be_done_with_a_source_is_a_sentence(
     assert "Traceback" not in said.err
 
 
-def test_again(here: Here, as_bob: Caller, run: Run) -> None:
+def test_again(here: Here, as_bob: Caller, url: str, run: Run) -> None:
     said = here("again", "last")
-    assert said.out == f"submitted train as run {newest().pk}\n"
+    assert said.out == f"submitted train as run {newest().pk}: {url}/runs/{newest().pk}/\n"
     assert newest().pk != run.pk
     assert here("again", str(run.pk), "--json").json["snapshot"] == run.snapshot.digest
 
@@ -305,13 +309,13 @@ def test_what_cannot_be_submitted_is_refused_in_a_sentence(
 
 @pytest.mark.parametrize("code", [0, 3, 137])
 def test_waiting_shows_the_log_and_exits_as_the_script_did(
-    runyard: Command, as_bob: Caller, folder: Path, code: int
+    runyard: Command, as_bob: Caller, url: str, folder: Path, code: int
 ) -> None:
     process = runyard("submit", "--source", str(folder), "--wait", "train.py")
     assert process.stdout is not None
     first = process.stdout.readline()
     run = newest()
-    assert first == f"submitted train as run {run.pk}\n".encode()
+    assert first == f"submitted train as run {run.pk}: {url}/runs/{run.pk}/\n".encode()
     start(run)
     said = b"raw \xff bytes\r50%\r100%"
     say(run, said)
@@ -396,6 +400,8 @@ def test_lists_and_details(here: Here, as_bob: Caller, run: Run) -> None:
     assert here("show", run.uid, "--json").json["uid"] == run.uid
     assert here("targets").out.splitlines()[1].split()[:4] == ["local", "local", "unknown", "0"]
     assert here("targets", "--json").json[0]["name"] == "local"
+    for one, many in (("target", "targets"), ("env", "environments"), ("secret", "secrets")):
+        assert (one, here(one, "list").out) == (one, here(many).out)
     assert "minimal" in here("environments").out
     assert "minimal" in {e["name"] for e in here("environments", "--json").json}
     assert here("experiments").out.splitlines()[1].split()[:3] == ["ridge", "1", "1"]
@@ -564,7 +570,8 @@ def test_help_and_usage(here: Here, home: Path, settings: Any) -> None:
     assert here("--version").out == f"runyard {settings.VERSION}\n"
     unknown = here("sumbit")
     assert (unknown.code, unknown.out) == (2, "")
-    assert "there is no command 'sumbit'" in unknown.err
+    assert unknown.err.startswith("runyard: there is no command 'sumbit': did you mean submit?")
+    assert "usage: runyard COMMAND" in here("frobnicate").err
     for name in COMMANDS:
         assert here(name, "--help").out.startswith(f"usage: runyard {name}")
         assert here(name, "--nonsense").code == 2

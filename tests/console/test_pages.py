@@ -31,6 +31,12 @@ def test_every_model_is_there() -> None:
     assert [model.__name__ for model in MODELS if model not in admin.site._registry] == []
 
 
+def test_the_names_of_records_are_spelled_as_elsewhere(console: Console) -> None:
+    shown = console.visitor.get("/admin/").text
+    for name in ("API tokens", "GPU loans", "Package indexes"):
+        assert name in shown
+
+
 def test_django_finds_no_fault_in_the_console() -> None:
     """Its own check looks at what is loaded when it comes to it, which may be nothing."""
     assert admin.site.check(None) == []

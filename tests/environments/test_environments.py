@@ -9,7 +9,12 @@ import pytest
 
 from environments.catalog import templates
 from environments.models import Environment, EnvironmentVersion, Lock
-from environments.selectors import environment_list, module_advice, version_get
+from environments.selectors import (
+    environment_list,
+    environment_remedy,
+    module_advice,
+    version_get,
+)
 from environments.services import (
     environment_bootstrap_curated,
     environment_create,
@@ -276,3 +281,19 @@ def test_a_missing_module_is_answered_with_package_and_environment(
     assert module_advice(workspace=curated, missing="bs4") == ("beautifulsoup4", "mine")
     environment_create(**mine, requirements="six")
     assert module_advice(workspace=curated, missing="bs4") == ("beautifulsoup4", None)
+
+
+def test_a_package_that_no_environment_has_is_added_where_its_person_can(
+    member: User, curated: Workspace
+) -> None:
+    environment_create(user=member, workspace=curated, name="mine", requirements="six")
+    asked: list[tuple[str, str | None]] = [("minimal", None), ("mine", None), ("", "six\n")]
+    minimal, mine, folder = (
+        environment_pick(workspace=curated, name=name, folder_requirements=lines)[0].environment
+        for name, lines in asked
+    )
+    said = environment_remedy(environment=minimal)
+    assert "requirements.txt with it into the folder" in said
+    assert "an environment of your own from minimal" in said
+    assert "requirements of mine" in environment_remedy(environment=mine)
+    assert "the folder's requirements.txt" in environment_remedy(environment=folder)
