@@ -2056,6 +2056,8 @@ class Collection:
                     self._take(found, even_changing=True)
                 else:
                     self._skip(found.path, found.kind)
+            elif found.kind != "file" and found.path in self._globs.bases:
+                self._skip(found.path, found.kind)  # all that was to be kept lies behind it
             elif found.kind == "file" and self._is_extra(found.path, known):
                 self.extra_count += 1
                 if len(self.extra) < LISTED_MAX:

@@ -209,6 +209,13 @@ def test_outputs_are_collected_by_hash_and_the_rest_is_listed(finished: Target) 
     assert answer["skipped_count"] == 3
 
 
+def test_outputs_that_lie_behind_a_link_are_not_passed_over_in_silence(finished: Target) -> None:
+    session = finished.session()
+    answer = session.ask("collect", name="t-1", patterns=["outputs/folder/**"])["payload"]
+    assert answer["files"] == []
+    assert answer["skipped"] == [{"path": "outputs/folder", "why": "a link to a folder"}]
+
+
 def test_only_what_stands_still_is_collected_meanwhile(finished: Target) -> None:
     session = finished.session()
 
