@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -90,11 +90,25 @@ class ExtraFile:
 
 
 @dataclass(frozen=True)
+class SkippedFile:
+    """Something that matches the output patterns and could not be taken."""
+
+    path: str
+    why: str
+    """Like "a link out of the working directory"."""
+
+
+@dataclass(frozen=True)
 class Collected:
     """What a task made."""
 
-    files: list[OutputFile]
-    extra: list[ExtraFile]
+    files: list[OutputFile] = field(default_factory=list)
+    extra: list[ExtraFile] = field(default_factory=list)
+    """The first of them."""
+    extra_count: int = 0
+    skipped: list[SkippedFile] = field(default_factory=list)
+    """The first of them."""
+    skipped_count: int = 0
 
 
 @dataclass(frozen=True)

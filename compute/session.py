@@ -26,6 +26,7 @@ from compute.answers import (
     OutputFile,
     PythonThere,
     RunnerRefused,
+    SkippedFile,
     Started,
     TaskState,
 )
@@ -223,6 +224,9 @@ class Session:
                 for f in found["files"]
             ],
             extra=[ExtraFile(path=f["path"], size=f["size"]) for f in found["extra"]],
+            extra_count=int(found["extra_count"]),
+            skipped=[SkippedFile(path=f["path"], why=f["why"]) for f in found["skipped"]],
+            skipped_count=int(found["skipped_count"]),
         )
 
     def fetch(self, name: str, path: str, into: Sink) -> None:

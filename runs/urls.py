@@ -42,6 +42,7 @@ from runs.views import (
     trash,
     usage,
 )
+from studio.lib.anypath import PAGE_PATH
 
 app_name = "runs"
 urlpatterns = [
@@ -89,13 +90,13 @@ urlpatterns = [
     path("runs/<int:run_id>/log/marks/", logs.marks, name="log_marks"),
     path("runs/<int:run_id>/log/states/<int:line>/", logs.states, name="log_states"),
     path("runs/<int:run_id>/artifacts/", artifacts.artifacts, name="artifacts"),
-    path("runs/<int:run_id>/artifacts/<path:path>", artifacts.download, name="artifact"),
+    path(f"runs/<int:run_id>/artifacts/{PAGE_PATH}", artifacts.download, name="artifact"),
     path("runs/<int:run_id>/artifacts.zip", artifacts.zipped, name="artifacts_zip"),
-    path("runs/<int:run_id>/preview/<path:path>", artifacts.shown, name="artifact_view"),
+    path(f"runs/<int:run_id>/preview/{PAGE_PATH}", artifacts.shown, name="artifact_view"),
     path("runs/<int:run_id>/keep/", artifacts.keep, name="keep"),
     path("runs/<int:run_id>/files/", files.files, name="files"),
-    path("runs/<int:run_id>/files/<path:path>", files.files, name="file"),
-    path("runs/<int:run_id>/raw/<path:path>", files.raw, name="file_raw"),
+    path(f"runs/<int:run_id>/files/{PAGE_PATH}", files.files, name="file"),
+    path(f"runs/<int:run_id>/raw/{PAGE_PATH}", files.raw, name="file_raw"),
     path("runs/<int:run_id>/code.zip", files.snapshot_zip, name="snapshot_zip"),
     path("runs/<int:run_id>/diff/", comparing.diff, name="diff"),
     path("runs/<int:run_id>/diff/raw/", comparing.raw_diff, name="diff_raw"),

@@ -17,6 +17,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError, Valida
 from ninja.openapi.schema import REF_TEMPLATE, OpenAPISchema
 
 from studio.api_types import ErrorOut
+from studio.lib.anypath import api_path
 from studio.lib.refusal import Refused
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ nowhere = Router(auth=None)
 
 
 @nowhere.api_operation(
-    ["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:address}", include_in_schema=False
+    ["GET", "POST", "PUT", "PATCH", "DELETE"], "/" + api_path("address"), include_in_schema=False
 )
 def anything_else(request: HttpRequest, address: str) -> None:
     """There is nothing."""

@@ -968,7 +968,8 @@ class Task:
     def log_files(self) -> "list[str]":
         """The files in the run's own logs folder; of very many the first by name."""
         found = walk(self.code, "logs")
-        return sorted(file.path for file in found if file.kind == "file")[:LOG_FILES_MAX]
+        names = (file.path for file in found if file.kind == "file" and is_utf8(file.path))
+        return sorted(names)[:LOG_FILES_MAX]
 
     def streams(self) -> "dict[str, int]":
         """The sizes of all its streams."""
@@ -1052,6 +1053,15 @@ def check_files(files: "object") -> None:
             raise Refusal("spec.files: %r must lie in a folder beside the code." % path, "spec")
         if not is_text(text):
             raise Refusal("spec.files: %r must be a text." % path, "spec")
+
+
+def is_utf8(path: str) -> bool:
+    """Whether the bytes of a path can be told as text."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def to_bytes(text: str) -> bytes:
@@ -2056,6 +2066,8 @@ class Collection:
                     self._take(found, even_changing=True)
                 else:
                     self._skip(found.path, found.kind)
+            elif found.kind != "file" and found.path in self._globs.bases:
+                self._skip(found.path, found.kind)  # all that was to be kept lies behind it
             elif found.kind == "file" and self._is_extra(found.path, known):
                 self.extra_count += 1
                 if len(self.extra) < LISTED_MAX:
@@ -2075,7 +2087,8 @@ class Collection:
 
     @staticmethod
     def _is_extra(path: str, known: "set[str]") -> bool:
-        ours = path.startswith("logs/") or "__pycache__" in path.split("/")
+        is_stream = path.startswith("logs/") and is_utf8(path)
+        ours = is_stream or "__pycache__" in path.split("/")
         return path not in known and not ours
 
     def _skip(self, path: str, why: str) -> None:

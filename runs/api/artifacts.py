@@ -14,6 +14,7 @@ from runs.services.retention import run_keep_file
 from runs.stores import blob_store
 from studio.api_auth import caller
 from studio.api_types import REFUSALS, In, Text
+from studio.lib.anypath import api_path
 from studio.lib.downloads import file_response
 from studio.lib.refusal import NotFound
 
@@ -59,7 +60,9 @@ def artifacts(request: HttpRequest, ref: Text) -> list[ArtifactOut]:
     return [_out(artifact) for artifact in run_artifacts(run=run_of(request, ref))]
 
 
-@router.get("/{ref}/artifacts/{path:path}", response=REFUSALS, summary="Download an artifact")
+@router.get(
+    "/{ref}/artifacts/" + api_path("path"), response=REFUSALS, summary="Download an artifact"
+)
 def artifact(request: HttpRequest, ref: Text, path: Text) -> HttpResponseBase:
     """One file that the run made."""
     run = run_of(request, ref)

@@ -27,6 +27,7 @@ from runs.selectors.series import (
 )
 from runs.series import Window
 from studio.api_types import REFUSALS, Text
+from studio.lib.anypath import api_path
 from studio.lib.refusal import NotFound
 
 router = Router(tags=["metrics"])
@@ -89,7 +90,9 @@ def metrics(request: HttpRequest, ref: Text) -> dict[str, SeriesOut]:
 
 
 @router.get(
-    "/{ref}/metrics/{path:name}", response={200: list[PointOut], **REFUSALS}, summary="List points"
+    "/{ref}/metrics/" + api_path("name"),
+    response={200: list[PointOut], **REFUSALS},
+    summary="List points",
 )
 def points(request: HttpRequest, ref: Text, name: Text) -> StreamingHttpResponse:
     """Every point of a series, in the order in which they were logged."""

@@ -15,6 +15,7 @@ from runs.services.snapshots import blobs_receive, snapshot_create
 from runs.snapshots import ManifestRefused
 from studio.api_auth import caller
 from studio.api_types import REFUSALS, In, Text
+from studio.lib.anypath import api_path
 from studio.lib.downloads import file_response
 from studio.lib.refusal import Refused
 from studio.models import Role
@@ -171,7 +172,9 @@ def changes_out(old: Snapshot, new: Snapshot) -> ChangesOut:
     )
 
 
-@router.get("/snapshots/{digest}/files/{path:path}", response=REFUSALS, summary="Download a file")
+@router.get(
+    "/snapshots/{digest}/files/" + api_path("path"), response=REFUSALS, summary="Download a file"
+)
 def file(request: HttpRequest, digest: Text, path: Text, workspace: Text = "") -> HttpResponseBase:
     """One file of a snapshot."""
     user = caller(request)

@@ -10,6 +10,7 @@ from runs.models import Run
 from runs.selectors.runs import run_get
 from runs.selectors.waiting import run_waiting
 from runs.stores import log_store
+from studio.lib.numbers import whole_number
 from studio.lib.refusal import NotFound
 from studio.models import User
 from studio.selectors import workspace_for, workspaces_of
@@ -70,8 +71,9 @@ def log_view(user: User, name: str, stream: str) -> LogView:
     kind, _, number = name.partition("/")
     if kind == "run":
         return run_log_view(run_get(user=user, ref=number), stream)
-    if kind == "build" and number.isdigit():
-        return build_log_view(user, int(number))
+    build = whole_number(number)
+    if kind == "build" and build is not None:
+        return build_log_view(user, build)
     raise NotFound(f"There is no log '{name}'.")
 
 

@@ -59,7 +59,7 @@ def series_cuts(*, run: Run, wish: SeriesWish) -> dict[str, Any]:
 
 
 def _cut(series: MetricSeries, wish: SeriesWish, seen: Seen | None, origin: float) -> Any:
-    if seen is not None:
+    if seen is not None and seen.count <= series.count:
         # the last bucket is made anew, and may begin in the chunk before
         skipped = max(0, (seen.count - 1) // CHUNK_POINTS - 1)
         x, values = _read(series, wish.axis, origin, first_chunk=skipped)

@@ -16,14 +16,14 @@ from compute.services import target_place
 from compute.session import RunnerRefused, Session, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.selectors import environment_remedy, module_advice
-from runs.models import Artifact, Attempt, Run
+from runs.models import Attempt, Run
 from runs.selectors.secrets import attempt_mask
 from runs.services.lease import attempt_lease
 from runs.services.metrics import metrics_ingest
 from runs.services.move import run_changed, run_move, run_note
-from runs.services.snapshots import blobs_claim
+from runs.services.outputs import outputs_keep, storable_path
 from runs.states import ENDINGS, EndReason, Status
-from runs.stores import blob_store, log_store
+from runs.stores import log_store
 from runs.tracebacks import Cause, find_cause
 from studio.lib.push import push
 from studio.lib.queue import enqueue
@@ -141,7 +141,8 @@ def _receive(attempt_id: int) -> int | None:
         with session_for(target_place(target=run.target)) as session:
             if ended:
                 _seal(attempt, session)
-            found = _collect(attempt, session, settled_s=None if ended else SETTLED_S)
+            settled_s = None if ended else SETTLED_S
+            found = outputs_keep(attempt=attempt, session=session, settled_s=settled_s)
             if ended:
                 handle = attempt.handle or {"name": attempt.folder}
                 session.place.launcher(session).release(handle)
@@ -150,7 +151,7 @@ def _receive(attempt_id: int) -> int | None:
         return None
     except RunnerRefused as error:
         run_note(run_id=run.pk, kind="collect", text=f"The outputs could not be read: {error}")
-        found = Collected(files=[], extra=[])
+        found = Collected()
     if not ended:
         if found.files:
             run_changed(run_id=run.pk)  # open pages show them
@@ -168,7 +169,7 @@ def attempt_lost(*, attempt: Attempt, text: str) -> None:
         run_move(run_id=attempt.run_id, to=Status.FINALIZING, text=text)
     attempt.refresh_from_db()
     _seal_without_target(attempt)
-    _conclude(attempt, Collected(files=[], extra=[]))
+    _conclude(attempt, Collected())
     enqueue("runs.jobs.dispatch", attempt.run.target_id)
 
 
@@ -208,30 +209,6 @@ def _save_receipt(attempt: Attempt, receipt: dict[str, Any]) -> None:
     )
 
 
-def _collect(attempt: Attempt, session: Session, *, settled_s: float | None) -> Collected:
-    run, store = attempt.run, blob_store()
-    found = session.collect(attempt.folder, run.outputs, settled_s=settled_s)
-    for file in found.files:
-        if not store.has(file.sha):
-            with store.writer(sha=file.sha) as into:
-                session.fetch(attempt.folder, file.path, into)
-    if not found.files:
-        return found
-    blobs_claim(workspace=run.workspace, blobs=[(f.sha, f.size) for f in found.files])
-    Artifact.objects.bulk_create(
-        [
-            Artifact(run=run, path=f.path, sha=f.sha, size_bytes=f.size, mode=f.mode)
-            for f in found.files
-        ],
-        update_conflicts=True,
-        unique_fields=["run", "path"],
-        update_fields=["sha", "size_bytes", "mode"],
-        batch_size=500,
-    )
-    run_changed(run_id=run.pk)
-    return found
-
-
 def _conclude(attempt: Attempt, found: Collected) -> None:
     """The final move, with the one line for lists when it failed."""
     metrics_ingest(attempt_id=attempt.pk)
@@ -248,7 +225,7 @@ def _conclude(attempt: Attempt, found: Collected) -> None:
         reason=reason,
         text=sentence,
         error=cause.line,
-        extra_files=[{"path": f.path, "size": f.size} for f in found.extra],
+        extra_files=[{"path": storable_path(f.path), "size": f.size} for f in found.extra],
     )
     Attempt.objects.filter(pk=attempt.pk).update(secret_values={})  # nothing is left to hide
 

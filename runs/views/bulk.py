@@ -200,7 +200,7 @@ def _values_before(request: HttpRequest) -> dict[int, str | None]:
     try:
         pairs = json.loads(request.POST.get("before", ""))
         found = {int(number): value for value, numbers in pairs for number in numbers}
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         found = {}
     if not found or not all(value is None or isinstance(value, str) for value in found.values()):
         raise Refused("What the tags were before was not understood: set them by hand.")

@@ -90,7 +90,7 @@ def marks_response(place: LogPlace) -> JsonResponse:
 
 def states_response(request: HttpRequest, place: LogPlace, line: int) -> HttpResponse:
     """The single states of the progress bar in this line, a thousand of them from `from` on."""
-    found = place.lines().states(line)
+    found = place.lines().states(line) if line else []
     start = asked_line(request, "from")
     shown = found[start : start + HITS]
     response = HttpResponse("".join(f'<span class="st">{html}\n</span>' for html in shown))

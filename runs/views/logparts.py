@@ -13,6 +13,7 @@ from runs.clusters import CLUSTER, Cluster, LogLines
 from runs.stores import log_store
 from runs.tails import numbered
 from runs.views.marks import landmarks_of
+from studio.lib.numbers import whole_number
 
 DRAWN = 1
 """Goes up whenever a cluster is drawn in another way: browsers keep final ones for ever."""
@@ -149,8 +150,7 @@ def _safe(elements: list[str]) -> SafeString:
 
 def asked_line(request: HttpRequest, name: str) -> int:
     """The line that an address names by `from` or `line`; 0 for none."""
-    text = request.GET.get(name, "")
-    return int(text) if text.isdigit() and len(text) < 16 else 0
+    return whole_number(request.GET.get(name, "")) or 0
 
 
 def log_context(request: HttpRequest, place: LogPlace, *, is_failed: bool) -> dict[str, Any]:

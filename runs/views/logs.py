@@ -7,7 +7,6 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import content_disposition_header
 
 from runs.models import Run
 from runs.selectors.files import run_streams
@@ -24,7 +23,8 @@ from runs.views.loganswers import (
 )
 from runs.views.logparts import DRAWN, LogPlace, log_context
 from runs.views.run import run_frame
-from studio.lib.downloads import ranged_response
+from studio.lib.downloads import attachment, ranged_response
+from studio.lib.numbers import whole_number
 from studio.lib.refusal import NotFound
 from studio.pages import PageRequest, page
 
@@ -117,14 +117,13 @@ def raw_log(request: PageRequest, key: str, *, name: str) -> HttpResponseBase:
     store = log_store()
     sealed, size = store.sealed(key) is not None, store.size(key)
     start, count = 0, size
-    asked = request.GET.get("offset", "")
-    if asked.isdigit():
-        start = min(int(asked), size)
-        limit = request.GET.get("limit", "")
-        count = min(int(limit) if limit.isdigit() else PIECE_BYTES, PIECE_BYTES, size - start)
+    offset = whole_number(request.GET.get("offset", ""))
+    if offset is not None:
+        start = min(offset, size)
+        limit = whole_number(request.GET.get("limit", ""))
+        count = min(PIECE_BYTES if limit is None else limit, PIECE_BYTES, size - start)
     response = ranged_response(request, lambda o, n: store.read(key, start + o, n), count)
-    disposition = content_disposition_header(as_attachment=True, filename=name)
-    response["Content-Disposition"] = disposition or "attachment"
+    response["Content-Disposition"] = attachment(name)
     response["Runyard-Log-Size"] = str(size)
     response["Runyard-Log-Sealed"] = str(int(sealed))
     response["Cache-Control"] = "no-store"

@@ -18,6 +18,7 @@ from runs.selectors.runs import run_artifacts, run_attempt, run_events, run_get,
 from runs.selectors.secrets import run_secrets
 from runs.selectors.usage import run_usage
 from runs.selectors.waiting import run_waiting
+from runs.services.outputs import NOTE
 from runs.states import EndReason, Status
 from runs.stores import log_store
 from runs.tracebacks import missing_module
@@ -143,6 +144,7 @@ def panel_of(run: Run, tab: str) -> dict[str, Any]:
             "listed": len(listed),
             "size_bytes": run_artifacts(run=run).aggregate(all=Sum("size_bytes"))["all"],
             "folder_is_there": run_attempt(run=run).folder_cleared_at is None,
+            "missing": run_events(run=run).filter(kind=NOTE),
         }
     elif tab == "events":
         attempt = run_attempt(run=run)

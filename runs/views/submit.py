@@ -16,6 +16,7 @@ from runs.selectors.runs import experiment_list, run_last
 from runs.services.imports import import_request, submission_take
 from runs.views.choices import environment_choices, target_meant
 from runs.views.submitform import Offer, earlier_run, submit_form, submit_offer
+from studio.lib.numbers import whole_number
 from studio.lib.refusal import Forbidden, NotFound, Refused
 from studio.models import Role, Workspace
 from studio.pages import PageRequest, current_workspace, is_contributor, page
@@ -69,8 +70,8 @@ def _initial(request: PageRequest, workspace: Workspace) -> dict[str, Any]:
     }
     if earlier:
         return initial_from_run(earlier) | asked
-    if request.GET.get("import", "").isdecimal():
-        found = import_get(user=request.user, import_id=int(request.GET["import"]))
+    if number := whole_number(request.GET.get("import", "")):
+        found = import_get(user=request.user, import_id=number)
         return initial_from_import(import_request(found=found)) | asked
     return _remembered(request, workspace) | asked
 

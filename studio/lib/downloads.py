@@ -14,7 +14,8 @@ from django.utils.http import content_disposition_header
 PIECE_BYTES = 1 << 20
 SANDBOX = "default-src 'none'; sandbox"
 """The policy of what users bring: should a browser render it after all, nothing in it runs."""
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 Read = Callable[[int, int], bytes]
 """(offset, count) -> bytes, fewer only at the end."""
@@ -104,9 +105,14 @@ def file_response(
     response["Content-Security-Policy"] = SANDBOX
     if response.status_code in {200, 206}:
         response["ETag"] = tag
-        disposition = content_disposition_header(as_attachment=True, filename=name)
-        response["Content-Disposition"] = disposition or "attachment"
+        response["Content-Disposition"] = attachment(name)
     return response
+
+
+def attachment(name: str) -> str:
+    """The header of a download under this name, what no header can carry as _."""
+    safe = _CONTROL.sub("_", name)
+    return content_disposition_header(as_attachment=True, filename=safe) or "attachment"
 
 
 def streamed_response(
@@ -114,8 +120,7 @@ def streamed_response(
 ) -> StreamingHttpResponse:
     """A download that is made while it is sent, each part in a thread: one part in memory."""
     response = StreamingHttpResponse(_in_threads(parts), content_type=content_type)
-    disposition = content_disposition_header(as_attachment=True, filename=name)
-    response["Content-Disposition"] = disposition or "attachment"
+    response["Content-Disposition"] = attachment(name)
     response["Content-Security-Policy"] = SANDBOX
     response["X-Content-Type-Options"] = "nosniff"
     if size is not None:

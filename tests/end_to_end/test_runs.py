@@ -102,12 +102,22 @@ def test_metrics_artifacts_and_extra_files_come_home(studio: Studio, folder: Pat
         "Path('outputs/deep').mkdir()\n"
         "Path('outputs/deep/model.bin').write_bytes(b'model')\n"
         "Path('stray.txt').write_text('left behind')\n"
+        "import os\n"
+        "open(b'outputs/odd-\\xff.bin', 'wb').write(b'odd')\n"
+        "open(b'stray-\\xfe.txt', 'wb').write(b'odd')\n"
+        "os.symlink('/etc/hostname', 'outputs/leak')\n"
     )
     run = studio.submit(folder, *HERE, "train.py")
     ended = studio.finished(run)
     assert ended["status"] == "completed", studio.log(run)
     assert ended["metrics"] == {"loss": 0.2}
-    assert [a["path"] for a in studio.api(f"/runs/{run}/artifacts")] == ["outputs/deep/model.bin"]
+    kept = [a["path"] for a in studio.api(f"/runs/{run}/artifacts")]
+    assert kept == ["outputs/deep/model.bin", r"outputs/odd-\xff.bin"]
+    extra = {file["path"] for file in studio.api(f"/runs/{run}/extra-files")}
+    assert extra == {"stray.txt", r"stray-\xfe.txt"}
+    told = [event["text"] for event in studio.api(f"/runs/{run}/events")]
+    reason = "outputs/leak (a link out of the working directory)"
+    assert f"Not kept as artifacts: {reason}." in told
     summary = studio.api(f"/runs/{run}/metrics")["loss"]
     assert (summary["count"], summary["max"], summary["last_step"]) == (5, 1.0, 4)
     answer = studio.cli("download", str(run), "outputs/deep/model.bin", "-o", str(folder / "back"))

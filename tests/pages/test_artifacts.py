@@ -49,6 +49,15 @@ def test_names_and_contents_never_become_markup(member: Visitor, told: Run) -> N
         assert "<img src=x" not in page.html, path
 
 
+def test_a_name_may_have_line_breaks(member: Visitor, told: Run) -> None:
+    made(told, "outputs/new\nline.txt", b"x")
+    assert "outputs/new%0Aline.txt" in member.get(f"/runs/{told.pk}/artifacts/").html
+    assert member.get(f"/runs/{told.pk}/preview/outputs/new%0Aline.txt").status == 200
+    page = member.get(f"/runs/{told.pk}/artifacts/outputs/new%0Aline.txt")
+    assert (page.status, page.content) == (200, b"x")
+    assert page.headers["Content-Disposition"] == 'attachment; filename="new_line.txt"'
+
+
 def test_values_fold(member: Visitor, told: Run) -> None:
     made(told, "m.json", b'{"scores": [1, 2.5, null], "name": "x"}')
     page = member.get(f"/runs/{told.pk}/preview/m.json")

@@ -333,7 +333,8 @@ def test_each_state_of_a_progress_bar_can_be_seen(member: Visitor, run: Run, key
     assert first.headers["Runyard-States"] == "1284"
     states = re.findall(r'class="st">(\d+)%', first.html + more.html)
     assert states == [str(n) for n in range(1284)]
-    assert member.get(f"/runs/{run.pk}/log/states/99/").html == ""
+    for no_such_line in (0, 99):
+        assert member.get(f"/runs/{run.pk}/log/states/{no_such_line}/").html == ""
 
 
 def test_a_range_of_the_raw_log_can_be_asked_for(member: Visitor, run: Run, key: str) -> None:
@@ -341,3 +342,15 @@ def test_a_range_of_the_raw_log_can_be_asked_for(member: Visitor, run: Run, key:
     part = member.get(f"/runs/{run.pk}/log/raw/", headers={"Range": "bytes=3-5"})
     assert (part.status, part.content) == (206, b"345")
     assert part.headers["Content-Range"] == "bytes 3-5/10"
+
+
+@pytest.mark.parametrize("number", ["²", "9" * 5000, "-1"])
+def test_what_is_no_number_asks_for_the_whole_log(
+    number: str, member: Visitor, run: Run, key: str
+) -> None:
+    say(key, b"0123456789")
+    address = f"/runs/{run.pk}/log/"
+    assert "0123456789" in member.get(address, {"from": number, "line": number}).text
+    asked = {"offset": number, "limit": number}
+    whole = member.get(f"{address}raw/", asked, headers={"Range": f"bytes={'9' * 5000}-"})
+    assert (whole.status, whole.content) == (200, b"0123456789")

@@ -106,6 +106,13 @@ def test_only_what_is_new_comes_to_a_page_that_has_the_rest(member: Visitor, run
     assert tail["last"] == [5]
 
 
+def test_a_page_that_claims_more_than_there_is_gets_all(member: Visitor, run: Run) -> None:
+    put(run, "loss", [1.0, 2.0])
+    for claimed in ("3", "1e300"):
+        anew = drawn(member, run, keys="loss", have=f"{claimed},1,0,1")["loss"]
+        assert (anew["is_tail"], anew["count"]) == (False, 2)
+
+
 def test_an_answer_is_packed_for_who_can_unpack_it(member: Visitor, run: Run) -> None:
     put(run, "loss", [1.0, 2.0])
     path = f"/runs/{run.pk}/series/"

@@ -209,6 +209,21 @@ def test_outputs_are_collected_by_hash_and_the_rest_is_listed(finished: Target) 
     assert answer["skipped_count"] == 3
 
 
+def test_outputs_that_lie_behind_a_link_are_not_passed_over_in_silence(finished: Target) -> None:
+    session = finished.session()
+    answer = session.ask("collect", name="t-1", patterns=["outputs/folder/**"])["payload"]
+    assert answer["files"] == []
+    assert answer["skipped"] == [{"path": "outputs/folder", "why": "a link to a folder"}]
+
+
+def test_a_log_whose_name_is_no_text_is_a_new_file_and_no_stream(finished: Target) -> None:
+    odd = os.fsencode(finished.folder("t-1") / "code" / "logs") + b"/\xff.txt"
+    with open(odd, "wb") as file:
+        file.write(b"odd")
+    answer = finished.session().ask("collect", name="t-1", patterns=["outputs/**"])["payload"]
+    assert {"path": "logs/\udcff.txt", "size": 3} in answer["extra"]
+
+
 def test_only_what_stands_still_is_collected_meanwhile(finished: Target) -> None:
     session = finished.session()
 

@@ -136,6 +136,7 @@ def test_metrics_samples_times_and_log_files_are_streams(target: Target) -> None
         "import os,time;"
         "open(os.environ['RUNYARD_METRICS'], 'a').write('{\"loss\": 1}\\n');"
         "os.makedirs('logs/deep'); open('logs/deep/a.txt', 'w').write('inner');"
+        "open(b'logs/\\xff.txt', 'w').write('no text can name it');"
         "sum(range(5_000_000));"
         "print('one'); time.sleep(0.6); print('two'); time.sleep(0.8)"
     )
@@ -145,6 +146,7 @@ def test_metrics_samples_times_and_log_files_are_streams(target: Target) -> None
     ended = watch.until("ended")
     assert watch.log("metrics.jsonl") == b'{"loss": 1}\n'
     assert watch.log("logs/deep/a.txt") == b"inner"
+    assert [name for name in ended["streams"] if name.startswith("logs/")] == ["logs/deep/a.txt"]
     times = list(struct.iter_unpack("<Qd", watch.log("times")))
     assert [offset for offset, _ in times] == [4, 8]
     assert 0.3 < times[1][1] - times[0][1] < 5
