@@ -315,9 +315,20 @@ class Site:
             raise TargetRefused(f"The container could not be started: {reason}.") from error
 
     def state(self, task: str) -> Mapping[str, Any] | None:
-        """What the engine says of a task's container; None when there is none."""
+        """What the engine says of a task's container; None when there is none.
+
+        One that somebody has given another name is found by its labels.
+        """
+        return self._inspected(self.container_name(task)) or self._renamed(task)
+
+    def _renamed(self, task: str) -> Mapping[str, Any] | None:
+        label = [f"{VOLUME_LABEL}={self.volume}", f"{TASK}={task}"]
+        found = self.engine.api.containers(all=True, filters={"label": label})
+        return self._inspected(found[0]["Id"]) if found else None
+
+    def _inspected(self, container: str) -> Mapping[str, Any] | None:
         try:
-            found: Mapping[str, Any] = self.engine.api.inspect_container(self.container_name(task))
+            found: Mapping[str, Any] = self.engine.api.inspect_container(container)
         except NotFound:
             return None
         return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from environments.services import (
-    build_settle,
     build_stop,
     build_store,
     order_walk,
@@ -20,11 +19,6 @@ def stop(build_id: int) -> None:
 def store(build_id: int) -> None:
     """Store the image that a build made, and remove what it left."""
     build_store(build_id=build_id)
-
-
-def settle(build_id: int) -> None:
-    """Ask the target itself about a build that its runner cannot see."""
-    build_settle(build_id=build_id)
 
 
 def update(update_id: int) -> None:

@@ -221,6 +221,8 @@ class Build(models.Model):
     handle = models.JSONField(null=True, blank=True)
     error = models.TextField(blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    held_up = models.TextField(blank=True)
+    """What keeps it from going on over there and how it goes on, as last heard."""
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

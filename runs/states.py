@@ -80,6 +80,7 @@ class EndReason(StrEnum):
     LAUNCH_FAILED = "launch_failed"
     EXIT_LOST = "exit_lost"
     HOST_RESTARTED = "host_restarted"
+    STOPPED_OUTSIDE = "stopped_outside"
     TARGET_LOST = "target_lost"
     PREEMPTED = "preempted"
     STUDIO_ERROR = "studio_error"
@@ -150,6 +151,12 @@ ENDINGS: dict[EndReason, Ending] = {
         Retry.AGAIN,
         "The target, or the engine that held its container, stopped or restarted while the command "
         "ran. The log up to then is kept; run it again.",
+    ),
+    EndReason.STOPPED_OUTSIDE: Ending(
+        Status.FAILED,
+        Retry.AGAIN,
+        "Something outside Runyard ended the run on its target; the error says what is known of "
+        "it. The log up to then is kept; run it again.",
     ),
     EndReason.TARGET_LOST: Ending(
         Status.FAILED,

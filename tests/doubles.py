@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from compute.launchers.base import Handle, Launcher, LaunchSpec, Report
+from compute.launchers.base import Handle, Launcher, LaunchSpec, Report, Witness
 from compute.transports.base import Channel, TargetRefused, TargetUnreachable, Transport
 
 
@@ -248,6 +248,9 @@ class LauncherInFront:
 
     def settle(self, handle: Handle) -> str:
         return self.behind.settle(handle)
+
+    def witness(self, handle: Handle) -> Witness:
+        return self.behind.witness(handle)
 
     def release(self, handle: Handle) -> None:
         self.behind.release(handle)

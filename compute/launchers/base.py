@@ -44,6 +44,16 @@ class Report:
     """The queue's own estimate, unix time."""
 
 
+@dataclass(frozen=True)
+class Witness:
+    """What a place can prove of an end that was not ours: a reason, and what is known."""
+
+    reason: str
+    """As exited.json words it."""
+    sentence: str
+    """"" where nothing is to be said beyond the reason."""
+
+
 class Launcher(Protocol):
     """Starts tasks in one place. Each call is bounded and may be repeated.
 
@@ -85,6 +95,14 @@ class Launcher(Protocol):
         For when the runner cannot tell whether it lives. What lives, or has recorded its end
         itself, is left as it is: the answer says what keeps it there from going on and how it
         goes on, or is empty.
+        """
+        ...
+
+    def witness(self, handle: Handle) -> Witness:
+        """Who told an ended task to end by a signal that was none of ours.
+
+        For when its record says no more than that; where the place cannot prove it, the sentence
+        names all that it may have been. To be asked before `release`.
         """
         ...
 

@@ -18,7 +18,8 @@ from uv import find_uv_bin
 
 from compute.answers import RunnerRefused
 from compute.containers import ROOT, Site, data_mount
-from compute.launchers.base import Handle, LaunchSpec, Report
+from compute.deaths import container_died, container_stopped
+from compute.launchers.base import Handle, LaunchSpec, Report, Witness
 from compute.transports.base import TargetRefused
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ _TRUSTED = "trusted.pem"
 _MORE_S = 5.0
 """So much longer than its grace a keeper gets when the engine itself goes down."""
 _SECRETS_S = 10.0
-_SIGNALS = 128
-"""An exit status above it tells of a signal."""
 
 
 class DockerLauncher:
@@ -91,11 +90,11 @@ class DockerLauncher:
         name = handle["name"]
         self._session.stop(name, reason=reason, grace_s=grace_s)
         with self._site.engine.reached(), suppress(APIError):  # it has ended, or never was
-            api, container = self._site.engine.api, self._site.container_name(name)
-            found = self._site.state(name)
+            api, found = self._site.engine.api, self._site.state(name)
             if found is not None and found["State"]["Paused"]:
-                api.unpause(container)
-            api.kill(container, "SIGUSR1")
+                api.unpause(found["Id"])
+            if found is not None:
+                api.kill(found["Id"], "SIGUSR1")
 
     def settle(self, handle: Handle) -> str:
         """As promised by `Launcher`, from what the engine says of the container."""
@@ -105,13 +104,17 @@ class DockerLauncher:
         if found is not None and found["State"]["Paused"]:
             return (
                 "Its container is paused on the engine: "
-                f"'docker unpause {self._site.container_name(name)}' there lets it go on."
+                f"'docker unpause {found['Name'].lstrip('/')}' there lets it go on."
             )
         if found is None or not (_lives(found) or found["State"]["Status"] == "created"):
-            reason, sentence = _death(found)
-            was_launched = found is not None or "container" in handle
-            self._session.conclude(name, reason=reason, error=sentence, unclaimed=was_launched)
+            self._conclude(handle, found)
         return ""
+
+    def witness(self, handle: Handle) -> Witness:
+        """As promised by `Launcher`, from what the engine remembers."""
+        name = handle["name"]
+        with self._site.engine.reached():
+            return container_stopped(self._site, name, self._site.state(name))
 
     def release(self, handle: Handle) -> None:
         """As promised by `Launcher`: the container goes, with what was written beside the folder.
@@ -119,7 +122,7 @@ class DockerLauncher:
         The folder stays claimed, so a second container would start nothing.
         """
         with self._site.engine.reached():
-            self._site.remove(self._site.container_name(handle["name"]))
+            self._remove(handle["name"])
 
     def clear(self, handle: Handle) -> None:
         """As promised by `Launcher`: the container first, then the folder."""
@@ -128,8 +131,26 @@ class DockerLauncher:
             raise RunnerRefused(f"Cannot clear task {name}: its container runs.", "alive")
         self.settle(handle)
         with self._site.engine.reached():
-            self._site.remove(self._site.container_name(name))
+            self._remove(name)
         self._session.clear(name)
+
+    def _remove(self, name: str) -> None:
+        """Remove a task's container, whatever somebody may have called it meanwhile."""
+        found = self._site.state(name)
+        if found is not None:
+            self._site.remove(found["Id"])
+
+    def _conclude(self, handle: Handle, found: Mapping[str, Any] | None) -> None:
+        """Record the end of a task whose container is dead, unless it did so itself."""
+        name = handle["name"]
+        if self._session.look([name])[name].exited is not None:
+            return
+        with self._site.engine.reached():
+            told = container_died(self._site, name, found)
+        was_launched = found is not None or "container" in handle
+        self._session.conclude(
+            name, reason=told.reason, error=told.sentence, unclaimed=was_launched
+        )
 
     def _create(self, spec: LaunchSpec) -> None:
         for path in spec.data:
@@ -190,19 +211,6 @@ class DockerLauncher:
 
 def _lives(found: Mapping[str, Any]) -> bool:
     return bool(found["State"]["Running"] or found["State"]["Restarting"])
-
-
-def _death(found: Mapping[str, Any] | None) -> tuple[str, str]:
-    """Why a container that left no record is dead, as a reason and a sentence."""
-    if found is None:
-        sentence = "The container was removed from outside while the command ran."
-        return "keeper_lost", sentence
-    state = found["State"]
-    if state["OOMKilled"]:
-        return "out_of_memory", "The container used more memory than it may."
-    code = state["ExitCode"]
-    what = "was killed from outside" if code > _SIGNALS else "ended before its command did"
-    return "keeper_lost", f"The container {what} (exit status {code})."
 
 
 def _contained(spec: LaunchSpec) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from compute.launchers.base import Handle, LaunchSpec, Report
+from compute.launchers.base import Handle, LaunchSpec, Report, Witness
 
 if TYPE_CHECKING:
     from compute.session import Session
@@ -56,6 +56,17 @@ class ProcessLauncher:
         """Nothing: the runner sees the processes of its own machine itself."""
         del handle
         return ""
+
+    def witness(self, handle: Handle) -> Witness:
+        """As promised by `Launcher`: a machine that went down has another boot id afterwards."""
+        name = handle["name"]
+        if self._session.look([name])[name].rebooted:
+            return Witness("host_restarted", "")
+        sentence = (
+            "The run was told to end by a signal that Runyard did not send: somebody on the target "
+            "stopped it, or the target was going down."
+        )
+        return Witness("stopped_outside", sentence)
 
     def release(self, handle: Handle) -> None:
         """Nothing: a process that has ended holds nothing."""

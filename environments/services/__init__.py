@@ -12,7 +12,6 @@ from environments.services.builds import (
     build_finished,
     build_folder,
     build_hidden,
-    build_settle,
     build_stop,
     builds_to_stop,
 )
@@ -40,6 +39,7 @@ from environments.services.labels import label_remove, label_set
 from environments.services.orders import build_order, order_walk, orders_due
 from environments.services.readiness import build_ensure
 from environments.services.reading import Reading, environment_read
+from environments.services.settling import build_settle
 from environments.services.storing import build_store
 from environments.services.updates import (
     update_apply,

@@ -57,6 +57,16 @@ _TIME_LIMIT_S = 7200
 _GRACE_S = 5
 _UNLEASED = Q(lease_until=None) | Q(lease_until__lt=Now())
 
+_AGAIN = "The next run builds it again."
+_FROM_OUTSIDE = {
+    "host_shutdown": (
+        "It was told to end from outside Runyard: somebody stopped it, or the target or its engine "
+        f"was going down. {_AGAIN}"
+    ),
+    "host_restarted": f"The target or its engine stopped or restarted meanwhile. {_AGAIN}",
+}
+"""What is said of a build that something else than Runyard ended, by the reason in its record."""
+
 
 def build_folder(build: Build) -> str:
     """The name of its folder on the target."""
@@ -282,18 +292,6 @@ def build_stop(*, build_id: int) -> None:
         _started(build, build_handle(build))  # its launcher died: what became of it is seen later
 
 
-def build_settle(*, build_id: int) -> None:
-    """Let the place itself say whether a build lives that its runner cannot see."""
-    build = Build.objects.select_related("target").get(pk=build_id)
-    if build.status in ENDED:
-        return
-    try:
-        with session_for(build_place(build)) as session:
-            session.place.launcher(session).settle(build_handle(build))
-    except (TargetUnreachable, TargetRefused, RunnerRefused) as error:
-        log.info("build %s: nobody can say whether it lives: %s", build_id, error)
-
-
 def builds_to_stop() -> list[int]:
     """Builds that were asked to end a while ago and have not."""
     asked = Build.objects.filter(cancel_requested_at__lt=timezone.now() - _PATIENCE)
@@ -357,7 +355,8 @@ def _outcome(
         return Build.Status.FAILED, "Nobody saw how it ended: the next run builds it again."
     if exited.get("reason") == "timed_out":
         return Build.Status.FAILED, f"It took longer than {_TIME_LIMIT_S // 60} minutes."
-    said = exited.get("error") or build_error(log_tail) or "It said nothing of why."
+    told = _FROM_OUTSIDE.get(exited.get("reason") or "")
+    said = exited.get("error") or told or build_error(log_tail) or "It said nothing of why."
     return Build.Status.FAILED, str(said)
 
 
@@ -371,11 +370,17 @@ def _move(
     builds = Build.objects.filter(pk=build_id, status__in=_BEFORE[to])
     if to in ENDED:
         fields["secret_values"] = {}  # its log is stored: nothing is left to hide
+        fields["held_up"] = ""
     if lease_token is not None:
         builds = builds.filter(lease_token=lease_token)
     if not builds.update(status=to, **fields):
         return False
+    build_changed(build_id)
+    return True
+
+
+def build_changed(build_id: int) -> None:
+    """Wake the pages that show this build, once the transaction commits."""
     push(f"build.{build_id}", {"type": "build.changed", "build": build_id})
     workspace = Build.objects.values_list("target__workspace", flat=True).get(pk=build_id)
     push(f"environments.{workspace}", {"type": "environments.changed"})
-    return True

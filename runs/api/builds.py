@@ -43,6 +43,8 @@ class BuildOut(Schema):
     status: str
     reason: str
     error: str
+    held_up: str
+    """What keeps it from going on, and how it goes on; "" as a rule."""
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -56,6 +58,7 @@ def _out(build: Build) -> BuildOut:
         target=build.target.name,
         status=build.status,
         error=build.error,
+        held_up=build.held_up,
         created_at=build.created_at,
         started_at=build.started_at,
         ended_at=build.ended_at,

@@ -196,4 +196,6 @@ def _preparing(run: Run) -> str:
     of = version if build.version_id == version.pk else build.version
     if build.status == Build.Status.QUEUED:
         return f"It waits for build {build.pk} of {of}, which waits for a free build slot."
+    if build.held_up:
+        return f"It waits for build {build.pk} of {of}, which does not go on. {build.held_up}"
     return f"It waits for build {build.pk} of {of}{build_progress(build=build)}."

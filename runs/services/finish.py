@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from compute.answers import Collected
+from compute.launchers.base import Launcher
 from compute.models import ComputeTarget
 from compute.services import target_place
 from compute.session import RunnerRefused, Session, session_for
@@ -77,7 +78,9 @@ def end_reason(exited: Mapping[str, Any] | None, *, rebooted: bool) -> EndReason
         "exec_failed": EndReason.LAUNCH_FAILED,
         "out_of_memory": EndReason.OUT_OF_MEMORY,
         "keeper_lost": EndReason.EXIT_LOST,
-        "host_shutdown": EndReason.HOST_RESTARTED,
+        "host_shutdown": EndReason.STOPPED_OUTSIDE,
+        "host_restarted": EndReason.HOST_RESTARTED,
+        "stopped_outside": EndReason.STOPPED_OUTSIDE,
     }
     if exited.get("reason"):
         return named.get(exited["reason"], EndReason.STUDIO_ERROR)
@@ -144,8 +147,7 @@ def _receive(attempt_id: int) -> int | None:
             settled_s = None if ended else SETTLED_S
             found = outputs_keep(attempt=attempt, session=session, settled_s=settled_s)
             if ended:
-                handle = attempt.handle or {"name": attempt.folder}
-                session.place.launcher(session).release(handle)
+                _release(attempt, session.place.launcher(session))
     except (TargetUnreachable, TargetRefused):
         log.info("run %s: the target is unreachable, results will be collected later", run.pk)
         return None
@@ -158,6 +160,19 @@ def _receive(attempt_id: int) -> int | None:
         return None
     _conclude(attempt, found)
     return run.target_id
+
+
+def _release(attempt: Attempt, launcher: Launcher) -> None:
+    """Let the place give up what it holds, once it has told what only it knows of the end."""
+    handle, exited = attempt.handle or {"name": attempt.folder}, attempt.exited or {}
+    if exited.get("reason") == "host_shutdown":
+        told = launcher.witness(handle)
+        attempt.exited = {**exited, "reason": told.reason, "error": told.sentence}
+        attempt.end_reason = end_reason(attempt.exited, rebooted=False)
+        Attempt.objects.filter(pk=attempt.pk).update(
+            exited=attempt.exited, end_reason=attempt.end_reason
+        )
+    launcher.release(handle)
 
 
 def attempt_lost(*, attempt: Attempt, text: str) -> None:

@@ -102,6 +102,12 @@ def run_note(*, run_id: int, kind: str, text: str, user: User | None = None) -> 
     run_changed(run_id=run_id)
 
 
+def runs_wake(*, build_id: int) -> None:
+    """Wake the pages that show a run which waits for this build."""
+    for run_id in Run.objects.filter(build=build_id, status=Status.PREPARING).values_list("pk"):
+        run_changed(run_id=run_id[0])
+
+
 def run_changed(*, run_id: int, workspace_id: int | None = None) -> None:
     """Wake the pages that show this run, once the transaction commits; looks its workspace up."""
     if workspace_id is None:

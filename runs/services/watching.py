@@ -158,12 +158,12 @@ class LiveBuild:
         self._finish(event.exited, event.sealed)
 
     def is_held_up(self) -> bool:
-        """Nobody keeps that of a build."""
-        return False
+        """As its page says."""
+        return Build.objects.filter(pk=self.build.pk).exclude(held_up="").exists()
 
     def unseen(self) -> None:
         """Ask the place itself."""
-        enqueue("environments.jobs.settle", self.build.pk)
+        enqueue("runs.jobs.settle_build", self.build.pk)
 
     def lost(self) -> None:
         """A build without a folder has failed."""

@@ -25,7 +25,7 @@ def run(argv: Sequence[str]) -> int:
     found = connect().json("GET", with_query("/builds", workspace=asked.workspace, **wanted))
     rows = [
         (b["id"], b["status"], b["environment"], b["target"], moment(b["created_at"]), length(b),
-         b["error"])
+         b["error"] or b["held_up"])
         for b in found
     ]  # fmt: skip
     header = ("id", "status", "environment", "target", "begun", "took", "error")

@@ -25,7 +25,6 @@ JOBS = {
     "compute.jobs.fetch": 4 * 3600,
     "environments.jobs.clean": 3600,
     "environments.jobs.order": 600,
-    "environments.jobs.settle": 60,
     "environments.jobs.stop": 60,
     "environments.jobs.store": 3600,
     "environments.jobs.update": 1800,
@@ -35,6 +34,7 @@ JOBS = {
     "runs.jobs.import_source": 1800,
     "runs.jobs.prune": 4 * 3600,
     "runs.jobs.settle": 60,
+    "runs.jobs.settle_build": 60,
     "runs.jobs.stop": 60,
 }
 """What may be asked of a worker, and how many seconds it may take: transfers may be long."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from compute.launchers.process import ProcessLauncher
 from compute.place import Place
 from compute.session import Session
 from tests.contract.launcher import ON_AND_ON, LauncherContract, task
+from tests.waiting import eventually
 
 
 class TestProcessLauncher(LauncherContract):
@@ -41,3 +44,18 @@ def test_a_handle_names_the_keeper_and_the_runner(session: Session, tmp_path: Pa
     assert handle["runner"] == session.runner_sha
     assert handle["root"] == session.place.root
     assert handle.keys() >= {"pid", "start_time", "boot_id"}
+
+
+def test_a_keeper_that_somebody_told_to_end_leaves_both_answers_open(
+    place: Place, session: Session, tmp_path: Path
+) -> None:
+    launcher = ProcessLauncher(session)
+    handle = launcher.launch(task(ON_AND_ON, tmp_path))
+    os.kill(handle["pid"], signal.SIGTERM)
+    eventually(lambda: session.look(["t1"])["t1"].exited, what="the end")
+    told = launcher.witness(handle)
+    assert told.reason == "stopped_outside"
+    assert "somebody on the target stopped it, or the target was going down" in told.sentence
+    keeper = Path(place.root) / "tasks/t1/keeper.json"
+    keeper.write_text(keeper.read_text().replace(handle["boot_id"], "0" * 36))
+    assert launcher.witness(handle).reason == "host_restarted"

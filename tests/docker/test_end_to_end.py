@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -184,15 +184,23 @@ def test_a_canceled_run_ends_with_its_container(
     assert not engine.api.containers(all=True, filters={"name": name})
 
 
-def test_a_run_whose_container_a_stranger_removed_says_so(
+def test_runs_whose_containers_a_stranger_ended_say_so(
     studio: Studio, engine: DockerEngine, folder: Path
 ) -> None:
-    run = ticking(studio, folder)
-    engine.api.remove_container(container_of(engine, studio, run), force=True)
-    ended = studio.finished(run, timeout_s=60)
-    assert (ended["status"], ended["end_reason"]) == ("failed", "exit_lost")
-    assert "removed from outside" in ended["error"]
-    assert studio.log(run).startswith(b"tick 0\ntick 1\n")
+    api = engine.api
+    ways: list[tuple[Callable[[str], object], str]] = [
+        (api.stop, "Somebody had the engine stop its container (signal 15"),
+        (api.kill, "Somebody had the engine kill its container (signal 9)"),
+        (lambda name: api.remove_container(name, force=True), "Somebody removed its container"),
+    ]
+    runs = [ticking(studio, folder) for _ in ways]
+    for run, (end, _) in zip(runs, ways, strict=True):
+        end(container_of(engine, studio, run))
+    for run, (_, said) in zip(runs, ways, strict=True):
+        ended = studio.finished(run, timeout_s=60)
+        assert (ended["status"], ended["end_reason"]) == ("failed", "stopped_outside"), ended
+        assert ended["error"].startswith(said)
+        assert studio.log(run).startswith(b"tick 0\ntick 1\n")
 
 
 def test_a_run_that_takes_too_much_memory_says_so(studio: Studio, folder: Path) -> None:

@@ -32,6 +32,7 @@ from environments.services import (
     Ready,
     build_cancel,
     build_folder,
+    build_settle,
     build_stop,
     build_store,
     built_get,
@@ -385,16 +386,24 @@ def test_a_build_that_fails_says_which_line_failed_and_leaves_nothing(
     assert not workshop.containers("build")
 
 
-def test_a_canceled_build_ends_with_its_container(
-    workshop: Workshop, packages: Path, alice: User
+def test_a_paused_build_says_so_and_ends_with_its_container_when_canceled(
+    workshop: Workshop, packages: Path, alice: User, engine: DockerEngine
 ) -> None:
     publish(packages, "slow")
     version = workshop.version("mine", kind="requirements", requirements="slow\n")
     build = workshop.building(version)
     eventually(lambda: b"Installing" in workshop.log(build), timeout_s=30)
+    (container,) = workshop.containers("build")
+    engine.api.pause(container["Id"])
+    assert build_settle(build_id=build.pk)
+    assert not build_settle(build_id=build.pk), "it is said once"
+    name = container["Names"][0].lstrip("/")
+    paused = f"Its container is paused on the engine: 'docker unpause {name}' there lets it go on."
+    assert Build.objects.get(pk=build.pk).held_up == paused
     build_cancel(user=alice, build=build)
     build_stop(build_id=build.pk)
     assert workshop.finish(build).status == Build.Status.CANCELED
+    assert build.held_up == ""
     assert not workshop.containers("build")
 
 

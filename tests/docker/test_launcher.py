@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -147,8 +149,10 @@ def test_a_container_that_somebody_removed_is_told_from_a_script_that_failed(
     eventually(lambda: text_of(seen / "pid"))
     engine.api.remove_container(site.container_name("t1"), force=True)
     exited = settled(launcher, session)
-    assert exited["reason"] == "keeper_lost"
-    assert "removed from outside" in exited["error"]
+    assert exited["reason"] == "stopped_outside"
+    assert exited["error"] == (
+        "Somebody removed its container from the engine while the command ran."
+    )
 
 
 def test_a_container_that_somebody_killed_is_told_too(
@@ -157,7 +161,37 @@ def test_a_container_that_somebody_killed_is_told_too(
     launcher = launched(session, site, task(ON_AND_ON, seen))
     eventually(lambda: text_of(seen / "pid"))
     engine.api.kill(site.container_name("t1"), "SIGKILL")
-    assert "killed from outside (exit status 137)" in settled(launcher, session)["error"]
+    exited = settled(launcher, session)
+    assert exited["reason"] == "stopped_outside"
+    assert "Somebody had the engine kill its container (signal 9)" in exited["error"]
+
+
+def test_a_container_that_was_killed_past_its_engine_is_blamed_on_nobody(
+    engine: DockerEngine, session: Session, site: SharingSite, seen: Path
+) -> None:
+    launcher = launched(session, site, task(ON_AND_ON, seen))
+    eventually(lambda: text_of(seen / "pid"))
+    os.kill(container(engine, site)["State"]["Pid"], signal.SIGKILL)
+    exited = settled(launcher, session)
+    assert exited["reason"] == "keeper_lost"
+    assert "by its machine, as when memory is short, or by somebody there" in exited["error"]
+
+
+def test_a_container_with_another_name_is_the_same_to_us(
+    engine: DockerEngine, session: Session, site: SharingSite, seen: Path
+) -> None:
+    launcher = launched(session, site, task(ON_AND_ON, seen))
+    eventually(lambda: text_of(seen / "pid"))
+    engine.api.rename(site.container_name("t1"), "somebodys")
+    assert launcher.alive({"name": "t1"})
+    engine.api.pause("somebodys")
+    assert "'docker unpause somebodys'" in launcher.settle({"name": "t1"})
+    launcher.stop({"name": "t1"}, grace_s=10, reason="canceled_by_user")
+    exited = ended(session).exited
+    assert exited is not None
+    assert exited["reason"] == "canceled_by_user"
+    launcher.release({"name": "t1"})
+    assert not engine.api.containers(all=True, filters={"label": "runyard.task=t1"})
 
 
 def test_a_paused_container_is_told_and_goes_on_where_it_was(
@@ -204,12 +238,29 @@ def test_a_container_that_died_before_its_command_could_begin_is_told(
 def test_a_container_that_is_stopped_from_outside_ends_its_command_in_order(
     engine: DockerEngine, session: Session, site: SharingSite, seen: Path
 ) -> None:
-    launched(session, site, task("trap 'exit 3' TERM; " + ON_AND_ON, seen))
+    launcher = launched(session, site, task("trap 'exit 3' TERM; " + ON_AND_ON, seen))
     eventually(lambda: text_of(seen / "pid"))
     engine.api.stop(site.container_name("t1"))
     exited = ended(session).exited
     assert exited is not None
     assert (exited["status"], exited["reason"]) == ({"exited": 3}, "host_shutdown")
+    told = launcher.witness({"name": "t1"})
+    assert told.reason == "stopped_outside"
+    assert "Somebody had the engine stop its container (signal 15" in told.sentence
+
+
+def test_a_keeper_that_was_told_to_end_past_its_engine_leaves_both_answers_open(
+    engine: DockerEngine, session: Session, site: SharingSite, seen: Path
+) -> None:
+    launcher = launched(session, site, task(ON_AND_ON, seen))
+    eventually(lambda: text_of(seen / "pid"))
+    os.kill(container(engine, site)["State"]["Pid"], signal.SIGTERM)
+    exited = ended(session).exited
+    assert exited is not None
+    assert exited["reason"] == "host_shutdown"
+    told = launcher.witness({"name": "t1"})
+    assert told.reason == "stopped_outside"
+    assert "somebody stopped it, or its engine or the machine was going down" in told.sentence
 
 
 def test_a_released_task_leaves_its_folder_and_no_container(

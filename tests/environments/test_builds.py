@@ -612,6 +612,7 @@ def test_only_who_may_write_cancels(studio: Studio, registry: Registry, viewer: 
         ({"status": {"exited": 2}}, Build.Status.FAILED, "No space left."),
         ({"status": None, "reason": "timed_out"}, Build.Status.FAILED, "It took longer than"),
         ({"status": None, "reason": "keeper_lost"}, Build.Status.FAILED, "No space left."),
+        ({"reason": "host_shutdown"}, Build.Status.FAILED, "It was told to end from outside"),
         ({"reason": "exec_failed", "error": "No uv."}, Build.Status.FAILED, "No uv."),
         (None, Build.Status.FAILED, "Nobody saw how it ended"),
     ],

@@ -61,6 +61,14 @@ def test_a_failed_build_says_why(member: Visitor, build: Build) -> None:
     assert "No such <package>." in member.get("/environments/minimal/").text
 
 
+def test_a_build_that_is_held_up_says_so(member: Visitor, viewer: Visitor, build: Build) -> None:
+    held_up = "Its container is paused on the engine."
+    Build.objects.filter(pk=build.pk).update(status="running", held_up=held_up)
+    for visitor in (member, viewer):
+        assert held_up in visitor.get(f"/builds/{build.pk}/").text
+        assert f"held up {build.version} local" in visitor.get("/builds/").text
+
+
 def test_a_queued_build_is_canceled(member: Visitor, build: Build) -> None:
     Build.objects.filter(pk=build.pk).update(status="queued")
     assert "Cancel" in member.get(f"/builds/{build.pk}/").text

@@ -90,7 +90,7 @@ def test_the_command_line_asks_for_exactly_the_same(
 
     def take(_: object, source: object, body: dict[str, object]) -> dict[str, object]:
         asked.update(body, source=source)
-        return {"id": 0, "name": ""}
+        return {"id": 0, "name": "", "url": ""}
 
     monkeypatch.setattr("studio.client.login.connect", lambda: None)
     monkeypatch.setattr("studio.client.gitsource.submit_there", take)
