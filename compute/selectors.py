@@ -232,7 +232,8 @@ def _no_such_target(name: str, known: list[str]) -> str:
         return f"There is no target '{name}': none is registered yet."
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}? There" if near else "there"
-    return f"There is no target '{name}': {hint} are {', '.join(known)}."
+    are = "is" if len(known) == 1 else "are"
+    return f"There is no target '{name}': {hint} {are} {', '.join(known)}."
 
 
 def registry_login_list(*, user: User, workspace: Workspace) -> QuerySet[RegistryLogin]:

@@ -78,6 +78,13 @@ def package_cache() -> Path:
     return folder
 
 
+def number_told(said: bytes) -> int:
+    """The run that `runyard submit` tells of: "submitted train as run 7: http://…/runs/7/"."""
+    found = re.match(rb"submitted .* as run (\d+): http", said)
+    assert found, said
+    return int(found[1])
+
+
 def shared_dir() -> Path:
     """A folder for what all workers of a session share."""
     given = os.environ.get("TESTS_SHARED_DIR")
@@ -218,7 +225,7 @@ class Studio:
         """Submit through the command line: the run's number."""
         answer = self.cli("submit", "--source", str(folder), *args, **more)
         assert answer.code == 0, answer.stderr.decode()
-        return int(answer.stdout.splitlines()[0].split()[-1])
+        return number_told(answer.stdout)
 
     def run(self, number: int) -> dict[str, Any]:
         """What REST says of a run."""

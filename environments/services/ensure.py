@@ -14,7 +14,7 @@ from environments.buildkey import CONDA_STEPS, KeyParts, build_key, key_parts
 from environments.fit import misfit
 from environments.interpreter import Interpreter, interpreter_from_facts
 from environments.lock import LockFailed
-from environments.models import Build, BuiltEnvironment, EnvironmentVersion, Lock
+from environments.models import Build, BuiltEnvironment, Environment, EnvironmentVersion, Lock
 from environments.services.builds import ENDED, build_launch, folder_work, is_local
 from environments.services.interpreters import NoPython, interpreter_for
 from environments.services.locks import lock_ensure
@@ -81,7 +81,9 @@ def folder_ensure(
     except NoPython as error:
         return Failed(None, str(error))
     except LockFailed as error:
-        return Failed(None, f"The packages of {version} cannot be resolved. {error}")
+        is_folders = version.environment.origin == Environment.Origin.FOLDER
+        whose = "the folder's requirements.txt" if is_folders else str(version)
+        return Failed(None, f"The packages of {whose} cannot be resolved. {error}")
     folder = f"{facts['root']}/envs"
     parts, found = _newest(target, parts, session, folder)
     if found.is_ready and not anew:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, prefetch_related_objects
 from django.db.models.functions import Coalesce
@@ -19,6 +19,9 @@ from runs.models import Run
 from runs.selectors.queue import gpu_loans_of, gpus_free, queue_asking
 from runs.states import HOLDS_SLOT, Status
 from studio.lib.queue import queue_health
+
+_FOUND_WITHIN = timedelta(seconds=10)
+"""A monitor comes to a new target with its next sweep: so long nothing is wrong."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def _studio_trouble(target: ComputeTarget) -> str:
         return "The queue (Redis) does not answer: work goes on when it is back."
     if not health.workers:
         return "No worker is running: start one with 'manage.py rqworker'."
-    if target.monitor_until is None or target.monitor_until < timezone.now():
+    if (target.monitor_until or target.created_at + _FOUND_WITHIN) < timezone.now():
         return "No monitor is running: start one with 'manage.py monitor'."
     if studio_disk_is_full():
         return "The studio's disk is nearly full: free some space, then it goes on by itself."

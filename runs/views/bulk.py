@@ -32,6 +32,8 @@ from studio.pages import PageRequest, current_workspace, page
 from studio.selectors import require_role
 from studio.toasts import toast
 
+COMPARE = "compare"
+"""The one button of the list that changes nothing."""
 _NAMED = 3
 """So many refusals are told in full."""
 
@@ -53,10 +55,13 @@ class Action:
 @page
 def bulk(request: PageRequest) -> HttpResponseRedirect:
     """Do it to those that were chosen, say what came of it, and go back."""
-    workspace = current_workspace(request)
+    if request.POST.get("do") == COMPARE:
+        return _compare(request)
     action = ACTIONS.get(request.POST.get("do", ""))
     if action is None:
-        raise Refused(f"Runs can be asked to {', '.join(ACTIONS)}: choose one of these.")
+        known = ", ".join([COMPARE, *ACTIONS])
+        raise Refused(f"Runs can be asked to {known}: choose one of these.")
+    workspace = current_workspace(request)
     runs, missing = _chosen(request, workspace)
     if not runs:
         require_role(request.user, workspace, Role.CONTRIBUTOR)
@@ -64,6 +69,16 @@ def bulk(request: PageRequest) -> HttpResponseRedirect:
     account.refusals += missing
     tell(request, account, action)
     return HttpResponseRedirect(_back(request))
+
+
+def _compare(request: PageRequest) -> HttpResponseRedirect:
+    """The newer of two runs beside the older; each is asked for again by the page that shows it."""
+    numbers = numbers_of(request.POST.getlist("run"))
+    if len(numbers) != 2:
+        messages.error(request, f"Two runs are compared, and {len(numbers)} are chosen: tick two.")
+        return HttpResponseRedirect(_back(request))
+    older, newer = sorted(numbers)
+    return HttpResponseRedirect(f"{reverse('runs:compare', args=[newer])}?with={older}")
 
 
 def tell(request: PageRequest, account: Account, action: Action) -> None:

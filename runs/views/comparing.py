@@ -1,5 +1,5 @@
-"""A run beside another one: what was asked of them, their packages, their files; and the
-uncommitted changes that ran.
+"""A run beside another one: what was asked of them, what came of it, their packages, their files;
+and the uncommitted changes that ran.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from runs.selectors.files import run_diff
 from runs.selectors.runs import run_get
 from runs.views.changes import snapshots_diff
 from runs.views.diffviews import patch_diff
+from runs.views.outcomes import outcomes
 from runs.views.parameters import lock_differences, parameter_differences
 from runs.views.run import run_frame
 from studio.lib.refusal import Refused
@@ -30,6 +31,7 @@ def compare(request: PageRequest, run_id: int) -> HttpResponse:
     other = context["other"]
     if other is not None:
         context |= snapshots_diff(request, other.snapshot, run.snapshot) | {
+            "outcomes": outcomes(other, run),
             "differences": parameter_differences(other, run),
             "packages": lock_differences(other, run),
             "diff_url": f"{reverse('runs:compare', args=[run.pk])}?with={other.pk}&",

@@ -69,6 +69,8 @@ class RunChoice extends HTMLElement {
     const boxes = this.boxes;
     const count = boxes.filter((box) => box.checked).length;
     const isWhole = count > 0 && count === boxes.length;
+    const compare = this.bar.querySelector("[value=compare]");
+    if (compare) compare.disabled = count !== 2;
     boxes.forEach((box) => box.closest("tr").classList.toggle("chosen", box.checked));
     this.whole.checked = isWhole;
     this.whole.indeterminate = count > 0 && !isWhole;

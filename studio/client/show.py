@@ -36,7 +36,7 @@ def _text(run: dict[str, Any]) -> str:
             ("status", run["status"] + code),
             ("waits", run["waiting"]),
             ("reason", run["reason_sentence"]),
-            ("error", run["error"]),
+            ("error", run["error"] if run["error"] != run["reason_sentence"] else ""),
             ("experiment", run["experiment"]),
             ("target", run["target"]),
             ("environment", run["environment"]),

@@ -274,10 +274,17 @@ def test_what_of_an_environment_is_not_used_is_a_warning(ws: Workspace) -> None:
         mine.docker.image = "x"
 
 
+def test_a_config_tells_what_it_would_run() -> None:
+    config = ScriptRunConfig(source_directory="project", script="train.py")
+    assert repr(config) == "ScriptRunConfig('train.py' of 'project')"
+    there = ScriptRunConfig(source={"saved": "ridge"}, command=["true"])
+    assert repr(there) == "ScriptRunConfig(['true'] of {'saved': 'ridge'})"
+
+
 def test_targets_and_experiments_by_name(ws: Workspace, make_run: MakeRun) -> None:
     target = ws.compute_targets["local"]
     assert (target.name, target.type, target.get_status()) == ("local", "local", "unknown")
-    with pytest.raises(NotFound, match="There is no compute target 'gpu': there are local"):
+    with pytest.raises(NotFound, match="There is no compute target 'gpu': there is local"):
         ws.compute_targets["gpu"]
     with pytest.raises(NotFound, match="There is no target 'gpu'"):
         ComputeTarget(workspace=ws, name="gpu")

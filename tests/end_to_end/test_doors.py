@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import EXAMPLE
-from tests.studio_process import Studio
+from tests.studio_process import Studio, number_told
 
 CLIENT = """
 from studio.client import Environment, Experiment, ScriptRunConfig, Workspace
@@ -105,7 +105,7 @@ def test_every_door_gives_the_same_snapshot_and_artifacts(
 def submitted(studio: Studio, *words: str) -> int:
     answer = studio.cli("submit", *words, *IN_IT)
     assert answer.code == 0, answer.stderr.decode()
-    return int(answer.stdout.splitlines()[0].split()[-1])
+    return number_told(answer.stdout)
 
 
 def artifacts(studio: Studio, run: int) -> dict[str, str]:

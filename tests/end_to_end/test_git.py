@@ -8,7 +8,7 @@ import pytest
 
 from tests.gitsources.repositories import Repository
 from tests.gitsources.servers import SshServer, sshd
-from tests.studio_process import Studio
+from tests.studio_process import Studio, number_told
 
 HERE = ("--environment", "here")
 
@@ -31,7 +31,7 @@ def test_a_commit_runs_and_is_the_snapshot_of_its_folder(
     )  # fmt: skip
     assert answer.code == 0, answer.stderr.decode()
     assert b"from git --alpha 1" in answer.stdout
-    run = studio.run(int(answer.stdout.splitlines()[0].split()[-1]))
+    run = studio.run(number_told(answer.stdout))
     assert run["git"]["commit"] == repository.head
     assert (run["git"]["branch"], run["git"]["dirty"]) == ("main", False)
     folder = studio.run(studio.submit(repository.path / "sub", *HERE, "train.py"))

@@ -371,6 +371,10 @@ def test_packages_that_cannot_be_resolved_fail_without_a_build(
     assert state.sentence.startswith("The packages of mine:1 cannot be resolved. ")
     assert "tool>=9" in state.sentence
     assert not Build.objects.exists()
+    Environment.objects.update(origin=Environment.Origin.FOLDER)
+    state = studio.ensure(EnvironmentVersion.objects.get())
+    assert isinstance(state, Failed)
+    assert state.sentence.startswith("The packages of the folder's requirements.txt cannot be")
 
 
 def broken_version(studio: Studio, registry: Registry) -> EnvironmentVersion:

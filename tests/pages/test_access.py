@@ -177,6 +177,15 @@ def test_a_viewer_is_not_offered_what_is_refused(viewer: Visitor, told: Run) -> 
     assert "Archive" not in page.text
     assert "Delete" not in page.text
     assert "Run the example" not in viewer.get("/").text
+    for path in ("/", "/runs/", "/runs/?q=name:nothing-like-it", f"/runs/{told.pk}/"):
+        assert 'href="/submit/' not in viewer.get(path).html, path
+
+
+def test_a_viewer_of_nothing_is_not_told_to_submit(viewer: Visitor, member: Visitor) -> None:
+    assert "Submit one" in member.get("/runs/").text
+    page = viewer.get("/runs/")
+    assert "No runs yet." in page.text
+    assert 'href="/submit/' not in page.html
 
 
 def test_nobody_signs_in_first(nobody: Visitor, told: Run, build: Build) -> None:

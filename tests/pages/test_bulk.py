@@ -61,6 +61,15 @@ def test_cancel_says_what_ended_what_was_told_and_what_was_over(
     assert Run.objects.get(pk=five[2].pk).cancel_requested_at is not None
 
 
+def test_two_are_compared_and_no_other_number(member: Visitor, five: list[Run]) -> None:
+    page = do(member, "compare", five[3], five[1])
+    assert f"Compare run {five[3].pk} with" in page.text
+    assert f'value="{five[1].pk}"' in page.html
+    for runs in ((), five[:1], five[:3]):
+        told = do(member, "compare", *runs)
+        assert f"Two runs are compared, and {len(runs)} are chosen" in told.text
+
+
 def test_a_cancel_in_the_queue_is_taken_back_to_the_old_place(
     member: Visitor, five: list[Run]
 ) -> None:

@@ -9,7 +9,7 @@ from environments.models import Lock
 from runs.models import Run
 from runs.stores import blob_store
 from tests.api.conftest import MakeRun
-from tests.pages.conftest import RunOf
+from tests.pages.conftest import RunOf, end
 from tests.pages.visitor import MINUS, Page, Visitor
 
 ADDED = re.compile(r'<tr class="add">.*?<td class="t">(.*?)</td>')
@@ -65,6 +65,18 @@ def test_what_was_asked_for_is_compared(member: Visitor, make_run: MakeRun) -> N
                  "Packages 3 differ: numpy 1.0 2.0, scipy 1.0, torch 2.9"):  # fmt: skip
         assert line in text, line
     assert "Both ran exactly the same files." in page.text
+
+
+def test_what_came_of_both_is_compared(member: Visitor, make_run: MakeRun) -> None:
+    old, new = make_run(), make_run()
+    end(old, "completed", "exited_zero")
+    for run, last in ((old, 0.5), (new, 0.25)):
+        run.series.create(name="loss", last=last, count=1)
+    old.series.create(name="r2", last=1, count=1)
+    new.series.create(name="phase", text="nan", count=1)
+    text = member.get(f"/runs/{new.pk}/compare/", {"with": old.pk}).text
+    for line in ("Status completed queued", "loss 0.5 0.25 -0.25", "r2 1 —", "phase — nan"):
+        assert line in text, line
 
 
 def test_suggestions_name_the_run_before(

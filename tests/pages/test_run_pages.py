@@ -97,6 +97,12 @@ def test_a_failed_run_says_what_to_do(member: Visitor, run: Run) -> None:
     assert "exit code 3" in page.text
 
 
+def test_a_failed_run_says_it_once(member: Visitor, run: Run) -> None:
+    end(run, "failed", "build_failed", "There is no package x.", error="There is no package x.")
+    panel = member.get(f"/runs/{run.pk}/live/", {"tab": "overview"}).text
+    assert panel.count("There is no package x.") == 1
+
+
 def test_a_missing_module_offers_the_environment_that_has_it(member: Visitor, run: Run) -> None:
     error = "ModuleNotFoundError: No module named 'sklearn'"
     end(run, "failed", "exited_nonzero", error=error)

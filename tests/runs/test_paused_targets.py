@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from compute.models import ComputeTarget
 from compute.pauses import target_pause, target_resume
@@ -49,6 +52,17 @@ def test_no_run_starts_while_it_is_paused(
     assert slots_fill(target_id=target.pk) == 2
     first.refresh_from_db()
     assert first.status == "preparing"
+
+
+def test_that_no_monitor_came_to_a_new_target_yet_is_no_trouble(
+    target: ComputeTarget,
+    make_run: MakeRun,  # noqa: F811
+) -> None:
+    run = make_run()
+    ComputeTarget.objects.update(monitor_until=None, created_at=timezone.now())
+    assert sentence(run).startswith("Next on local")
+    ComputeTarget.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+    assert sentence(run).startswith("No monitor is running")
 
 
 def test_what_holds_a_slot_goes_on(

@@ -118,6 +118,10 @@ class ScriptRunConfig(Fields):
                 stacklevel=2,
             )
 
+    def __repr__(self) -> str:
+        what = self.script if self.script is not None else self.command
+        return f"ScriptRunConfig({what!r} of {self.source or self.source_directory!r})"
+
     def request(self, workspace: Workspace) -> dict[str, Any]:
         """What REST is asked for, without the files; registers an environment if need be.
 

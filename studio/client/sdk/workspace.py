@@ -32,8 +32,9 @@ class Named(dict[str, T]):
         Raises:
             NotFound: always.
         """
+        are = "is" if len(self) == 1 else "are"
         known = ", ".join(self) or "none yet"
-        raise NotFound(f"There is no {self._kind} '{name}': there are {known}.")
+        raise NotFound(f"There is no {self._kind} '{name}': there {are} {known}.")
 
 
 class Workspace:
