@@ -217,9 +217,8 @@ def test_outputs_that_lie_behind_a_link_are_not_passed_over_in_silence(finished:
 
 
 def test_a_log_whose_name_is_no_text_is_a_new_file_and_no_stream(finished: Target) -> None:
-    odd = os.fsencode(finished.folder("t-1") / "code" / "logs") + b"/\xff.txt"
-    with open(odd, "wb") as file:
-        file.write(b"odd")
+    logs = finished.folder("t-1") / "code" / "logs"
+    (logs / os.fsdecode(b"\xff.txt")).write_bytes(b"odd")
     answer = finished.session().ask("collect", name="t-1", patterns=["outputs/**"])["payload"]
     assert {"path": "logs/\udcff.txt", "size": 3} in answer["extra"]
 
