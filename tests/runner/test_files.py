@@ -268,6 +268,15 @@ def test_a_changed_file_gets_its_new_hash(finished: Target) -> None:
         ("[!a].x", ["b.x"], ["a.x", "/.x"]),
         ("a/**/z", ["a/z", "a/b/z", "a/b/c/z", "a/z/deeper"], ["a/b", "z"]),
         ("odd(name)+.txt", ["odd(name)+.txt"], ["oddname.txt"]),
+        ("*b*c", ["abbcc", "bc"], ["abcb", "cb"]),
+        ("[z-a]*", [], ["z", "a", "-"]),
+        ("[]a-]x[", ["]x[", "ax[", "-x["], ["bx[", "x["]),
+        ("[!]", ["[!]"], ["a", "!"]),
+        ("[!]]", ["a", "\n"], ["]", "ab"]),
+        ("a/**/b/**", ["a/b/c", "a/b/b/b"], ["a/b", "a/c/c"]),
+        # in time, too: as regular expressions these take longer than there is
+        ("*a" * 20 + "*b", ["a" * 20 + "b"], ["a" * 240]),
+        ("**/" * 12 + "q", ["a/" * 60 + "q"], ["a/" * 60 + "z"]),
     ],
 )
 def test_patterns(pattern: str, yes: list[str], no: list[str]) -> None:
