@@ -87,7 +87,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             await self._wish(message)
         except Refused as error:
             await self._say({"type": "refused", "sentence": str(error)})
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             await self._say({"type": "refused", "sentence": "This message was not understood."})
 
     async def _wish(self, message: dict[str, Any]) -> None:

@@ -93,7 +93,7 @@ _OF_A_GPU = ("util", "mem_bytes")
 
 
 class Samples:
-    """Samples as they come, line by line of JSON; a line that is not whole is none."""
+    """Samples as they come, line by line of JSON; what is no sample is left out."""
 
     def __init__(self) -> None:
         self._rows = array("d")
@@ -102,12 +102,10 @@ class Samples:
 
     def add(self, lines: Iterable[bytes]) -> None:
         """Take some more."""
-        for sample in filter(None, map(_sample, lines)):
-            for gpu in sample.get("gpus") or ():
-                of_gpu = self._gpu_rows.setdefault(int(gpu["index"]), {})
-                of_gpu[self._count] = [float(gpu.get(name, math.nan)) for name in _OF_A_GPU]
-            self._rows.append(float(sample["t"]))
-            self._rows.extend(float(sample.get(name, math.nan)) for name in _COLUMNS)
+        for row, gpus in filter(None, map(_sample, lines)):
+            for index, of_gpu in gpus.items():
+                self._gpu_rows.setdefault(index, {})[self._count] = of_gpu
+            self._rows.extend(row)
             self._count += 1
 
     def usage(self) -> Usage:
@@ -120,12 +118,18 @@ class Samples:
         )
 
 
-def _sample(line: bytes) -> dict[str, Any] | None:
+def _sample(line: bytes) -> tuple[list[float], dict[int, list[float]]] | None:
+    """A row of the table and those of the GPUs; the file lies where a script may write, too."""
     try:
         sample = json.loads(line)
-    except ValueError:
+        row = [float(sample["t"]), *(float(sample.get(name, math.nan)) for name in _COLUMNS)]
+        gpus = {
+            int(gpu["index"]): [float(gpu.get(name, math.nan)) for name in _OF_A_GPU]
+            for gpu in sample.get("gpus") or ()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
-    return sample if isinstance(sample, dict) and "t" in sample else None
+    return (row, gpus) if math.isfinite(row[0]) else None
 
 
 def _spread(found: Mapping[int, list[float]], count: int) -> dict[str, Floats]:

@@ -1975,18 +1975,21 @@ class Globs:
             if one.startswith("/") or ".." in one.split("/"):
                 raise Refusal("The pattern %r leaves the working directory." % one)
         self.bases = self._find_bases(patterns)
-        self._regex = re.compile("|".join(map(self._translate, patterns)) or r"(?!)", re.DOTALL)
+        self._patterns = [
+            [part if part == "**" else Name(part) for part in parts_of(one)] for one in patterns
+        ]
 
     def match(self, path: str) -> bool:
-        """Whether any pattern does."""
-        return self._regex.match(path) is not None
+        """Whether any pattern does, in a time that grows with the path and no faster."""
+        names = path.split("/")
+        return any(self._matches(pattern, names) for pattern in self._patterns)
 
     @staticmethod
     def _find_bases(patterns: "list[str]") -> "list[str]":
         """The paths under which all matches lie, none of them inside another."""
         found = set()
         for pattern in patterns:
-            parts = [part for part in pattern.split("/") if part not in ("", ".")]
+            parts = parts_of(pattern)
             fixed = [not set(part) & set("*?[") for part in parts] + [False]
             found.add("/".join(parts[: fixed.index(False)]))
         bases: "list[str]" = []
@@ -1996,30 +1999,76 @@ class Globs:
         return bases
 
     @staticmethod
-    def _translate(pattern: str) -> str:
-        parts = [part for part in pattern.split("/") if part not in ("", ".")]
-        regex = ""
-        for index, part in enumerate(parts):
-            last = index == len(parts) - 1
+    def _matches(pattern: "list[Any]", names: "list[str]") -> bool:
+        places = {0}  # before which names the rest of the pattern may begin
+        for part in pattern[:-1]:
             if part == "**":
-                regex += ".+" if last else "(?:[^/]+/)*"
+                places = set(range(min(places), len(names)))
             else:
-                regex += _translate_name(part) + ("" if last else "/")
-        return "(?:%s)(?:/.*)?\\Z" % regex
+                places = {at + 1 for at in places if at < len(names) and part.match(names[at])}
+            if not places:
+                return False
+        within = [at for at in places if at < len(names)]
+        return any(last == "**" or last.match(names[at]) for last in pattern[-1:] for at in within)
 
 
-def _translate_name(part: str) -> str:
-    regex, rest = "", part
-    while rest:
-        group = re.match(r"\[(!?)(\]?[^\]]*)\]", rest)
-        if group:
-            letters = group.group(2).replace("\\", "\\\\")
-            regex += ("[^/%s]" if group.group(1) else "[%s]") % letters
-            rest = rest[group.end() :]
-        else:
-            regex += {"*": "[^/]*", "?": "[^/]"}.get(rest[0], re.escape(rest[0]))
-            rest = rest[1:]
-    return regex
+def parts_of(pattern: str) -> "list[str]":
+    """The names of a pattern."""
+    return [part for part in pattern.split("/") if part not in ("", ".")]
+
+
+class Name:
+    """A pattern for one name: *, ?, [a-z] and [!a-z].
+
+    Not one regular expression, which can take for ever when there are many * in it, but one for
+    each piece between them, of a fixed length.
+    """
+
+    def __init__(self, part: str) -> None:
+        pieces: "list[list[str]]" = [[]]
+        for one in self._read(part):
+            if one == "*":
+                pieces.append([])
+            else:
+                pieces[-1].append(one)
+        self._pieces = [(re.compile("".join(piece), re.DOTALL), len(piece)) for piece in pieces]
+
+    def match(self, name: str) -> bool:
+        """Whether it fits: each piece is taken where it is found first."""
+        (first, at), (last, length) = self._pieces[0], self._pieces[-1]
+        if len(self._pieces) == 1:
+            return first.fullmatch(name) is not None
+        end = len(name) - length
+        if end < at or not first.match(name) or not last.match(name, end):
+            return False
+        for piece, _ in self._pieces[1:-1]:
+            found = piece.search(name, at, end)
+            if found is None:
+                return False
+            at = found.end()
+        return True
+
+    @staticmethod
+    def _read(part: str) -> "Iterator[str]":
+        """A * for any number of characters, or the expression of a single one."""
+        while part:
+            group = re.match(r"\[(?:!(.[^\]]*)|([^!][^\]]*))\]", part, re.DOTALL)
+            if group:
+                others, letters = group.groups()
+                yield _one_of(others or letters, others=others is not None)
+            else:
+                yield {"*": "*", "?": "."}.get(part[0], re.escape(part[0]))
+            part = part[group.end() if group else 1 :]
+
+
+def _one_of(letters: str, *, others: bool) -> str:
+    """The expression for one of these letters and ranges, or for any other."""
+    spans = re.findall(r"(.)-(.)|(.)", letters, re.DOTALL)
+    ranges = [(first or one, last or one) for first, last, one in spans]
+    inside = "".join("%s-%s" % tuple(map(re.escape, r)) for r in ranges if r[0] <= r[1])
+    if not inside:
+        return "." if others else r"(?!.)."
+    return ("[^%s]" if others else "[%s]") % inside
 
 
 def stands_still(row: os.stat_result, settled_s: float) -> bool:

@@ -75,7 +75,16 @@ def run_samples(*, run: Run) -> list[dict[str, Any]]:
     key = f"{run_attempt(run=run).task}/samples.jsonl"
     store = log_store()
     lines = store.read(key, 0, store.size(key)).splitlines()
-    return [json.loads(line) for line in lines if line.endswith(b"}")]
+    return [sample for sample in map(_sample, lines) if sample is not None]
+
+
+def _sample(line: bytes) -> dict[str, Any] | None:
+    """What a line of samples says; None for one that is not whole, or was written by a script."""
+    try:
+        sample = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return sample if isinstance(sample, dict) and "t" in sample else None
 
 
 def run_diff(*, run: Run) -> bytes:

@@ -271,9 +271,9 @@ def run_artifacts(*, run: Run) -> QuerySet[Artifact]:
     return run.artifacts.all()
 
 
-def run_metrics(*, run: Run) -> Mapping[str, MetricSeries]:
-    """Its series by name, with their summaries."""
-    return {series.name: series for series in run.series.all()}
+def run_metrics(*, run: Run, most: int | None = None) -> Mapping[str, MetricSeries]:
+    """Its series by name, with their summaries; with `most`, the first of them."""
+    return {series.name: series for series in run.series.all()[:most]}
 
 
 def experiment_list(*, user: User, workspace: Workspace) -> QuerySet[Experiment]:

@@ -34,6 +34,8 @@ from runs.views.stopping import run_stopping
 from studio.pages import PageRequest, is_contributor, page
 
 TAIL_LINES = 20
+METRICS_SHOWN = 200
+"""On the overview; the tab of metrics has all of them."""
 LIVE_TABS = frozenset({"overview", "artifacts", "events", "metrics", "resources"})
 """Tabs whose panel changes while a run goes on; the others never do, or look after themselves."""
 _MARKS = {
@@ -133,7 +135,7 @@ def panel_of(run: Run, tab: str) -> dict[str, Any]:
             "phases": run_phases(run, history),
             "waiting": "" if run_stopping(run) else run_waiting(run=run),
             "advice": _advice(run),
-            "metrics": run_metrics(run=run),
+            "metrics": run_metrics(run=run, most=METRICS_SHOWN),
             "top": top_artifacts(run_artifacts(run=run)),
             "receipt": receipt_sentence(run_attempt(run=run).receipt),
         }

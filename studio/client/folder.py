@@ -44,6 +44,7 @@ MAX_BYTES = 1 << 30
 MAX_FILES = 20_000
 MAX_DEPTH = 100
 """Folders in folders; more are a mistake or an attack."""
+MAX_NAME_BYTES = 255
 MAX_LINK_HOPS = 40
 """As many links in a row as the kernel follows."""
 
@@ -159,7 +160,7 @@ def readable_size(size: float) -> str:
 def name_trouble(path: str) -> str | None:
     """What is wrong with the characters of a path, as a sentence."""
     if not _UNFIT.search(path):
-        return None
+        return _length_trouble(path)
     if _SURROGATE.search(path):
         what = "is not UTF-8"
     elif "\n" in path:
@@ -167,6 +168,16 @@ def name_trouble(path: str) -> str | None:
     else:
         what = "contains a control character"
     return f"The name {path!a} {what}: rename it, or {_IGNORE_IT}."
+
+
+def _length_trouble(path: str) -> str | None:
+    """What no disk could hold, though an archive can."""
+    if len(path) * 4 > MAX_NAME_BYTES:  # else it is short enough however it is written
+        for name in path.split("/"):
+            if len(name.encode()) > MAX_NAME_BYTES:
+                told = f"The name '{name[:60]}…' is longer than {MAX_NAME_BYTES} bytes"
+                return f"{told}: shorten it, or {_IGNORE_IT}."
+    return None
 
 
 def link_trouble(path: str, target: str, links: Mapping[str, str]) -> str | None:

@@ -231,7 +231,7 @@ def test_metrics_events_and_samples(member: Caller, run: Run) -> None:
     assert member.get(f"/runs/{run.pk}/metrics/val/r2").json == []
     assert [event["text"] for event in member.get(f"/runs/{run.pk}/events").json] == ["Something."]
     sample = b'{"t": 1.5, "rss_bytes": 10}\n'
-    log_store().append(f"run/{run.pk}/1/samples.jsonl", 0, sample + b'{"t": 2')
+    log_store().append(f"run/{run.pk}/1/samples.jsonl", 0, b"xx}\n[1]\n" + sample + b'{"t": 2')
     assert member.get(f"/runs/{run.pk}/samples").json == [{"t": 1.5, "rss_bytes": 10}]
 
 

@@ -153,8 +153,11 @@ def test_nobody_is_not_let_in(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "no json", "[]", "7", '{"follow": 7}', '{"follow": "run/x"}', '{"log": null}']
-)
+    "text",
+    ["", "no json", "[]", "[" * 100_000, "7", '{"follow": 7}', '{"follow": "run/x"}',
+     '{"log": null}'],
+    ids=lambda text: text[:20],
+)  # fmt: skip
 def test_what_is_not_understood_is_said(alice: User, text: str) -> None:
     async def conversation(socket: Socket) -> Any:
         await socket.send(text)

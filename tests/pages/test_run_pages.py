@@ -12,7 +12,7 @@ from django.utils import timezone
 from compute.models import ComputeTarget
 from environments.models import Build, Lock
 from runs.logs import LogStore
-from runs.models import Artifact, Attempt, Run, RunEvent
+from runs.models import Artifact, Attempt, MetricSeries, Run, RunEvent
 from runs.stores import blob_store, log_store
 from tests.api.conftest import MakeRun
 from tests.pages.conftest import end
@@ -69,6 +69,14 @@ def test_metrics_show_their_last_value(member: Visitor, told: Run) -> None:
     page = member.get(f"/runs/{told.pk}/")
     assert "items 0.5 0.1 0.9 3" in page.text
     assert "good <enough>" in page.text
+
+
+def test_of_very_many_metrics_the_first_are_on_the_overview(member: Visitor, told: Run) -> None:
+    MetricSeries.objects.bulk_create(MetricSeries(run=told, name=f"m{n}") for n in range(1000))
+    for part in ("", "live/?tab=overview"):
+        page = member.get(f"/runs/{told.pk}/{part}")
+        assert "last values of the first 200 of 1,001" in page.text
+        assert page.html.count('<td class="mono">m') < 200
 
 
 @pytest.mark.parametrize(

@@ -217,7 +217,8 @@ def test_outputs_that_lie_behind_a_link_are_not_passed_over_in_silence(finished:
 
 
 def test_a_log_whose_name_is_no_text_is_a_new_file_and_no_stream(finished: Target) -> None:
-    (finished.folder("t-1") / "code" / "logs" / os.fsdecode(b"\xff.txt")).write_bytes(b"odd")
+    logs = finished.folder("t-1") / "code" / "logs"
+    (logs / os.fsdecode(b"\xff.txt")).write_bytes(b"odd")
     answer = finished.session().ask("collect", name="t-1", patterns=["outputs/**"])["payload"]
     assert {"path": "logs/\udcff.txt", "size": 3} in answer["extra"]
 
@@ -267,6 +268,15 @@ def test_a_changed_file_gets_its_new_hash(finished: Target) -> None:
         ("[!a].x", ["b.x"], ["a.x", "/.x"]),
         ("a/**/z", ["a/z", "a/b/z", "a/b/c/z", "a/z/deeper"], ["a/b", "z"]),
         ("odd(name)+.txt", ["odd(name)+.txt"], ["oddname.txt"]),
+        ("*b*c", ["abbcc", "bc"], ["abcb", "cb"]),
+        ("[z-a]*", [], ["z", "a", "-"]),
+        ("[]a-]x[", ["]x[", "ax[", "-x["], ["bx[", "x["]),
+        ("[!]", ["[!]"], ["a", "!"]),
+        ("[!]]", ["a", "\n"], ["]", "ab"]),
+        ("a/**/b/**", ["a/b/c", "a/b/b/b"], ["a/b", "a/c/c"]),
+        # in time, too: as regular expressions these take longer than there is
+        ("*a" * 20 + "*b", ["a" * 20 + "b"], ["a" * 240]),
+        ("**/" * 12 + "q", ["a/" * 60 + "q"], ["a/" * 60 + "z"]),
     ],
 )
 def test_patterns(pattern: str, yes: list[str], no: list[str]) -> None:

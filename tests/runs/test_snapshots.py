@@ -122,6 +122,7 @@ def test_an_entry_of_another_shape_is_refused(item: object) -> None:
         ("./a", "not a plain path"),
         ("a/", "not a plain path"),
         ("a\nb", "line break"),
+        ("x/" + "é" * 128, "longer than 255 bytes"),
         ("a\0b", "control character"),
         ("a\ud800", "not UTF-8"),
         ("/".join("d" * 200), "too deep"),

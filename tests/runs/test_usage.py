@@ -53,7 +53,13 @@ def test_each_gpu_is_a_line_also_when_it_comes_late() -> None:
     assert (found["GPU use"].limit, found["GPU memory"].limit) == (100, 80)
 
 
-@pytest.mark.parametrize("torn", [b"", b'{"t": 1, "cpu', b"[]", b"3", b"{}"])
+@pytest.mark.parametrize(
+    "torn", [
+        b"", b'{"t": 1, "cpu', b"[]", b"3", b"{}", b'{"t": null}', b'{"t": NaN}',
+        b'{"t": 1, "gpus": 3}', b'{"t": 1, "gpus": [{"index": 1e999}]}',
+        b'{"t": 1, "rss_bytes": [1]}',
+    ],
+)  # fmt: skip
 def test_a_torn_sample_costs_no_other(torn: bytes) -> None:
     good = lines({"t": 1.0, "cpu_percent": 1.0})
     assert list(read_usage([*good, torn]).times) == [1.0]
