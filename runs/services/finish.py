@@ -35,6 +35,8 @@ SETTLED_S = 10.0
 """An output that stood still for so long is collected while the run goes on."""
 _TAIL_BYTES = 64 * 1024
 _FULL_BYTES = 1024 * 1024
+_TO_BE_ASKED = frozenset({"host_shutdown", "out_of_memory"})
+"""Reasons in a target's record of which the place may know more."""
 _NO_SPACE = "No space left on device"
 _DISK_FULL = (
     "The disk of the target was full when the command ended: free some space there, then run it "
@@ -165,9 +167,13 @@ def _receive(attempt_id: int) -> int | None:
 def _release(attempt: Attempt, launcher: Launcher) -> None:
     """Let the place give up what it holds, once it has told what only it knows of the end."""
     handle, exited = attempt.handle or {"name": attempt.folder}, attempt.exited or {}
-    if exited.get("reason") == "host_shutdown":
-        told = launcher.witness(handle)
-        attempt.exited = {**exited, "reason": told.reason, "error": told.sentence}
+    if exited.get("reason") in _TO_BE_ASKED:
+        told = launcher.witness(handle, reason=exited["reason"])
+        attempt.exited = {
+            **exited,
+            "reason": told.reason,
+            "error": told.sentence or exited.get("error"),
+        }
         attempt.end_reason = end_reason(attempt.exited, rebooted=False)
         Attempt.objects.filter(pk=attempt.pk).update(
             exited=attempt.exited, end_reason=attempt.end_reason
