@@ -182,7 +182,10 @@ def _release(attempt: Attempt, launcher: Launcher) -> None:
 
 
 def attempt_lost(*, attempt: Attempt, text: str) -> None:
-    """End a run whose folder is proven gone from its target; what we have is kept."""
+    """End a run whose folder is proven gone from its target; what we have is kept.
+
+    What may go on there all the same, as a container does, is ended by a worker.
+    """
     with transaction.atomic():
         Attempt.objects.filter(pk=attempt.pk, ended_at=None).update(
             ended_at=timezone.now(), end_reason=EndReason.TARGET_LOST
@@ -191,7 +194,20 @@ def attempt_lost(*, attempt: Attempt, text: str) -> None:
     attempt.refresh_from_db()
     _seal_without_target(attempt)
     _conclude(attempt, Collected())
+    enqueue("runs.jobs.release", attempt.pk)
     enqueue("runs.jobs.dispatch", attempt.run.target_id)
+
+
+def attempt_release(*, attempt_id: int) -> None:
+    """Have the target give up what it holds of an attempt that is over; else it is a leftover."""
+    attempt = Attempt.objects.select_related("run__target").get(pk=attempt_id)
+    if not attempt.run.is_final:
+        return
+    try:
+        with session_for(target_place(target=attempt.run.target)) as session:
+            _release(attempt, session.place.launcher(session))
+    except (TargetUnreachable, TargetRefused, RunnerRefused) as error:
+        log.info("run %s: what its target holds of it stays: %s", attempt.run_id, error)
 
 
 def _seal(attempt: Attempt, session: Session) -> None:
