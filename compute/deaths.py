@@ -13,11 +13,13 @@ from docker.errors import NotFound
 from compute.containers import TASK, VOLUME_LABEL, Site
 from compute.launchers.base import Witness
 
-_OURS = frozenset({str(int(signal.SIGUSR1)), "SIGUSR1"})
-"""With what we wake a keeper through the engine, which ends nothing."""
+_KILL = str(int(signal.SIGKILL))
+_OBEYED = (str(int(signal.SIGTERM)), str(int(signal.SIGINT)))
+"""On which a keeper ends its command."""
 _SIGNALS = 128
 """An exit status above it tells of a signal."""
-_LOST, _STOPPED, _RESTARTED = "keeper_lost", "stopped_outside", "host_restarted"
+_LOST, _MEMORY = "keeper_lost", "out_of_memory"
+_STOPPED, _RESTARTED = "stopped_outside", "host_restarted"
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,17 @@ class _Evidence:
     kills: tuple[tuple[datetime, str], ...]
     """When it sent the container which signal; it forgets that when it is started anew."""
     is_destroyed: bool
+    is_updated: bool
+    """Whether somebody changed its limits."""
 
-    def stranger_sent(self) -> str:
-        """The last signal that somebody had the engine send; "" when none is known.
+    def stranger_sent(self, *signals: str) -> str:
+        """The first of these signals that somebody had the engine send; "" when none is known.
 
         An engine that finds a container alive as it starts ends it too, before it is up.
         """
         since = self.up_since
         sent = [number for at, number in self.kills if since is not None and at > since]
-        return sent[-1] if sent else ""
+        return next((number for number in sent if number in signals), "")
 
     def is_restarted_since(self, state: Mapping[str, Any]) -> bool:
         """Whether the engine was started after the end of a container, which may go on yet."""
@@ -51,7 +55,7 @@ class _Evidence:
 def container_stopped(site: Site, task: str, found: Mapping[str, Any] | None) -> Witness:
     """Who told a task to end by a signal that was none of ours, which its keeper has obeyed."""
     evidence = _gather(site, task, found)
-    if sent := evidence.stranger_sent():
+    if sent := evidence.stranger_sent(*_OBEYED):
         sentence = (
             f"Somebody had the engine stop its container (signal {sent}, as by 'docker stop'); "
             "the engine itself went on."
@@ -69,15 +73,15 @@ def container_stopped(site: Site, task: str, found: Mapping[str, Any] | None) ->
 def container_died(site: Site, task: str, found: Mapping[str, Any] | None) -> Witness:
     """Why a container is dead that left no record of how its command ended."""
     evidence = _gather(site, task, found)
-    sent = evidence.stranger_sent()
     if found is None:
-        return _removed(evidence, sent)
+        return _removed(evidence)
     state = found["State"]
-    if sent:
+    if sent := evidence.stranger_sent(_KILL):
         sentence = f"Somebody had the engine kill its container (signal {sent})"
         return Witness(_STOPPED, f"{sentence}; the engine itself went on.")
     if state["OOMKilled"]:
-        return Witness("out_of_memory", "The container used more memory than it may.")
+        sentence = _memory_told(evidence, found) or "The container used more memory than it may."
+        return Witness(_MEMORY, sentence)
     if evidence.is_restarted_since(state):
         return Witness(_RESTARTED, "")
     code = int(state["ExitCode"])
@@ -91,8 +95,25 @@ def container_died(site: Site, task: str, found: Mapping[str, Any] | None) -> Wi
     return Witness(_LOST, sentence)
 
 
-def _removed(evidence: _Evidence, sent: str) -> Witness:
-    if sent and evidence.is_destroyed:
+def container_starved(site: Site, task: str, found: Mapping[str, Any] | None) -> Witness:
+    """Whether what a task lacked in memory was taken from its container while it ran."""
+    if found is None:
+        return Witness(_MEMORY, "")
+    return Witness(_MEMORY, _memory_told(_gather(site, task, found), found))
+
+
+def _memory_told(evidence: _Evidence, found: Mapping[str, Any]) -> str:
+    limit = found["HostConfig"]["Memory"]
+    if not (evidence.is_updated and limit):
+        return ""
+    return (
+        "Somebody changed the limits of its container while the command ran ('docker update'), "
+        f"which may use {limit / (1 << 20):.0f} MiB of memory since, and needed more."
+    )
+
+
+def _removed(evidence: _Evidence) -> Witness:
+    if evidence.is_destroyed and evidence.stranger_sent(_KILL):
         sentence = "Somebody removed its container from the engine while the command ran."
     else:
         sentence = (
@@ -105,22 +126,26 @@ def _removed(evidence: _Evidence, sent: str) -> Witness:
 def _gather(site: Site, task: str, found: Mapping[str, Any] | None) -> _Evidence:
     began_at, helper_at = _bridge_made_at(site), _helper_started_at(site)
     known = [at for at in (began_at, helper_at) if at is not None]
-    kills, is_destroyed = [], False
+    kills, actions = [], set()
     label = [f"{VOLUME_LABEL}={site.volume}", f"{TASK}={task}"]
     for event in _events(site, {"container": [found["Id"]]} if found else {"label": label}):
-        if event["Action"] == "destroy":
-            is_destroyed = True
-        sent = event["Actor"]["Attributes"].get("signal", "")
-        if event["Action"] == "kill" and sent not in _OURS:
+        actions.add(event["Action"])
+        if event["Action"] == "kill":
             at = datetime.fromtimestamp(event["timeNano"] / 1e9).astimezone()
-            kills.append((at, sent))
-    return _Evidence(began_at, min(known, default=None), tuple(kills), is_destroyed)
+            kills.append((at, event["Actor"]["Attributes"].get("signal", "")))
+    return _Evidence(
+        began_at=began_at,
+        up_since=min(known, default=None),
+        kills=tuple(kills),
+        is_destroyed="destroy" in actions,
+        is_updated="update" in actions,
+    )
 
 
 def _events(site: Site, whose: Mapping[str, list[str]]) -> list[Mapping[str, Any]]:
     """What the engine remembers of a container: by its id, or when it is gone by its labels."""
     api = site.engine.api
-    filters = {"type": "container", "event": ["kill", "destroy"], **whose}
+    filters = {"type": "container", "event": ["kill", "destroy", "update"], **whose}
     now = _moment(api.info()["SystemTime"]).timestamp()  # later than that, and it would wait
     return list(api.events(since="1", until=f"{now:.6f}", filters=filters, decode=True))
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from environments.services import build_settle, targets_to_clean
 from runs.services.deliver import delivery_send
 from runs.services.dispatch import target_dispatch
-from runs.services.finish import attempt_collect, attempt_settle, target_stop_run
+from runs.services.finish import (
+    attempt_collect,
+    attempt_release,
+    attempt_settle,
+    target_stop_run,
+)
 from runs.services.imports import import_run, imports_prune
 from runs.services.move import runs_wake
 from runs.services.retention import studio_prune, trash_empty
@@ -27,6 +32,11 @@ def collect(attempt_id: int) -> None:
 def settle(attempt_id: int) -> None:
     """Ask the target itself about an attempt that its runner cannot see."""
     attempt_settle(attempt_id=attempt_id)
+
+
+def release(attempt_id: int) -> None:
+    """End what goes on of an attempt that is over."""
+    attempt_release(attempt_id=attempt_id)
 
 
 def settle_build(build_id: int) -> None:

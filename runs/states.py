@@ -161,8 +161,8 @@ ENDINGS: dict[EndReason, Ending] = {
     EndReason.TARGET_LOST: Ending(
         Status.FAILED,
         Retry.AGAIN,
-        "The run's folder is gone from the target, or an admin gave the target up: run it again "
-        "on another target.",
+        "The run's folder is gone from its target, so nobody can know how it ended. What was "
+        "stored of the log is kept: run it again, here or on another target.",
     ),
     EndReason.PREEMPTED: Ending(
         Status.FAILED, Retry.AGAIN, "The target took its resources back: run it again."

@@ -249,8 +249,8 @@ class LauncherInFront:
     def settle(self, handle: Handle) -> str:
         return self.behind.settle(handle)
 
-    def witness(self, handle: Handle) -> Witness:
-        return self.behind.witness(handle)
+    def witness(self, handle: Handle, *, reason: str) -> Witness:
+        return self.behind.witness(handle, reason=reason)
 
     def release(self, handle: Handle) -> None:
         self.behind.release(handle)

@@ -98,11 +98,12 @@ class Launcher(Protocol):
         """
         ...
 
-    def witness(self, handle: Handle) -> Witness:
-        """Who told an ended task to end by a signal that was none of ours.
+    def witness(self, handle: Handle, *, reason: str) -> Witness:
+        """What the place knows of the end of a task beyond the reason in its own record.
 
-        For when its record says no more than that; where the place cannot prove it, the sentence
-        names all that it may have been. To be asked before `release`.
+        That is `host_shutdown` (a signal that was none of ours told it to end: who sent it?) or
+        `out_of_memory`. Where the place cannot prove it, the sentence names all that it may have
+        been. To be asked before `release`.
         """
         ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import struct
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from uv import find_uv_bin
 
 from compute.answers import RunnerRefused
 from compute.containers import ROOT, Site, data_mount
-from compute.deaths import container_died, container_stopped
+from compute.deaths import container_died, container_starved, container_stopped
 from compute.launchers.base import Handle, LaunchSpec, Report, Witness
 from compute.transports.base import TargetRefused
 
@@ -85,7 +86,7 @@ class DockerLauncher:
     def stop(self, handle: Handle, *, grace_s: float, reason: str) -> None:
         """As promised by `Launcher`: the keeper ends the tree, and hears of it at once.
 
-        Also one that somebody has paused: it goes on, to its end.
+        Also one that somebody has paused or suspended: it goes on, to its end.
         """
         name = handle["name"]
         self._session.stop(name, reason=reason, grace_s=grace_s)
@@ -94,7 +95,8 @@ class DockerLauncher:
             if found is not None and found["State"]["Paused"]:
                 api.unpause(found["Id"])
             if found is not None:
-                api.kill(found["Id"], "SIGUSR1")
+                for number in (signal.SIGCONT, signal.SIGUSR1):
+                    api.kill(found["Id"], int(number))
 
     def settle(self, handle: Handle) -> str:
         """As promised by `Launcher`, from what the engine says of the container."""
@@ -110,11 +112,12 @@ class DockerLauncher:
             self._conclude(handle, found)
         return ""
 
-    def witness(self, handle: Handle) -> Witness:
+    def witness(self, handle: Handle, *, reason: str) -> Witness:
         """As promised by `Launcher`, from what the engine remembers."""
         name = handle["name"]
+        ask = container_starved if reason == "out_of_memory" else container_stopped
         with self._site.engine.reached():
-            return container_stopped(self._site, name, self._site.state(name))
+            return ask(self._site, name, self._site.state(name))
 
     def release(self, handle: Handle) -> None:
         """As promised by `Launcher`: the container goes, with what was written beside the folder.

@@ -57,9 +57,11 @@ class ProcessLauncher:
         del handle
         return ""
 
-    def witness(self, handle: Handle) -> Witness:
+    def witness(self, handle: Handle, *, reason: str) -> Witness:
         """As promised by `Launcher`: a machine that went down has another boot id afterwards."""
         name = handle["name"]
+        if reason != "host_shutdown":
+            return Witness(reason, "")
         if self._session.look([name])[name].rebooted:
             return Witness("host_restarted", "")
         sentence = (

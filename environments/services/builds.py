@@ -57,13 +57,13 @@ _TIME_LIMIT_S = 7200
 _GRACE_S = 5
 _UNLEASED = Q(lease_until=None) | Q(lease_until__lt=Now())
 
-_AGAIN = "The next run builds it again."
-_FROM_OUTSIDE = {
+AGAIN = "The next run builds it again."
+FROM_OUTSIDE = {
     "host_shutdown": (
         "It was told to end from outside Runyard: somebody stopped it, or the target or its engine "
-        f"was going down. {_AGAIN}"
+        f"was going down. {AGAIN}"
     ),
-    "host_restarted": f"The target or its engine stopped or restarted meanwhile. {_AGAIN}",
+    "host_restarted": f"The target or its engine stopped or restarted meanwhile. {AGAIN}",
 }
 """What is said of a build that something else than Runyard ended, by the reason in its record."""
 
@@ -309,9 +309,10 @@ def build_finished(
     """
     build.refresh_from_db(fields=["cancel_requested_at"])
     status, error = _outcome(build, exited, log_tail)
-    if status == Build.Status.READY and leaves_container(build):
+    is_told_to_end = status == Build.Status.FAILED and _reason(exited) == "host_shutdown"
+    if (status == Build.Status.READY or is_told_to_end) and leaves_container(build):
         running = Build.objects.filter(pk=build.pk, status=Build.Status.RUNNING)
-        running.update(receipt=dict(receipt))
+        running.update(receipt=dict(receipt), error=error)  # for the engine knows who told it
         enqueue("environments.jobs.store", build.pk)
         return
     with transaction.atomic():
@@ -355,9 +356,13 @@ def _outcome(
         return Build.Status.FAILED, "Nobody saw how it ended: the next run builds it again."
     if exited.get("reason") == "timed_out":
         return Build.Status.FAILED, f"It took longer than {_TIME_LIMIT_S // 60} minutes."
-    told = _FROM_OUTSIDE.get(exited.get("reason") or "")
+    told = FROM_OUTSIDE.get(_reason(exited))
     said = exited.get("error") or told or build_error(log_tail) or "It said nothing of why."
     return Build.Status.FAILED, str(said)
+
+
+def _reason(exited: Mapping[str, Any] | None) -> str:
+    return str((exited or {}).get("reason") or "")
 
 
 def _move(

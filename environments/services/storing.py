@@ -14,11 +14,14 @@ from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from compute.images import EngineImages
 from compute.session import RunnerRefused, Session, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.models import Build
 from environments.services.builds import (
+    AGAIN,
     ENDED,
+    FROM_OUTSIDE,
     build_folder,
     build_handle,
     build_place,
@@ -46,7 +49,7 @@ def build_store(*, build_id: int) -> None:
         with _lease(build) as is_mine:
             if is_mine:
                 with session_for(build_place(build)) as session:
-                    build.refresh_from_db(fields=["status", "receipt", "handle"])
+                    build.refresh_from_db(fields=["status", "receipt", "handle", "error"])
                     _store(build, session)
     except (TargetUnreachable, TargetRefused, RunnerRefused) as error:
         log.info("build %s: what it made waits to be stored: %s", build_id, error)
@@ -56,15 +59,23 @@ def _store(build: Build, session: Session) -> None:
     is_over = build.status == Build.Status.RUNNING and build.receipt is not None
     images = session.place.images
     if is_over and leaves_container(build) and images is not None:
-        try:
-            images.commit(task=build_folder(build), key=build.key)
-        except TargetRefused as error:
-            build_stored(build=build, error=str(error))
-        else:
-            build_stored(build=build)
+        build_stored(build=build, error=_commit(build, session, images))
         build.refresh_from_db(fields=["status"])
     if build.status in ENDED:
         _clear(build, session)
+
+
+def _commit(build: Build, session: Session, images: EngineImages) -> str:
+    """Make an image of what it made: why that cannot be, "" when it is done."""
+    if build.error:  # something told it to end, and the engine may know who
+        launcher = session.place.launcher(session)
+        told = launcher.witness(build_handle(build), reason="host_shutdown")
+        return f"{told.sentence} {AGAIN}" if told.sentence else FROM_OUTSIDE[told.reason]
+    try:
+        images.commit(task=build_folder(build), key=build.key)
+    except TargetRefused as error:
+        return str(error)
+    return ""
 
 
 def _clear(build: Build, session: Session) -> None:

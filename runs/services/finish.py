@@ -35,6 +35,8 @@ SETTLED_S = 10.0
 """An output that stood still for so long is collected while the run goes on."""
 _TAIL_BYTES = 64 * 1024
 _FULL_BYTES = 1024 * 1024
+_TO_BE_ASKED = frozenset({"host_shutdown", "out_of_memory"})
+"""Reasons in a target's record of which the place may know more."""
 _NO_SPACE = "No space left on device"
 _DISK_FULL = (
     "The disk of the target was full when the command ended: free some space there, then run it "
@@ -165,9 +167,13 @@ def _receive(attempt_id: int) -> int | None:
 def _release(attempt: Attempt, launcher: Launcher) -> None:
     """Let the place give up what it holds, once it has told what only it knows of the end."""
     handle, exited = attempt.handle or {"name": attempt.folder}, attempt.exited or {}
-    if exited.get("reason") == "host_shutdown":
-        told = launcher.witness(handle)
-        attempt.exited = {**exited, "reason": told.reason, "error": told.sentence}
+    if exited.get("reason") in _TO_BE_ASKED:
+        told = launcher.witness(handle, reason=exited["reason"])
+        attempt.exited = {
+            **exited,
+            "reason": told.reason,
+            "error": told.sentence or exited.get("error"),
+        }
         attempt.end_reason = end_reason(attempt.exited, rebooted=False)
         Attempt.objects.filter(pk=attempt.pk).update(
             exited=attempt.exited, end_reason=attempt.end_reason
@@ -176,7 +182,10 @@ def _release(attempt: Attempt, launcher: Launcher) -> None:
 
 
 def attempt_lost(*, attempt: Attempt, text: str) -> None:
-    """End a run whose folder is proven gone from its target; what we have is kept."""
+    """End a run whose folder is proven gone from its target; what we have is kept.
+
+    What may go on there all the same, as a container does, is ended by a worker.
+    """
     with transaction.atomic():
         Attempt.objects.filter(pk=attempt.pk, ended_at=None).update(
             ended_at=timezone.now(), end_reason=EndReason.TARGET_LOST
@@ -185,7 +194,20 @@ def attempt_lost(*, attempt: Attempt, text: str) -> None:
     attempt.refresh_from_db()
     _seal_without_target(attempt)
     _conclude(attempt, Collected())
+    enqueue("runs.jobs.release", attempt.pk)
     enqueue("runs.jobs.dispatch", attempt.run.target_id)
+
+
+def attempt_release(*, attempt_id: int) -> None:
+    """Have the target give up what it holds of an attempt that is over; else it is a leftover."""
+    attempt = Attempt.objects.select_related("run__target").get(pk=attempt_id)
+    if not attempt.run.is_final:
+        return
+    try:
+        with session_for(target_place(target=attempt.run.target)) as session:
+            _release(attempt, session.place.launcher(session))
+    except (TargetUnreachable, TargetRefused, RunnerRefused) as error:
+        log.info("run %s: what its target holds of it stays: %s", attempt.run_id, error)
 
 
 def _seal(attempt: Attempt, session: Session) -> None:

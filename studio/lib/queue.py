@@ -33,6 +33,7 @@ JOBS = {
     "runs.jobs.dispatch": 3600,
     "runs.jobs.import_source": 1800,
     "runs.jobs.prune": 4 * 3600,
+    "runs.jobs.release": 60,
     "runs.jobs.settle": 60,
     "runs.jobs.settle_build": 60,
     "runs.jobs.stop": 60,

@@ -53,9 +53,9 @@ def test_a_keeper_that_somebody_told_to_end_leaves_both_answers_open(
     handle = launcher.launch(task(ON_AND_ON, tmp_path))
     os.kill(handle["pid"], signal.SIGTERM)
     eventually(lambda: session.look(["t1"])["t1"].exited, what="the end")
-    told = launcher.witness(handle)
+    told = launcher.witness(handle, reason="host_shutdown")
     assert told.reason == "stopped_outside"
     assert "somebody on the target stopped it, or the target was going down" in told.sentence
     keeper = Path(place.root) / "tasks/t1/keeper.json"
     keeper.write_text(keeper.read_text().replace(handle["boot_id"], "0" * 36))
-    assert launcher.witness(handle).reason == "host_restarted"
+    assert launcher.witness(handle, reason="host_shutdown").reason == "host_restarted"

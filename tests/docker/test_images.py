@@ -407,6 +407,19 @@ def test_a_paused_build_says_so_and_ends_with_its_container_when_canceled(
     assert not workshop.containers("build")
 
 
+def test_a_build_whose_container_somebody_stopped_says_so(
+    workshop: Workshop, packages: Path, engine: DockerEngine
+) -> None:
+    publish(packages, "tooslow")
+    version = workshop.version("mine", kind="requirements", requirements="tooslow\n")
+    build = workshop.building(version)
+    eventually(lambda: b"Installing" in workshop.log(build), timeout_s=30)
+    engine.api.stop(workshop.containers("build")[0]["Id"])
+    assert workshop.finish(build).status == Build.Status.FAILED
+    assert build.error.startswith("Somebody had the engine stop its container (signal 15")
+    assert not workshop.containers("build")
+
+
 def test_an_own_image_is_used_as_it_is_and_stays_the_same(
     workshop: Workshop, engine: DockerEngine
 ) -> None:

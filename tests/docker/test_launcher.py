@@ -140,6 +140,28 @@ def test_too_much_memory_ends_as_out_of_memory(
     exited = ended(session).exited
     assert exited is not None
     assert exited["reason"] == "out_of_memory"
+    assert launcher.witness({"name": "t1"}, reason="out_of_memory").sentence == ""
+
+
+def test_memory_that_somebody_took_from_a_container_is_told(
+    engine: DockerEngine, session: Session, site: SharingSite, seen: Path
+) -> None:
+    hungry = (
+        f"import os, time\nwhile not os.path.exists({str(seen / 'go')!r}): time.sleep(0.02)\n"
+        "os.write(1, b'eating'); x = bytearray(200 << 20)"
+    )
+    spec = LaunchSpec(name="t1", spec={"argv": ["python3", "-c", hungry], "cwd": "code"})
+    launcher = launched(session, site, spec)
+    little = {"mem_limit": 64 << 20, "memswap_limit": 64 << 20}
+    engine.api.update_container(site.container_name("t1"), **little)
+    (seen / "go").touch()
+    eventually(lambda: not launcher.alive({"name": "t1"}), timeout_s=20)
+    launcher.settle({"name": "t1"})
+    exited = ended(session).exited
+    assert exited is not None
+    assert exited["reason"] == "out_of_memory"
+    told = launcher.witness({"name": "t1"}, reason="out_of_memory")
+    assert "('docker update'), which may use 64 MiB" in told.sentence
 
 
 def test_a_container_that_somebody_removed_is_told_from_a_script_that_failed(
@@ -177,13 +199,14 @@ def test_a_container_that_was_killed_past_its_engine_is_blamed_on_nobody(
     assert "by its machine, as when memory is short, or by somebody there" in exited["error"]
 
 
-def test_a_container_with_another_name_is_the_same_to_us(
+def test_a_renamed_suspended_paused_container_is_the_same_to_us(
     engine: DockerEngine, session: Session, site: SharingSite, seen: Path
 ) -> None:
     launcher = launched(session, site, task(ON_AND_ON, seen))
     eventually(lambda: text_of(seen / "pid"))
     engine.api.rename(site.container_name("t1"), "somebodys")
     assert launcher.alive({"name": "t1"})
+    engine.api.kill("somebodys", "SIGSTOP")
     engine.api.pause("somebodys")
     assert "'docker unpause somebodys'" in launcher.settle({"name": "t1"})
     launcher.stop({"name": "t1"}, grace_s=10, reason="canceled_by_user")
@@ -244,7 +267,7 @@ def test_a_container_that_is_stopped_from_outside_ends_its_command_in_order(
     exited = ended(session).exited
     assert exited is not None
     assert (exited["status"], exited["reason"]) == ({"exited": 3}, "host_shutdown")
-    told = launcher.witness({"name": "t1"})
+    told = launcher.witness({"name": "t1"}, reason="host_shutdown")
     assert told.reason == "stopped_outside"
     assert "Somebody had the engine stop its container (signal 15" in told.sentence
 
@@ -258,7 +281,7 @@ def test_a_keeper_that_was_told_to_end_past_its_engine_leaves_both_answers_open(
     exited = ended(session).exited
     assert exited is not None
     assert exited["reason"] == "host_shutdown"
-    told = launcher.witness({"name": "t1"})
+    told = launcher.witness({"name": "t1"}, reason="host_shutdown")
     assert told.reason == "stopped_outside"
     assert "somebody stopped it, or its engine or the machine was going down" in told.sentence
 

@@ -16,10 +16,10 @@ from compute.services import target_delete, target_place
 from compute.session import session_for
 from environments.models import Build
 from runs.models import Attempt
-from runs.services import leftovers
+from runs.services import finish, leftovers
 from runs.services.leftovers import leftovers_clean, leftovers_find
 from runs.services.retention import run_purge
-from runs.states import Status
+from runs.states import EndReason, Status
 from studio.models import User
 from studio.services import instance_key
 from tests.compute.records import make_run
@@ -110,6 +110,27 @@ def test_what_belongs_to_nothing_goes_and_what_is_anothers_stays(
     for name in (living, busy, foreign):
         api.remove_container(name, force=True)
     assert leftovers_find(user=alice, target=target) == []
+
+
+def test_a_run_that_lost_its_folder_leaves_no_container_that_goes_on(
+    workshop: Workshop, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(finish, "enqueue", lambda *words: asked.append(words))
+    monkeypatch.setattr(finish, "push", lambda *words: None)
+    run = make_run(workshop.target, status=Status.RUNNING)
+    task = f"{instance_key()}-run-{run.pk}-1"
+    attempt = Attempt.objects.create(run=run, folder=task)
+    contain(site_of(workshop.target), task, seconds=600)
+    finish.attempt_release(attempt_id=attempt.pk)
+    assert workshop.containers("run"), "it is not over yet"
+    finish.attempt_lost(attempt=attempt, text="The run's folder is gone from the target.")
+    assert ("runs.jobs.release", attempt.pk) in asked
+    finish.attempt_release(attempt_id=attempt.pk)
+    assert not workshop.containers("run")
+    run.refresh_from_db()
+    assert (run.status, run.end_reason) == (Status.FAILED, EndReason.TARGET_LOST)
+    assert run.error.startswith("The run's folder is gone from its target, so nobody can know")
 
 
 def test_deleting_a_run_clears_its_folder_and_its_container(
