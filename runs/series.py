@@ -104,7 +104,8 @@ def cut(x: Floats, values: Floats, window: Window) -> Cut:
     first = min(first - 1, int(np.searchsorted(places, bucket_start(low, width))))
     end = int(np.searchsorted(places, bucket_start(high, width) + width))
     shown = slice(max(0, first), max(behind + 1, end))
-    return _bucketed(x[shown], places[shown], values[shown], width)
+    starts = _starts(places[shown], low, high, width)
+    return _bucketed(x[shown], values[shown], starts, width)
 
 
 def cut_tail(x: Floats, values: Floats, window: Window, seen: Seen, skipped: int) -> Cut | None:
@@ -133,7 +134,8 @@ def _tail(x: Floats, values: Floats, window: Window, seen: Seen, skipped: int) -
         return None
     x, values = _in_order(x, values)
     start = int(np.searchsorted(x, border))
-    return _bucketed(x[start:], x[start:], values[start:], seen.width)
+    x, values = x[start:], values[start:]
+    return _bucketed(x, values, _starts(x, border, end, seen.width), seen.width)
 
 
 def _in_order(x: Floats, values: Floats) -> tuple[Floats, Floats]:
@@ -151,16 +153,26 @@ def _whole(x: Floats, values: Floats) -> Cut:
     return Cut(0.0, x, shown, shown, shown, shown, odd, len(odd))
 
 
-def _bucketed(x: Floats, places: Floats, values: Floats, width: float) -> Cut:
-    numbers = np.floor(places / width)
-    starts = np.concatenate([[0], np.flatnonzero(numbers[1:] != numbers[:-1]) + 1])
+def _starts(places: Floats, low: float, high: float, width: float) -> NDArray[np.int64]:
+    """Which points begin a bucket: the first one, and the first at each border of the span."""
+    border = bucket_start(low, width)
+    count = int(math.floor(high / width) - border / width) + 2
+    with np.errstate(over="ignore"):
+        borders = border + width * np.arange(count)
+    found = np.searchsorted(places, borders)
+    return np.unique(np.concatenate([[0], found[found < len(places)]]))
+
+
+def _bucketed(x: Floats, values: Floats, starts: NDArray[np.int64], width: float) -> Cut:
     ends = np.append(starts[1:], len(x)) - 1
     is_finite = np.isfinite(values)
     counts = np.add.reduceat(is_finite, starts, dtype=np.int64)
     is_empty = counts == 0
+    is_all = bool(is_finite.all())  # then nothing is left out, which would be a copy of them
 
     def of_buckets(function: np.ufunc, instead: float) -> Floats:
-        found: Floats = function.reduceat(np.where(is_finite, values, instead), starts)
+        usable = values if is_all else np.where(is_finite, values, instead)
+        found: Floats = function.reduceat(usable, starts)
         return np.where(is_empty, np.nan, found)
 
     least, most = of_buckets(np.minimum, math.inf), of_buckets(np.maximum, -math.inf)

@@ -1,17 +1,23 @@
 // How charts write numbers, places on their axes, and amounts.
 import { duration } from "./time-ago.js";
 
-const WITH_COMMAS = new Intl.NumberFormat("en-US"); // made once: it is slow to make
-const TIME_OF_DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
-const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
-const MINUTE = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const SECOND = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
+const withCommas = once(() => new Intl.NumberFormat("en-US"));
+const timeOfDay = once(() => new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" }));
+const day = once(() => new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" }));
+const minute = once(() => new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }));
+const second = once(() => new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" }));
 const SIZES = ["B", "kB", "MB", "GB", "TB"];
+
+// Formats are slow to make, the first one a tenth of what opening a page takes: so once, and late.
+function once(make) {
+  let made;
+  return () => (made ??= make());
+}
 
 // Six significant digits, as the table has them.
 export function number(value) {
   if (value === null || value === undefined) return "–";
-  if (Number.isInteger(value) && Math.abs(value) < 1e9) return WITH_COMMAS.format(value);
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return withCommas().format(value);
   return String(Number(value.toPrecision(6)));
 }
 
@@ -32,7 +38,7 @@ export const UNITS = {
 export const PLACES = {
   step: (x) => `step ${number(x)}`,
   relative: (x) => (Math.abs(x) < 60 ? `${x.toFixed(1)} s` : duration(x)),
-  time: (x) => TIME_OF_DAY.format(x * 1000),
+  time: (x) => timeOfDay().format(x * 1000),
 };
 
 function short(value) {
@@ -61,10 +67,10 @@ export const STRIDES = {
 function moment(value, stride) {
   const time = new Date(value * 1000);
   const isDay = stride >= 86400 || time.getHours() + time.getMinutes() + time.getSeconds() === 0;
-  if (isDay) return DAY.format(time);
-  if (stride >= 60) return MINUTE.format(time);
-  const second = SECOND.format(time);
-  return stride >= 1 ? second : `${second.slice(-5)}.${String(time.getMilliseconds()).padStart(3, "0")}`;
+  if (isDay) return day().format(time);
+  if (stride >= 60) return minute().format(time);
+  const whole = second().format(time);
+  return stride >= 1 ? whole : `${whole.slice(-5)}.${String(time.getMilliseconds()).padStart(3, "0")}`;
 }
 
 function clock(seconds) {

@@ -11,6 +11,11 @@
 import { colours, faint, lineColour, lineDash, onTheme } from "./chart-theme.js";
 import { PLACES, STRIDES, TICKS } from "./chart-words.js";
 
+export { number } from "./chart-words.js";
+
+// what draws the lines is no module: it comes by a script of its own, which may be on its way
+if (!window.uPlot) await new Promise((resolve) => document.getElementById("uplot").addEventListener("load", resolve));
+
 const BAND = 2; // lines of their own, below the others, that only bound what is filled
 const FEW_POINTS = 40;
 const FAINT = 0.35;

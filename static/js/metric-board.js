@@ -9,6 +9,7 @@ import { SeriesFeed } from "./series-feed.js";
 const DEFAULTS = { axis: "step", smoothing: 0, logX: false, logY: false };
 const SETTINGS = "runyard.charts";
 const PINNED = Symbol("pinned");
+const MARGIN = 200; // pixels below the screen that count as seen
 
 class MetricBoard extends HTMLElement {
   connectedCallback() {
@@ -21,11 +22,12 @@ class MetricBoard extends HTMLElement {
     this.place = this.querySelector(".chart-groups");
     this.twin = this.querySelector(".twin");
     this.form = this.querySelector(".chart-controls");
-    this.seen = new IntersectionObserver((entries) => this.look(entries), { rootMargin: "200px" });
+    this.seen = new IntersectionObserver((entries) => this.look(entries), { rootMargin: `${MARGIN}px` });
     this.watch = new MutationObserver(() => this.read());
     this.setUpForm();
     setUpViews(this, this.form);
     this.read();
+    this.lookAtOnce();
     this.watch.observe(this.twin, { childList: true, subtree: true });
   }
 
@@ -106,6 +108,15 @@ class MetricBoard extends HTMLElement {
   }
 
   // -- what is looked at
+
+  // The charts that the page opens with: the observer tells of them only after they were painted.
+  lookAtOnce() {
+    const end = innerHeight + MARGIN;
+    for (const card of this.cards.values()) {
+      const { top, bottom } = card.element.getBoundingClientRect();
+      if (bottom > top && bottom > -MARGIN && top < end) card.appear(true);
+    }
+  }
 
   look(entries) {
     for (const { target, isIntersecting } of entries) this.cards.get(target.dataset.name)?.appear(isIntersecting);

@@ -1,10 +1,10 @@
 // The chart of one metric: it fetches what its board looks at, and while the run goes on only
 // what it lacks.
-import { Chart } from "./chart.js";
 import { ChartCard } from "./chart-card.js";
 import { columnsOf } from "./chart-view.js";
-import { number } from "./chart-words.js";
 import { smoothed } from "./smooth.js";
+
+const drawing = import("./chart.js"); // most of the code: it comes while the studio answers
 
 const BUCKET_PARTS = ["x", "last", "min", "max", "mean"];
 
@@ -35,6 +35,7 @@ export class MetricCard extends ChartCard {
   }
 
   appear(isVisible) {
+    if (isVisible === this.isVisible) return;
     this.isVisible = isVisible;
     if (isVisible && (!this.cut || this.isStale || this.row.count !== this.cut.count)) this.refresh();
   }
@@ -68,7 +69,9 @@ export class MetricCard extends ChartCard {
       const have = this.have(settings);
       if (!have) this.columns = columnsOf(this.host);
       const query = `${settings}&px=${this.columns}`;
-      const answer = await this.board.feed.get({ name: this.name, query, have });
+      const asked = this.board.feed.get({ name: this.name, query, have });
+      const [answer, drawn] = await Promise.all([asked, drawing]);
+      this.drawn = drawn;
       if (settings === this.board.query()) this.take(answer, settings);
       else this.isDue = this.isStale = true;
     } catch (error) {
@@ -108,6 +111,7 @@ export class MetricCard extends ChartCard {
 
   draw() {
     const { cut, board } = this;
+    const { Chart, number } = this.drawn;
     const { smoothing, logY } = board.settings;
     const values = cut.mean ?? cut.last;
     const line = smoothing ? smoothed(values, smoothing) : values;
@@ -137,7 +141,7 @@ export class MetricCard extends ChartCard {
       isLogX: logX && axis !== "time",
       lines: [{ label: this.name }],
       band: true,
-      write: number,
+      write: this.drawn.number,
       sync: "metrics",
       view: () => board.view,
       zoom: (from, to) => board.zoom(from, to),

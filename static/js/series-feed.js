@@ -11,7 +11,7 @@ export class SeriesFeed {
   get({ name, query, have = "" }) {
     const key = `${query}&${have ? "tail" : "whole"}`;
     return new Promise((resolve, reject) => {
-      if (!this.waiting.size) setTimeout(() => this.send());
+      if (!this.waiting.size) queueMicrotask(() => this.send()); // a timer would wait for a paint
       if (!this.waiting.has(key)) this.waiting.set(key, []);
       this.waiting.get(key).push({ name, query, have, resolve, reject });
     });

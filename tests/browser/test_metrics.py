@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from tests.browser.axe import findings_in_both_themes
 from tests.browser.conftest import OpenTab
+from tests.browser.intercept import intercept
 from tests.studio_process import Studio
 from tests.waiting import eventually
 
@@ -140,6 +141,21 @@ def test_a_chart_grows_while_its_run_goes_on(
     studio.finished(run)
 
 
+def test_points_are_asked_for_while_what_draws_them_is_on_its_way(
+    long_run: int, open_tab: OpenTab
+) -> None:
+    page = open_tab("/help/")
+    held: list[Route] = []
+    intercept(page, "**/uPlot.iife*.js", lambda route: held.append(route))  # noqa: PLW0108  (Playwright marks it)
+    with page.expect_request(is_series) as first:
+        page.goto(f"/runs/{long_run}/metrics/", wait_until="commit")
+    assert asked(first.value)["keys"] == ["train/loss", "train/odd"]
+    loss = card(page, "train/loss")
+    expect(loss.locator("canvas")).to_have_count(0)
+    eventually(lambda: held, what="the drawing script to be asked for")[0].continue_()
+    expect(loss.locator("canvas")).to_be_visible()
+
+
 def test_looking_closely_shows_every_point(long_run: int, open_tab: OpenTab) -> None:
     page = open_tab(f"/runs/{long_run}/metrics/")
     loss, odd = card(page, "train/loss"), card(page, "train/odd")
@@ -239,7 +255,7 @@ def test_a_picture_that_is_asked_for_early_comes_when_the_chart_is_drawn(
     expect(loss.locator(".chart-note")).to_have_text("It is saved as soon as it is drawn.")
     eventually(lambda: page.evaluate("1") and held, what="the chart to be asked for")
     with page.expect_download() as picture:
-        held[0].continue_()
+        eventually(lambda: held, what="the drawing script to be asked for")[0].continue_()
     expect(loss.locator(".chart-note")).to_be_hidden()
     kept = base64.b64encode(Path(picture.value.path()).read_bytes()).decode()
     loss.evaluate(SHOW_ONLY, kept)

@@ -87,6 +87,19 @@ def test_a_long_series_is_cut_into_as_many_buckets_as_there_are_columns(
     assert near["last"] == values[4_089:4_102]
 
 
+def test_a_point_that_comes_after_a_series_was_counted_comes_with_the_next_look(
+    member: Visitor, run: Run
+) -> None:
+    chunk = put(run, "loss", [1.0, 2.0, 3.0]).chunks.get()
+    chunk.points = bytes(chunk.points) + pack([Point("loss", 4.0, 3.0, 1e9)])
+    chunk.save()
+    found = drawn(member, run, keys="loss")["loss"]
+    assert (found["count"], found["last"]) == (3, [1, 2, 3])
+    run.series.update(count=4)
+    more = drawn(member, run, keys="loss", have="3,0,0,2")["loss"]
+    assert (more["count"], more["last"]) == (4, [4])
+
+
 def test_time_is_counted_from_the_start(member: Visitor, run: Run) -> None:
     Run.objects.filter(pk=run.pk).update(started_at="2001-09-09T01:46:30Z")
     put(run, "loss", [1.0, 2.0])
