@@ -12,12 +12,13 @@ PY ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
   "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
   && { echo "$$python"; break; }; done)
 
-.PHONY: help install dev up demo test check checks bench screenshots lock lock-curated clean needs collected \
+.PHONY: help install dev up down demo test check checks bench screenshots lock lock-curated clean needs collected \
   check-lint check-types check-floors check-templates check-django check-vendored
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make up       start the studio and print its address"
+	@echo "make down     end the studio that runs here; runs go on"
 	@echo "make demo     submit an example to it, follow it, and end with its exit code"
 	@echo "make test     all checks and all tests, with what they need (CI=true: a skip fails)"
 	@echo "make check    lint, format, types, floors, templates, migrations, settings"
@@ -58,6 +59,9 @@ $(STAMPS)/dev: requirements-dev.txt $(STAMPS)/install
 
 up: install
 	@exec $(BIN)/python manage.py up
+
+down:
+	@$(BIN)/python manage.py down
 
 demo: install
 	@$(BIN)/runyard submit --wait --target local --environment scikit-learn --experiment demo \
