@@ -109,7 +109,7 @@ _CELLS: dict[str, Callable[[_Told], str]] = {
     "status": _status,
     "name": _name,
     "experiment": lambda told: _text(told.run.experiment.name),
-    "target": lambda told: _text(told.run.target.name),
+    "target": lambda told: f'<span class="nowrap">{escape(told.run.target.name)}</span>',
     "metrics": _metrics,
     "created": lambda told: ago(told.run.created_at) or NOTHING,
     "started": lambda told: ago(told.run.started_at) or NOTHING,
