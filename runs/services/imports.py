@@ -51,15 +51,18 @@ class _Lost(Exception):
     """The import was canceled, or another worker has it."""
 
 
-def submission_take(*, user: User, workspace: Workspace, request: Submission) -> Run | SourceImport:
+def submission_take(
+    *, user: User, workspace: Workspace, request: Submission, like: Run | None = None
+) -> Run | SourceImport:
     """Take a submission: the run, or, when its files are first to be fetched, the import.
 
-    What cannot work whatever the files are is refused now.
+    `like` is the run that it changes, if any. What cannot work whatever the files are is
+    refused now.
     """
     require_role(user, workspace, Role.CONTRIBUTOR)
     _, source = source_meant(workspace=workspace, request=request)
     if not isinstance(source, GitSource):
-        return run_submit(user=user, workspace=workspace, request=request)
+        return run_submit(user=user, workspace=workspace, request=request, like=like)
     submission_check(user=user, workspace=workspace, request=request)
     git_check(workspace=workspace, source=source)
     found = SourceImport.objects.create(

@@ -60,11 +60,17 @@ class _Checked:
 
 
 def run_submit(
-    *, user: User, workspace: Workspace, request: Submission, frozen: Frozen | None = None
+    *,
+    user: User,
+    workspace: Workspace,
+    request: Submission,
+    frozen: Frozen | None = None,
+    like: Run | None = None,
 ) -> Run:
     """Queue a run of exactly these files with exactly this command.
 
-    `frozen` is the snapshot of its source, when that was fetched before.
+    `frozen` is the snapshot of its source, when that was fetched before. `like` is the run that
+    this one changes: of the same files git knows the same.
 
     The row is written first; the hint to the workers follows its commit, so a lost
     hint only costs seconds.
@@ -95,7 +101,7 @@ def run_submit(
         environment_why=why,
         experiment=request.experiment.strip() or source_name(request) or "default",
         data=data_paths(target=target, names=data),
-        git=_git_record(workspace, git or dict(request.git)),
+        git=_git_record(workspace, git or dict(request.git)) or _git_of(like, snapshot),
     )
     return _write(user=user, workspace=workspace, request=request, checked=checked)
 
@@ -200,6 +206,11 @@ def source_name(request: Submission) -> str:
 def default_name(request: Submission, words: list[str]) -> str:
     """What a run is called that was given no name."""
     return (PurePosixPath(request.script).stem if request.script else " ".join(words))[:255]
+
+
+def _git_of(like: Run | None, snapshot: Snapshot) -> dict[str, object]:
+    """What git knew of a snapshot when an earlier run brought it."""
+    return dict(like.git) if like is not None and like.snapshot_id == snapshot.pk else {}
 
 
 def _git_record(workspace: Workspace, facts: dict[str, object]) -> dict[str, object]:

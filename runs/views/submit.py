@@ -45,7 +45,10 @@ def submit(request: PageRequest) -> HttpResponse:
     if form.is_valid():
         try:
             taken = submission_take(
-                user=request.user, workspace=workspace, request=form.submission()
+                user=request.user,
+                workspace=workspace,
+                request=form.submission(),
+                like=earlier_run(request),
             )
             request.session[_LAST_KIND] = form.brought
             return redirect(

@@ -18,6 +18,7 @@ from runs.models import Run
 from studio.lib.vault import decrypt
 from studio.models import Workspace
 from tests.api.conftest import MakeRun
+from tests.pages.conftest import RunOf
 from tests.pages.visitor import Page, Visitor
 
 
@@ -206,6 +207,20 @@ def test_the_same_again(member: Visitor, make_run: MakeRun) -> None:
     again = Run.objects.latest("pk")
     assert (again.snapshot, again.command) == (earlier.snapshot, earlier.command)
     assert again.environment_version == earlier.environment_version
+
+
+def test_what_git_knew_of_the_same_files_stays_known(
+    member: Visitor, run_of: RunOf, run: Run
+) -> None:
+    earlier, other = run_of({"train.py": b"print(1)\n"}), run
+    git = {"commit": "c" * 40, "branch": "main", "dirty": False}
+    Run.objects.update(git=git)
+    given = {"source": "snapshot", "snapshot": earlier.snapshot.digest, "script": "train.py"}
+    known = []
+    for query in (f"?from={earlier.pk}", f"?from={other.pk}", ""):
+        assert member.post(f"/submit/{query}", given).status == 302
+        known.append(Run.objects.latest("pk").git)
+    assert known == [git, {}, {}]
 
 
 def test_a_snapshot_of_others_cannot_be_run(stranger: Visitor, member: Visitor, run: Run) -> None:
