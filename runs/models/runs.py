@@ -118,7 +118,11 @@ class Run(models.Model):
             models.Index(fields=["target", "status", "-priority", "id"], name="run_queue"),
             models.Index(fields=["workspace", "-id"], name="run_recent"),
             models.Index(fields=["workspace", "status", "-id"], name="run_by_status"),
+            models.Index(fields=["workspace", "status", "-ended_at"], name="run_by_end"),
             models.Index(fields=["experiment", "-id"], name="run_by_experiment"),
+            models.Index(
+                fields=["status", "ended_at"], condition=models.Q(ended_at=None), name="run_live"
+            ),
             models.Index(
                 fields=["workspace", "-id"],
                 condition=models.Q(archived_at=None, deleted_at=None),

@@ -55,7 +55,7 @@ def home_facts(*, user: User, workspace: Workspace) -> HomeFacts:
     targets = target_loads(user=user, workspace=workspace)
     day_ago = timezone.now() - timedelta(hours=24)
     mine = rows.filter(submitted_by=user)
-    live = mine.filter(status__in=LIVE)
+    live = mine.filter(pk__in=Run.objects.filter(ended_at=None, status__in=LIVE))
     failed_lately = rows.filter(status=Status.FAILED, ended_at__gt=day_ago, archived_at=None)
     shown, completed, failures = runs_once(
         live.select_related("build", "environment_version__environment")[:_SHOWN],

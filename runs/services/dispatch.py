@@ -170,7 +170,8 @@ def targets_with_work() -> list[int]:
 
 def _steppable() -> QuerySet[Attempt]:
     """Attempts that hold a slot, have not started, and that nobody walks right now."""
-    return Attempt.objects.filter(UNLEASED, run__status__in=_UNSTARTED).exclude(
+    runs = Run.objects.filter(ended_at=None, status__in=_UNSTARTED)
+    return Attempt.objects.filter(UNLEASED, run__in=runs).exclude(
         run__status=Status.PREPARING,
         run__cancel_requested_at=None,
         run__build__status=Build.Status.RUNNING,

@@ -7,14 +7,16 @@ from django.db.models.functions import Now
 
 from compute.models import ComputeTarget
 from environments.models import Build, LockUpdate
-from runs.models import Attempt, SourceImport
+from runs.models import Attempt, Run, SourceImport
 from runs.states import LIVE
 from studio.lib.holder import holder_is_gone
 
 
 def leases_release() -> None:
     """End the leases of processes that ended on this machine; all others run out by themselves."""
-    _release(Attempt.objects.filter(run__status__in=LIVE), "lease")
+    _release(
+        Attempt.objects.filter(run__in=Run.objects.filter(ended_at=None, status__in=LIVE)), "lease"
+    )
     _release(Build.objects.filter(status=Build.Status.QUEUED), "lease")
     _release(LockUpdate.objects.filter(status=LockUpdate.Status.RUNNING), "lease")
     _release(SourceImport.objects.filter(ended_at=None), "lease")

@@ -53,7 +53,8 @@ def _due() -> dict[str, Callable[[], Iterable[int]]]:
 def _runs_to_stop() -> list[int]:
     """Live runs that shall end: asked to a while ago, or far past their time limit."""
     asked = Q(cancel_requested_at__lt=timezone.now() - PATIENCE)
-    runs = Run.objects.filter(status__in=(Status.PREPARING, Status.STARTING, Status.RUNNING))
+    stages = (Status.PREPARING, Status.STARTING, Status.RUNNING)
+    runs = Run.objects.filter(ended_at=None, status__in=stages).order_by()
     wanted = set(runs.filter(asked).values_list("pk", flat=True))
     limited = runs.filter(time_limit_s__gt=0, started_at__lt=timezone.now() - OVERDUE)
     now = timezone.now()
@@ -67,7 +68,6 @@ def _runs_to_stop() -> list[int]:
 
 def _attempts_to_collect() -> list[int]:
     """Attempts that ended a while ago and are not concluded."""
-    rows = Attempt.objects.filter(
-        run__status=Status.FINALIZING, ended_at__lt=timezone.now() - PATIENCE
-    )
+    runs = Run.objects.filter(ended_at=None, status=Status.FINALIZING)
+    rows = Attempt.objects.filter(run__in=runs, ended_at__lt=timezone.now() - PATIENCE)
     return list(rows.values_list("pk", flat=True))

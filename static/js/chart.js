@@ -14,7 +14,13 @@ import { PLACES, STRIDES, TICKS } from "./chart-words.js";
 export { number } from "./chart-words.js";
 
 // what draws the lines is no module: it comes by a script of its own, which may be on its way
-if (!window.uPlot) await new Promise((resolve) => document.getElementById("uplot").addEventListener("load", resolve));
+if (!window.uPlot && document.readyState !== "complete") {
+  await new Promise((resolve) => {
+    document.getElementById("uplot").addEventListener("load", resolve);
+    addEventListener("load", resolve); // also when it failed
+  });
+}
+if (!window.uPlot) throw new Error("What draws it did not arrive: load the page again.");
 
 const BAND = 2; // lines of their own, below the others, that only bound what is filled
 const FEW_POINTS = 40;

@@ -156,6 +156,14 @@ def test_points_are_asked_for_while_what_draws_them_is_on_its_way(
     expect(loss.locator("canvas")).to_be_visible()
 
 
+def test_a_chart_says_when_what_draws_it_does_not_arrive(long_run: int, open_tab: OpenTab) -> None:
+    page = open_tab("/help/", forgive=("ERR_FAILED",))
+    intercept(page, "**/uPlot.iife*.js", lambda route: route.abort())
+    page.goto(f"/runs/{long_run}/metrics/")
+    note = card(page, "train/loss").locator(".chart-note")
+    expect(note).to_have_text(re.compile("could not be loaded.*load the page again"))
+
+
 def test_looking_closely_shows_every_point(long_run: int, open_tab: OpenTab) -> None:
     page = open_tab(f"/runs/{long_run}/metrics/")
     loss, odd = card(page, "train/loss"), card(page, "train/odd")
