@@ -147,7 +147,9 @@ def _events(site: Site, whose: Mapping[str, list[str]]) -> list[Mapping[str, Any
     api = site.engine.api
     filters = {"type": "container", "event": ["kill", "destroy", "update"], **whose}
     now = _moment(api.info()["SystemTime"]).timestamp()  # later than that, and it would wait
-    return list(api.events(since="1", until=f"{now:.6f}", filters=filters, decode=True))
+    told = list(api.events(since="1", until=f"{now:.6f}", filters=filters, decode=True))
+    site.engine.greet()  # else its own signals, as it goes down, were taken for somebody's
+    return told
 
 
 def _bridge_made_at(site: Site) -> datetime | None:

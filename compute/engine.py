@@ -126,6 +126,16 @@ class Engine:
             raise
         return connection
 
+    def greet(self) -> None:
+        """See that it takes new connections; use in `reached`.
+
+        One that goes down takes none from before it ends its containers on, while connections
+        that are there already are served for a moment more.
+        """
+        with self._dial(ANSWER_S) as connection:
+            connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+            _header(connection)
+
     @property
     def _ssh_door(self) -> SshDoor | None:
         return door_to(self.address) if self.address.startswith("ssh://") else None

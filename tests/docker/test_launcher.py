@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from compute.containers import ROOT, Limits
 from compute.launchers.base import Launcher, LaunchSpec
 from compute.launchers.docker import DockerLauncher
 from compute.session import Session
-from compute.transports.base import TargetRefused
+from compute.transports.base import TargetRefused, TargetUnreachable
 from tests.contract.launcher import ON_AND_ON, LauncherContract, task, text_of
 from tests.docker.conftest import SharingSite, place_at
 from tests.docker.engine import DockerEngine
@@ -270,6 +271,24 @@ def test_a_container_that_is_stopped_from_outside_ends_its_command_in_order(
     told = launcher.witness({"name": "t1"}, reason="host_shutdown")
     assert told.reason == "stopped_outside"
     assert "Somebody had the engine stop its container (signal 15" in told.sentence
+
+
+def test_an_engine_that_goes_down_is_not_asked_who_ended_its_containers(
+    engine: DockerEngine, session: Session, site: SharingSite, seen: Path
+) -> None:
+    stubborn = "trap 'echo told > {there}/note; sleep 2' TERM; " + ON_AND_ON
+    launcher = launched(session, site, task(stubborn, seen))
+    eventually(lambda: text_of(seen / "pid"))
+    going_down = threading.Thread(target=engine.stop)
+    going_down.start()
+    try:
+        eventually(lambda: text_of(seen / "note"), what="the command to be told")
+        with pytest.raises(TargetUnreachable):
+            launcher.witness({"name": "t1"}, reason="host_shutdown")
+    finally:
+        going_down.join()
+        engine.start()
+    assert launcher.witness({"name": "t1"}, reason="host_shutdown").reason == "host_restarted"
 
 
 def test_a_keeper_that_was_told_to_end_past_its_engine_leaves_both_answers_open(
