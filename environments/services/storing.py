@@ -8,13 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from compute.images import EngineImages
 from compute.session import RunnerRefused, Session, session_for
 from compute.transports.base import TargetRefused, TargetUnreachable
 from environments.models import Build
@@ -29,6 +29,9 @@ from environments.services.builds import (
     leaves_container,
 )
 from studio.lib.holder import holder_is_gone, holder_token
+
+if TYPE_CHECKING:
+    from compute.images import EngineImages
 
 log = logging.getLogger(__name__)
 
