@@ -31,6 +31,7 @@ from compute.answers import (
     TaskState,
 )
 from compute.contact import open_runner
+from compute.endings import read_seal
 from compute.frames import FrameTooBig, Header, receive_frame, send_frame
 from compute.place import Place
 from compute.transports.base import TargetUnreachable
@@ -198,16 +199,15 @@ class Session:
         request = {"op": "conclude", "name": name, "reason": reason, "error": error}
         self._ask({**request, "unclaimed": unclaimed})
 
-    def seal(self, name: str, mask: Sequence[str]) -> dict[str, Any]:
-        """Size and hash of the masked log, fixed now if nobody has.
+    def seal(self, name: str, mask: Sequence[str]) -> dict[str, Any] | None:
+        """Size and hash of the masked log, fixed now if nobody has; None: its command spoiled them.
 
         Raises:
             RunnerRefused: something of the task is alive ("alive"), or its folder is gone
                 ("gone").
         """
         answer, _ = self._ask({"op": "seal", "name": name, "mask": list(mask)})
-        sealed: dict[str, Any] = answer["sealed"]
-        return sealed
+        return read_seal(answer["sealed"])
 
     def collect(
         self, name: str, patterns: Sequence[str], *, settled_s: float | None = None

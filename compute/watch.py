@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from compute.contact import open_runner
+from compute.endings import read_exit, read_seal
 from compute.frames import Header, receive_frame, send_frame
 from compute.place import Place
 from compute.transports.base import TargetUnreachable
@@ -185,8 +186,8 @@ def _event(header: Header, payload: bytes) -> Event | None:
     if kind == "ended":
         return Ended(
             task,
-            header["exited"],
-            header["sealed"],
+            read_exit(header["exited"]),
+            read_seal(header["sealed"]),
             header["streams"],
             bool(header.get("rebooted")),
         )

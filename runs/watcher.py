@@ -154,6 +154,13 @@ class Watcher:
                 log.warning("%s: waiting for the database: %s", self._name, error)
                 close_old_connections()
                 self._stopped.wait(_FIRST_PAUSE_S)
+            except (TargetUnreachable, OSError):
+                raise
+            except Exception:  # it is about one task: the others are watched on
+                log.exception("%s: %s is followed anew", self._name, event.task)
+                with self._lock:
+                    self._drop(event.task)
+                return
             else:
                 return
 

@@ -51,6 +51,7 @@ SAMPLE_S = 5.0
 
 # how long things are waited for
 SETTLED_S = 10.0  # an output that stood still for so long is whole
+TROUBLE_S = 60.0  # how often it is said that a task's files make no sense
 SILENCE_S = 10.0  # a heartbeat that stood still for so long proves no life
 LEAVE_S = 0.25  # what outlives its command may leave by itself: `exec > >(tee log)` flushes
 STRAY_GRACE_S = 2.0
@@ -61,6 +62,8 @@ SEAL_STALL_S = 30.0
 NOTED_S = 60.0  # how exactly it is known when an environment was used last
 
 BALLAST_BYTES = 64 << 10
+RECORD_MAX = 64 << 10  # what a small record of a task may take: it travels in a header
+LONG_RECORDS = frozenset(("spec.json", "hashes.json"))
 LISTED_MAX = 1000
 LOG_FILES_MAX = 2000  # all sizes of a task's streams have to fit into one header
 
@@ -92,12 +95,22 @@ def refusal_of(error: OSError) -> Refusal:
 # ---------------------------------------------------------------------------------- small files
 
 
-def read_json(path: str) -> "Json | None":
-    """The object in a file, or None when there is no such file or no object in it."""
+def read_bytes(path: str, longest: int = -1) -> bytes:
+    """What a file has, at most `longest` bytes of it; whatever lies there, nobody is waited for."""
+
+    def opener(path: str, flags: int) -> int:
+        return os.open(path, flags | os.O_NONBLOCK)  # it may be a pipe
+
+    with open(path, "rb", opener=opener) as file:
+        return file.read(longest) or b""
+
+
+def read_json(path: str, longest: int = -1) -> "Json | None":
+    """The object in a file; None when there is none, or more than `longest` bytes of it."""
     try:
-        with open(path, "rb") as file:
-            value = json.loads(file.read().decode("utf-8"))
-    except (OSError, ValueError):
+        data = read_bytes(path, longest + 1 if longest >= 0 else -1)
+        value = json.loads(data.decode("utf-8")) if longest < 0 or len(data) <= longest else None
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -164,8 +177,7 @@ def unlink(path: str) -> None:
 def read_text(path: str) -> str:
     """The text in a file; "" when there is none."""
     try:
-        with open(path) as file:
-            return file.read()
+        return read_bytes(path).decode("utf-8", "replace")
     except OSError:
         return ""
 
@@ -471,12 +483,17 @@ def place_of(who: "Json") -> str:
     return "here" if who.get("pid_namespace", pid_namespace()) == pid_namespace() else "elsewhere"
 
 
+def is_pid(value: "object") -> bool:
+    """Whether a value can be the number of a process."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 31
+
+
 def lives(who: "Json | None") -> bool:
     """Whether the process with this identity, which must count here, still lives."""
     if not who:
         return False
     row = read_process(int(who["pid"]))
-    return row is not None and not row.gone and row.start_time == who["start_time"]
+    return row is not None and not row.gone and row.start_time == who.get("start_time")
 
 
 def carries(pid: int, mark: bytes) -> bool:
@@ -531,7 +548,7 @@ class Family:
         if self._command is None:
             return 0
         leader = table.get(self._command["pid"])
-        ours = leader.start_time == self._command["start_time"] if leader else bool(self.root)
+        ours = leader.start_time == self._command.get("start_time") if leader else bool(self.root)
         return int(self._command["pid"]) if ours else 0
 
     def _belongs(self, row: Process, group: int) -> bool:
@@ -868,8 +885,13 @@ class Task:
         return os.path.join(self.folder, name)
 
     def read(self, name: str) -> "Json | None":
-        """The object in one of its files, if there is one."""
-        return read_json(self.path(name))
+        """The object in one of its files, if there is one; its command may write there too."""
+        return read_json(self.path(name), -1 if name in LONG_RECORDS else RECORD_MAX)
+
+    def read_process(self, name: str) -> "Json | None":
+        """The same of a file that tells of a process; None when it names none."""
+        found = self.read(name)
+        return found if found is not None and is_pid(found.get("pid")) else None
 
     def exists(self) -> bool:
         """Whether it has a folder."""
@@ -910,15 +932,15 @@ class Task:
 
     def keeper(self) -> "Json | None":
         """Who keeps, or is about to keep, this task; None when nobody ever did."""
-        claim = self.read("claim")
+        claim = self.read_process("claim")
         if claim is None or "exited" in claim:
             return None
-        return self.read("keeper.json") or claim
+        return self.read_process("keeper.json") or claim
 
     def family(self) -> Family:
         """Its processes, as far as its files tell."""
         spec = self.read("spec.json") or {}
-        return Family(self.read("started.json"), str(spec.get("cookie", "")))
+        return Family(self.read_process("started.json"), str(spec.get("cookie", "")))
 
     def manifest(self) -> "list[Json]":
         """The entries of the snapshot that was laid out here."""
@@ -931,8 +953,9 @@ class Task:
     def states(self) -> "Json":
         """{keeper, sampler, command: "alive" | "dead" | "none" | "unknown", rebooted}."""
         keeper = self.keeper()
-        started = self.read("started.json")
+        started = self.read_process("started.json")
         sampler = keeper.get("sampler") if keeper else None
+        sampler = sampler if isinstance(sampler, dict) and is_pid(sampler.get("pid")) else None
         place = place_of(keeper) if keeper else "here"
 
         def state(who: "Json | None") -> str:
@@ -1781,7 +1804,7 @@ class Sampler:
 def guard(task: Task) -> None:
     """Have time limit and stop hold for a task whose keeper and sampler are both dead."""
     keeper = task.keeper()
-    started = task.read("started.json")
+    started = task.read_process("started.json")
     spec = task.read("spec.json") or {}
     limit_s = spec.get("time_limit_s")
     deadline = None
@@ -2607,7 +2630,7 @@ class Session:
             return {"ok": True}, b""
         if "alive" in task.states().values():
             self._refuse_living(task, "conclude")
-        record = exit_record(task.read("started.json"))
+        record = exit_record(task.read_process("started.json"))
         record.update(reason=field(request, "reason", str), ended_at=time.time())
         record.update(error=field(request, "error", str, "") or None)
         if is_claimed:
@@ -3001,7 +3024,7 @@ class Watch:
             now = time.monotonic()
             if now >= self._poll_at:
                 for followed in list(self._followed.values()):
-                    self._poll(followed, now)
+                    self._poll_surely(followed, now)
                 self._poll_at = now + max(POLL_S, 8 * (time.monotonic() - now))
             self._fill()
             pushed = self._wire.push()
@@ -3041,7 +3064,8 @@ class Watch:
         if not NAME.match(name):
             raise Refusal("%r cannot be the name of a task folder." % name, "name")
         task = Task(os.path.join(self._root, "tasks", name))
-        if ((task.keeper() or {}).get("protocol") or 0) > PROTOCOL:
+        protocol = (task.keeper() or {}).get("protocol")
+        if isinstance(protocol, int) and protocol > PROTOCOL:
             said = "Task %s was started by a newer runner: this one cannot read its files."
             raise Refusal(said % name, "protocol")
         self._drop(key)
@@ -3063,12 +3087,21 @@ class Watch:
 
     # -- what we see
 
+    def _poll_surely(self, followed: Followed, now: float) -> None:
+        """Whatever a command did to the files of its task, the others are watched on."""
+        try:
+            self._poll(followed, now)
+        except Exception as error:  # noqa: BLE001  (its files may hold anything)
+            if followed.is_due("trouble", now, TROUBLE_S):
+                said = {"t": "error", "task": followed.key, "error": repr(error)[:500]}
+                self._wire.put(dict(said, code="spoiled"))
+
     def _poll(self, followed: Followed, now: float) -> None:
         if followed.ending is not None:
             self._end_when_sent(followed)
             return
         if not followed.started:
-            started = followed.task.read("started.json")
+            started = followed.task.read_process("started.json")
             if started is not None:
                 followed.started = True
                 self._wire.put({"t": "started", "task": followed.key, "started": started})

@@ -102,6 +102,34 @@ def test_an_end_that_nobody_saw_gets_no_invented_code(studio: Studio, scripts: P
     )
 
 
+SPOILS = """
+import json, os, signal, sys
+there = os.environ["RUNYARD_DIR"]
+keeper = json.load(open(os.path.join(there, "keeper.json")))
+with open(os.path.join(there, sys.argv[1]), "w") as file:
+    file.write(sys.argv[2])
+for pid in (keeper["sampler"]["pid"], keeper["pid"]):
+    os.kill(pid, signal.SIGKILL)
+"""
+
+
+def test_what_a_command_writes_of_its_own_end_costs_nobody_else(
+    studio: Studio, scripts: Path
+) -> None:
+    (scripts / "spoils.py").write_text(SPOILS)
+    other, _ = start(studio, scripts)
+    words = [("exited.json", '{"status": "x"}'), ("exited.json", '{"reason": ["x"]}')]
+    runs = [studio.submit(scripts, "--environment", "here", "spoils.py", *each) for each in words]
+    for run in runs:
+        ended = studio.finished(run, timeout_s=60)
+        assert (ended["status"], ended["end_reason"]) == ("failed", "exit_lost")
+        assert ended["receipt"] is not None
+    size = len(studio.log(other))
+    eventually(lambda: len(studio.log(other)) > size, what="the other to be followed")
+    studio.api(f"/runs/{other}/cancel", {})
+    assert studio.finished(other)["status"] == "canceled"
+
+
 def test_a_restarted_host_is_told_from_a_lost_exit(studio: Studio, scripts: Path) -> None:
     run, folder = start(studio, scripts)
     before = studio.log(run)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import struct
 import sys
 import time
@@ -273,3 +274,44 @@ def test_what_nobody_claims_for_long_may_have_died_where_it_cannot_be_seen(targe
     assert watch.until("beat")["keeper"] == "unknown"
     target.session().ask("stop", name="t-1", reason="canceled_by_user")
     assert watch.until("ended")["exited"]["reason"] == "canceled_by_user"
+
+
+PIPE = "a pipe that nobody writes into"
+SPOILED = {
+    "exited.json": ('{"a":' * 3000, json.dumps({"error": "x" * (1 << 20)}), "[1]", "{", PIPE),
+    "sealed.json": ("[1]", PIPE),
+    "keeper.json": ('{"pid": "x"}', '{"pid": 1, "sampler": 7}', "[]", PIPE),
+    "started.json": ('{"pid": "x"}', json.dumps({"pid": 1, "x": "x" * (1 << 20)}), PIPE),
+    "claim": ('{"pid": []}', '{"exited": 5}', PIPE),
+    "spec.json": ("[]", '{"outputs": [1]}', '{"outputs": 1}', PIPE),
+    "beat": ("x", PIPE),
+}
+
+
+def test_a_task_whose_files_make_no_sense_ends_and_holds_up_no_other(target: Target) -> None:
+    """Its own command can write there."""
+    target.start("true")
+    eventually((target.folder("t-1") / "sealed.json").exists, what="its end")
+    cases = [(name, content) for name, contents in SPOILED.items() for content in contents]
+    watch = target.watch()
+    for number, (name, content) in enumerate(cases, start=10):
+        folder = target.folder(f"t-{number}")
+        shutil.copytree(target.folder("t-1"), folder)
+        (folder / name).unlink(missing_ok=True)
+        if content == PIPE:
+            os.mkfifo(folder / name)
+        else:
+            (folder / name).write_text(content)
+        watch.follow(folder.name, folder.name)
+    target.start("echo", "sound", name="t-2")
+    watch.follow("t-2", "t-2")
+    waited_for = {f"t-{number}" for number in (2, *range(10, 10 + len(cases)))}
+    while waited_for:
+        event = watch.step()
+        if event["t"] == "ended":
+            waited_for.discard(event["task"])
+    assert watch.log(task="t-2") == b"sound\n"
+    spoiled = [target.folder(f"t-{number}") for number in range(10, 10 + len(cases))]
+    assert len(target.session().ask("look", names=[each.name for each in spoiled])["payload"])
+    for each in spoiled:
+        shutil.rmtree(each)
