@@ -62,7 +62,7 @@ def test_a_notebook_is_executed_with_its_parameters_and_kept(
         "alpha = 0.1\nname = 'nobody'",
         "%pip install idna",
         "from studio.client import Run\nrun = Run.get_context()\nrun.log('alpha', alpha)\n"
-        "print('alpha times two is', alpha * 2, 'for', name)",
+        "print(f'alpha times two is {alpha * 2} for {name}')",
     )
     run = studio.submit(folder, "explore.ipynb", "--alpha", "0.5", "-p", "name", "ada")
     ended = studio.finished(run, timeout_s=BUILT_S)
