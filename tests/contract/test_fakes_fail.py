@@ -50,6 +50,7 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
     )
     test.write_text("\n".join([*imports, *joined]))
     options = ["-q", "--tb=no", "-rf", "-c", os.devnull, "--noconftest", "-p", "no:cacheprovider"]
+    options += ["--basetemp", str(test.with_name("kept"))]  # else it clears up after other runs
     without = [word for plugin in ("django", "asyncio", "xdist") for word in ("-p", f"no:{plugin}")]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *without, str(test)],
