@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -52,7 +51,7 @@ def _is_count(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     is_real = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_real and math.isfinite(value) and abs(value) < _MOST  # type: ignore[arg-type]
+    return is_real and abs(value) < _MOST  # type: ignore[arg-type]  # which NaN is not either
 
 
 def _storable(text: str) -> str:

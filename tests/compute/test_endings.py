@@ -34,7 +34,12 @@ def test_what_is_no_end_is_as_if_nobody_had_seen_it(record: object) -> None:
 
 
 def test_a_text_is_cut_to_what_every_database_takes() -> None:
-    record = {"status": None, "error": "a\0\ud800" + "x" * 9999, "ended_at": float("nan")}
+    record = {
+        "status": None,
+        "error": "a\0\ud800" + "x" * 9999,
+        "ended_at": float("nan"),
+        "started_at": 10**400,
+    }
     assert read_exit(record) == {
         "status": None,
         "reason": None,
