@@ -8,7 +8,9 @@ UV = $(BIN)/uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-config --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-PY ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+# The system's own first: distributions build Python optimised by its profile, version managers
+# mostly do not, which is a seventh more work for everything that runs here.
+PY ?= $(shell for python in /usr/bin/python3 python3.13 python3.12 python3.11 python3; do \
   "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
   && { echo "$$python"; break; }; done)
 
@@ -80,11 +82,19 @@ needs:
 	  fi; \
 	fi
 
+# Where tests write, 2 GB at most: in memory if there is plenty of it, else on the disk, which is
+# a tenth more work.
+ROOMY = $(shell { awk '/^MemAvailable/ { exit $$2 < 8000000 }' /proc/meminfo && \
+  df -k /dev/shm | awk 'END { exit $$4 < 4000000 }' && \
+  ! grep -q '^[^ ]* /dev/shm [^ ]* [^ ]*noexec' /proc/mounts; } 2>/dev/null && \
+  echo /dev/shm || echo "$${TMPDIR:-/tmp}")
+
 # Byte code is kept, whatever the environment wants of Python: each worker would compile it again.
 test: export PYTHONDONTWRITEBYTECODE =
 test: dev needs
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target checks collected
-	$(BIN)/python -m pytest -n 4 --dist loadscope
+	@folder=$$(mktemp -d -p "$(ROOMY)" runyard-XXXXXX) && trap 'rm -rf "$$folder"' EXIT INT TERM && \
+	  TMPDIR=$$folder $(BIN)/python -m pytest -n 4 --dist loadscope
 
 # while types are checked on one core, the tests are compiled on the other
 collected: dev
