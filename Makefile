@@ -94,7 +94,7 @@ test: export PYTHONDONTWRITEBYTECODE =
 test: dev needs
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target checks collected
 	@folder=$$(mktemp -d -p "$(ROOMY)" runyard-XXXXXX) && trap 'rm -rf "$$folder"' EXIT INT TERM && \
-	  TMPDIR=$$folder $(BIN)/python -m pytest -n 4 --dist loadscope
+	  chmod 755 "$$folder" && TMPDIR=$$folder $(BIN)/python -m pytest -n 4 --dist loadscope
 
 # while types are checked on one core, the tests are compiled on the other
 collected: dev
