@@ -231,14 +231,18 @@ def _slot_take(build: Build) -> str:
 
 @transaction.atomic
 def _not_launched(build: Build, why: str) -> None:
-    """It failed before it began; what was laid out for it over there is removed."""
-    _move(build.pk, Build.Status.FAILED, error=why, ended_at=timezone.now())
+    """It failed before it began; what was laid out for it over there is removed.
+
+    Its lease ends with it: the worker that removes is there at once, and takes nobody's build.
+    """
+    _move(build.pk, Build.Status.FAILED, error=why, ended_at=timezone.now(), lease_until=None)
     enqueue("environments.jobs.store", build.pk)
 
 
 @transaction.atomic
 def _started(build: Build, handle: Handle) -> None:
-    if _move(build.pk, Build.Status.RUNNING, handle=handle, started_at=timezone.now()):
+    now = timezone.now()
+    if _move(build.pk, Build.Status.RUNNING, handle=handle, started_at=now, lease_until=None):
         hint_monitor("studio" if build.on_studio else f"target {build.target_id}")
     if Build.objects.filter(pk=build.pk).exclude(cancel_requested_at=None).exists():
         enqueue("environments.jobs.stop", build.pk)

@@ -493,11 +493,19 @@ def test_a_start_that_the_target_refuses_fails_the_build(
     def refuse(*args: Any, **more: Any) -> Any:
         raise RunnerRefused("The disk of the target is full.", "disk")
 
+    held = []
+
+    def asked(job: str, build_id: int) -> None:
+        if job == "environments.jobs.store":
+            held.append(Build.objects.get(pk=build_id).lease_until)
+
     monkeypatch.setattr(Session, "start", refuse)
+    monkeypatch.setattr("environments.services.builds.enqueue", asked)
     state = studio.ensure(studio.version("tool\n"))
     assert isinstance(state, Failed)
     assert state.build is not None
     assert state.sentence.endswith("failed. The disk of the target is full.")
+    assert held == [None]  # who removes what was laid out for it finds it free
 
 
 def test_a_start_that_was_not_confirmed_is_looked_for_again(
