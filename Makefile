@@ -93,7 +93,7 @@ ROOMY = $(shell { awk '/^MemAvailable/ { exit $$2 < 8000000 }' /proc/meminfo && 
 test: export PYTHONDONTWRITEBYTECODE =
 test: dev needs
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target checks collected
-	@folder=$$(mktemp -d -p "$(ROOMY)" runyard-XXXXXX) && trap 'rm -rf "$$folder"' EXIT INT TERM && \
+	@folder=$$(mktemp -d "$(ROOMY)/runyard-XXXXXX") && trap 'rm -rf "$$folder"' EXIT INT TERM && \
 	  chmod 755 "$$folder" && TMPDIR=$$folder $(BIN)/python -m pytest -n 4 --dist loadscope
 
 # while types are checked on one core, the tests are compiled on the other
